@@ -1,0 +1,3 @@
+"""An async view layer for Django REST framework."""
+
+__version__ = "0.1.0"
