@@ -1,0 +1,144 @@
+"""Verify, count, time: what is done with a case, in this order."""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import statistics
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, NamedTuple
+from unittest import mock
+
+from asgiref.sync import ThreadSensitiveContext
+
+from benchmarks.case import Case, Variant
+from benchmarks.client import Application, fetch
+
+COUNTED = 20  # requests of a counting pass; the first few are not counted
+SEED = 20
+
+
+class Times(NamedTuple):
+    """Microseconds a request, a figure for each round: its median request and its mean."""
+
+    medians: list[float]
+    means: list[float]
+
+
+class WrongReply(Exception):
+    """A variant answered something else than it should."""
+
+
+async def verify(application: Application, case: Case) -> None:
+    """Assert that the variants of ``case`` answer the same, and that their policies are asked.
+
+    Raises:
+        WrongReply: naming the variant, what it answered and what was expected.
+    """
+    expected: Any = None
+    for variant in case.variants:
+        path = "/" + case.path(variant)
+        reply = await fetch(application, path, case.headers)
+        got = (reply.status, reply.headers.get(b"Content-Type"), json.loads(reply.body))
+        expected = expected or (200, b"application/json", got[2])
+        if got != expected:
+            raise WrongReply(f"{case.name}: {variant.name} answered {got}, must be {expected}")
+        for refusal in case.refusals if variant is not case.floor else ():
+            reply = await fetch(application, path, refusal.headers)
+            if reply.status != refusal.status:
+                sent = f"{variant.name} with {refusal.headers}"
+                raise WrongReply(f"{case.name}: {sent} answered {reply.status}, must be {refusal.status}")
+
+
+async def hops(application: Application, case: Case, variant: Variant) -> float:
+    """Return how often a request goes to its worker thread, the handler's own times included."""
+    with CountingExecutor(max_workers=1) as executor:
+
+        async def counted(scope: Any, receive: Any, send: Any) -> None:
+            # Django's own context, inside this one, leaves the executor in place.
+            async with ThreadSensitiveContext(executor=executor):
+                await application(scope, receive, send)
+
+        await repeat(counted, case, variant, COUNTED)
+        before = executor.submitted
+        await repeat(counted, case, variant, COUNTED)
+        return (executor.submitted - before) / COUNTED
+
+
+class CountingExecutor(ThreadPoolExecutor):
+    """A thread pool that knows how often it was asked."""
+
+    submitted = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Count the call and submit it."""
+        self.submitted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+async def threads(application: Application, case: Case, variant: Variant) -> float:
+    """Return how many threads a request starts."""
+    await repeat(application, case, variant, COUNTED)
+    with thread_starts() as started:
+        await repeat(application, case, variant, COUNTED)
+    return len(started) / COUNTED
+
+
+@contextmanager
+def thread_starts() -> Iterator[list[str]]:
+    """Collect the name of each thread that is started inside the block."""
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counting(self: threading.Thread) -> None:
+        started.append(self.name)
+        start(self)
+
+    with mock.patch.object(threading.Thread, "start", counting):
+        yield started
+
+
+async def times(application: Application, case: Case, rounds: int, warmup: int, requests: int) -> dict[str, Times]:
+    """Time every variant in every round, a request of each in turn, in an order drawn anew for each turn.
+
+    What else the machine does then meets all variants alike, and the median drops the requests that it hit hardest.
+
+    Args:
+        application: the handler to drive.
+        case: whose variants are timed.
+        rounds: how many rounds are kept.
+        warmup: how many rounds before them are thrown away.
+        requests: how many requests each variant serves in a round.
+
+    Returns:
+        The times of each variant, by its name.
+    """
+    draw = random.Random(SEED)
+    times = {variant.name: Times([], []) for variant in case.variants}
+    for number in range(warmup + rounds):
+        gc.collect()
+        clocked: dict[str, list[float]] = {variant.name: [] for variant in case.variants}
+        for _ in range(requests):
+            for variant in draw.sample(case.variants, len(case.variants)):
+                started = perf_counter()
+                await repeat(application, case, variant, 1)
+                clocked[variant.name].append((perf_counter() - started) * 1e6)
+        if number >= warmup:
+            for name, round_ in clocked.items():
+                times[name].medians.append(statistics.median(round_))
+                times[name].means.append(statistics.mean(round_))
+    return times
+
+
+async def repeat(application: Application, case: Case, variant: Variant, requests: int) -> None:
+    """Send ``requests`` requests to ``variant``, one after the other."""
+    path = "/" + case.path(variant)
+    for _ in range(requests):
+        reply = await fetch(application, path, case.headers)
+        if reply.status != 200:
+            raise WrongReply(f"{case.name}: {variant.name} answered {reply.status}, must be 200")

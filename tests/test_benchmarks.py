@@ -1,0 +1,45 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import restflow
+
+ROOT = Path(__file__).parents[1]
+
+PING = {"Django async def", "DRF APIView", "restflow APIView", "restflow AsyncAPIView"}
+POLICIES = {
+    "Django async def, no policies",
+    "DRF APIView, sync policies",
+    "restflow APIView, sync policies",
+    "restflow AsyncAPIView, sync policies",
+    "restflow AsyncAPIView, async policies",
+}
+
+
+def test_a_short_run_reports_every_view(tmp_path):
+    results = tmp_path / "results.json"
+    source = str(Path(restflow.__file__).parents[1])
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--rounds", "1", "--requests", "2", "--json", str(results)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+    assert run.returncode == 0, run.stderr
+    cases = {case["name"]: case for case in json.loads(results.read_text())["cases"]}
+    assert {name: {variant["name"] for variant in case["variants"]} for name, case in cases.items()} == {
+        "ping": PING,
+        "policies": POLICIES,
+    }
+    for case in cases.values():
+        for variant in case["variants"]:
+            assert variant["name"] in run.stdout
+            assert len(variant["rounds_us"]) == 1
+            assert variant["ratio"] > 0
+            assert variant["threads_started"] >= 1
