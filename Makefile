@@ -1,0 +1,107 @@
+# `make` lists the commands. Each one sets up what it needs in .venv, once.
+#
+#   make test PYTHON=python3.12    use another Python (remembered for the next commands)
+#   make run PORT=8080             serve on another port
+
+VENV := .venv
+PORT ?= 8000
+PYTEST_ARGS ?=
+
+CHOSEN := $(shell cat $(VENV)/.python 2>/dev/null)
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(or $(CHOSEN),python3)
+endif
+
+BIN := $(VENV)/bin
+PY := "$(CURDIR)/$(BIN)/python"
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+BOOKSHOP := examples/bookshop
+DATABASE := $(BOOKSHOP)/db.sqlite3
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # one pip at a time in .venv
+.PHONY: help run test lint bench docs clean
+
+help:
+	@echo "make run     serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
+	@echo "make test    run the tests; fails below 100% coverage (PYTEST_ARGS=...)"
+	@echo "make lint    ruff, mypy, pyright and the import rules"
+	@echo "make bench   run the benchmarks (BENCH_ARGS=...)"
+	@echo "make docs    build the documentation into site/"
+	@echo "make clean   remove all that these commands made"
+	@echo
+	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (3.11 or newer)."
+
+# --- set-up ---------------------------------------------------------------------------------------------------------
+
+# Reads well on any Python, however old.
+define CHECK_PYTHON
+import sys
+again = "Choose another Python: make $(or $(firstword $(MAKECMDGOALS)),test) PYTHON=python3.12"
+if sys.version_info < (3, 11):
+    sys.exit("restflow needs Python 3.11 or newer, and $(PYTHON) is %d.%d.%d.\n%s" % (sys.version_info[:3] + (again,)))
+for module in "venv", "ensurepip":
+    try:
+        __import__(module)
+    except ImportError:
+        sys.exit("$(PYTHON) lacks the module %s, which makes virtual environments.\nOn Debian and Ubuntu: apt install python%d.%d-venv\n%s" % ((module,) + sys.version_info[:2] + (again,)))
+endef
+export CHECK_PYTHON
+
+# Another Python than the one .venv was made with: make it again.
+ifneq ($(CHOSEN),$(PYTHON))
+.PHONY: $(VENV)/.python
+endif
+
+$(VENV)/.python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON) here. Choose another Python: make $(or $(firstword $(MAKECMDGOALS)),test) PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c "$$CHECK_PYTHON"
+	@echo "Making $(VENV) with $(PYTHON) ..."
+	@"$(PYTHON)" -m venv $(if $(CHOSEN),--clear) $(VENV)
+	@$(PIP) --upgrade "pip>=25.1"
+	@echo "$(PYTHON)" > $@
+
+# .venv/.test, .venv/.lint, ...: the package and the dependency group of that name are installed.
+$(VENV)/.%: $(VENV)/.python pyproject.toml Makefile
+	@echo "Installing restflow and its '$*' dependencies ..."
+	@$(PIP) --editable . --group $*
+	@touch $@
+
+.PRECIOUS: $(VENV)/.%
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+$(DATABASE): $(shell find $(BOOKSHOP) -path '*/migrations/*.py' -o -path '*/fixtures/*.json' 2>/dev/null) | $(VENV)/.example
+	@echo "Filling the example's database ..."
+	@cd $(BOOKSHOP) && $(PY) manage.py migrate --verbosity 0
+	@cd $(BOOKSHOP) && $(PY) manage.py loaddata bookshop
+	@touch $@
+
+run: $(VENV)/.example $(DATABASE)
+	@echo
+	@echo "The bookshop is open at http://127.0.0.1:$(PORT)/ (Ctrl-C to close it)."
+	@echo
+	@cd $(BOOKSHOP) && exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
+
+test: $(VENV)/.test
+	@$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
+	@$(PY) -m coverage report
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench
+	@$(PY) -m benchmarks $(BENCH_ARGS)
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) .nox build dist site htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -f $(DATABASE) $(DATABASE)-journal $(DATABASE)-shm $(DATABASE)-wal
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
