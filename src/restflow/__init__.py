@@ -1,3 +1,3 @@
-"""An async view layer for Django REST framework."""
+"""restflow: async views for Django REST framework, and a helper surface that makes views short."""
 
 __version__ = "0.1.0"

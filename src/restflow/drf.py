@@ -1,0 +1,246 @@
+"""What restflow knows of DRF's own code: which functions never block, and which call hooks themselves.
+
+Each function is known by identity, so an override of it in a subclass is not covered and runs as a user's code does. A
+function that never blocks only at times has a predicate; in doubt a predicate says no, and the function is called in
+the worker thread.
+
+Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``, ``versioning.py``, ``views.py``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from django.db import connections
+from django.db.models.query_utils import DeferredAttribute
+from django.utils.functional import LazyObject, empty
+from rest_framework import authentication, negotiation, permissions, renderers, request, throttling, versioning, views
+
+from restflow.flow import hook, nonblocking, stand_in
+
+_OURS = ("rest_framework.", "restflow.")
+_UNSET = object()
+
+
+# Predicates.
+
+
+@lru_cache(maxsize=1024)
+def only_configures(cls: type) -> bool:
+    """Tell whether ``cls`` adds nothing but plain data to classes of DRF's and ours.
+
+    Args:
+        cls: the class of a component.
+
+    Returns:
+        False where a class of someone else's in its MRO holds a function, a class or a descriptor.
+    """
+    foreign = [base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS)]
+    return not any(
+        callable(value) or hasattr(type(value), "__get__")
+        for base in foreign
+        for name, value in vars(base).items()
+        if name not in {"__dict__", "__weakref__"}
+    )
+
+
+def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
+    return only_configures(type(component))
+
+
+@lru_cache(maxsize=1024)
+def _made_in_place(cls: Any) -> bool:
+    """Tell whether making an instance of ``cls`` runs no code of a user's."""
+    if isinstance(cls, permissions.OperandHolder):
+        return _made_in_place(cls.op1_class) and _made_in_place(cls.op2_class)
+    if isinstance(cls, permissions.SingleOperandHolder):
+        return _made_in_place(cls.op1_class)
+    if not isinstance(cls, type) or type(cls) not in {type, permissions.BasePermissionMetaclass}:
+        return False
+    if cls.__new__ is not object.__new__:
+        return False
+    if issubclass(cls, throttling.SimpleRateThrottle):
+        return only_configures(cls)
+    return cls.__init__ is object.__init__
+
+
+def _all_made_in_place(name: str) -> Any:
+    def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
+        classes = vars(view).get(name, getattr(type(view), name, None))
+        # Anything but a plain sequence may be a property that queries.
+        return isinstance(classes, (list, tuple)) and all(_made_in_place(cls) for cls in classes)
+
+    return predicate
+
+
+def _negotiator_is_made_in_place(view: Any) -> bool:
+    return "_negotiator" in vars(view) or _made_in_place(view.content_negotiation_class)
+
+
+@lru_cache(maxsize=1024)
+def _is_plain_user(cls: type, field: str) -> bool:
+    """Tell whether ``field`` of a user of class ``cls``, and its truth, are read without running unknown code."""
+    if cls is type(None):
+        return True
+    if (cls.__module__, cls.__name__) == ("django.contrib.auth.models", "AnonymousUser"):
+        return True
+    # Models can't be imported before the apps are ready; where there is a user, they are.
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    if not issubclass(cls, AbstractBaseUser) or hasattr(cls, "__bool__") or hasattr(cls, "__len__"):
+        return False
+    if field == "is_authenticated":
+        return getattr(cls, field) is AbstractBaseUser.is_authenticated
+    return isinstance(getattr(cls, field, None), DeferredAttribute)
+
+
+def user_is_known(request: Any, field: str = "is_authenticated") -> bool:
+    """Tell whether ``request.user`` and its ``field`` can be read without authenticating or querying.
+
+    Args:
+        request: a DRF request.
+        field: ``"is_authenticated"`` or ``"is_staff"``.
+
+    Returns:
+        False while authentication is still to come, or where the user is a lazy or deferred object, or of a class that
+        runs code of its own.
+    """
+    user = getattr(request, "__dict__", {}).get("_user", _UNSET)
+    if user is _UNSET:
+        return False
+    if issubclass(type(user), LazyObject):
+        user = user._wrapped
+        if user is empty:
+            return False
+    if not _is_plain_user(type(user), field):
+        return False
+    return field != "is_staff" or not hasattr(user, "__dict__") or field in vars(user) or not hasattr(user, "_state")
+
+
+def _reads_authenticated(permission: Any, request: Any, view: Any) -> bool:
+    return user_is_known(request)
+
+
+def _reads_staff(permission: Any, request: Any, view: Any) -> bool:
+    return user_is_known(request, "is_staff")
+
+
+def _sees_no_credentials(authenticator: Any, request: Any) -> bool:
+    return "HTTP_AUTHORIZATION" not in request.META
+
+
+def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
+    return "user" not in vars(request._request)
+
+
+def _knows_the_authenticator(view: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+    return not request.authenticators or "_authenticator" in vars(request)
+
+
+def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
+    return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
+
+
+def _keeps_allowed_methods(view: Any) -> bool:
+    cls = type(view)
+    return (
+        cls.allowed_methods is views.APIView.allowed_methods and cls._allowed_methods is views.APIView._allowed_methods
+    )
+
+
+# DRF's functions that never block.
+
+for _function in (
+    permissions.BasePermission.has_permission,
+    permissions.BasePermission.has_object_permission,
+    permissions.AllowAny.has_permission,
+    authentication.BaseAuthentication.authenticate_header,
+    authentication.BasicAuthentication.authenticate_header,
+    authentication.TokenAuthentication.authenticate_header,
+    request.ForcedAuthentication.authenticate,
+    views.APIView.get_exception_handler,
+    views.APIView.get_exception_handler_context,
+    views.APIView.get_format_suffix,
+    views.APIView.get_parser_context,
+    views.APIView.get_renderer_context,
+    views.APIView.http_method_not_allowed,
+    views.APIView.raise_uncaught_exception,
+    views.APIView.throttled,
+):
+    nonblocking(_function)
+
+for _function in (
+    negotiation.DefaultContentNegotiation.select_parser,
+    negotiation.DefaultContentNegotiation.select_renderer,
+    versioning.AcceptHeaderVersioning.determine_version,
+    versioning.HostNameVersioning.determine_version,
+    versioning.NamespaceVersioning.determine_version,
+    versioning.QueryParameterVersioning.determine_version,
+    versioning.URLPathVersioning.determine_version,
+    renderers.JSONRenderer.render,
+):
+    nonblocking(when=_configured)(_function)
+
+for _name in ("authenticators", "parsers", "permissions", "renderers", "throttles"):
+    _attribute = {"authenticators": "authentication"}.get(_name, _name[:-1]) + "_classes"
+    nonblocking(when=_all_made_in_place(_attribute))(getattr(views.APIView, f"get_{_name}"))
+
+nonblocking(when=_negotiator_is_made_in_place)(views.APIView.get_content_negotiator)
+nonblocking(when=_reads_authenticated)(permissions.IsAuthenticated.has_permission)
+nonblocking(when=_reads_authenticated)(permissions.IsAuthenticatedOrReadOnly.has_permission)
+nonblocking(when=_reads_staff)(permissions.IsAdminUser.has_permission)
+nonblocking(when=_sees_no_credentials)(authentication.BasicAuthentication.authenticate)
+nonblocking(when=_sees_no_credentials)(authentication.TokenAuthentication.authenticate)
+nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.authenticate)
+nonblocking(when=_knows_the_authenticator)(views.APIView.permission_denied)
+nonblocking(when=_touches_no_connection)(views.exception_handler)
+nonblocking(when=_keeps_allowed_methods)(views.APIView.allowed_methods.fget)
+nonblocking(when=_keeps_allowed_methods)(views.APIView.default_response_headers.fget)
+
+
+# DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
+
+
+async def _and_has_permission(self: Any, request: Any, view: Any) -> Any:
+    return await hook(self.op1, "has_permission", request, view) and await hook(
+        self.op2, "has_permission", request, view
+    )
+
+
+async def _and_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> Any:
+    return await hook(self.op1, "has_object_permission", request, view, obj) and await hook(
+        self.op2, "has_object_permission", request, view, obj
+    )
+
+
+async def _or_has_permission(self: Any, request: Any, view: Any) -> Any:
+    return await hook(self.op1, "has_permission", request, view) or await hook(
+        self.op2, "has_permission", request, view
+    )
+
+
+async def _or_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> Any:
+    # An operand that refuses the view says nothing of the object (DRF issue 7117).
+    for operand in (self.op1, self.op2):
+        if await hook(operand, "has_permission", request, view) and (
+            allowed := await hook(operand, "has_object_permission", request, view, obj)
+        ):
+            return allowed
+    return False
+
+
+async def _not_has_permission(self: Any, request: Any, view: Any) -> bool:
+    return not await hook(self.op1, "has_permission", request, view)
+
+
+async def _not_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
+    return not await hook(self.op1, "has_object_permission", request, view, obj)
+
+
+stand_in(permissions.AND.has_permission, _and_has_permission)
+stand_in(permissions.AND.has_object_permission, _and_has_object_permission)
+stand_in(permissions.OR.has_permission, _or_has_permission)
+stand_in(permissions.OR.has_object_permission, _or_has_object_permission)
+stand_in(permissions.NOT.has_permission, _not_has_permission)
+stand_in(permissions.NOT.has_object_permission, _not_has_object_permission)

@@ -1,0 +1,41 @@
+"""Flows: every step of a request written once, for both colours.
+
+A flow is an ``async def`` that awaits steps (``hook``, ``call``, ``blocking``, ``attribute``) and other flows, and
+nothing else. It knows no event loop and no thread; one of two drivers takes its steps:
+
+``run``
+    the sync driver: takes each step where it stands;
+``arun``
+    the async driver: takes async steps on the event loop and, from the first blocking one on, drives the flow itself
+    in the worker thread, until the flow ends or needs the loop again.
+
+This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
+"""
+
+from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
+from restflow.flow.steps import attribute, blocking, call, hook
+from restflow.flow.twins import TwoColoured, asynchronous, either, give_twin, sync, twin
+
+__all__ = [
+    "Descriptor",
+    "TwoColoured",
+    "arun",
+    "asynchronous",
+    "attribute",
+    "blocking",
+    "call",
+    "either",
+    "give_twin",
+    "hook",
+    "is_coroutine_function",
+    "marked_async",
+    "never_blocks",
+    "nonblocking",
+    "on_loop",
+    "overridden",
+    "run",
+    "stand_in",
+    "sync",
+    "twin",
+]

@@ -1,0 +1,285 @@
+"""The two drivers of a flow."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
+
+from restflow.flow.steps import Step, is_awaitable, settle
+
+_R = TypeVar("_R")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def on_loop() -> bool:
+    """Tell whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def marked_async(function: _F) -> _F:
+    """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
+    return markcoroutinefunction(function)
+
+
+class _End(Generic[_R]):
+    """The end of a flow, and its result."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _R) -> None:
+        self.value = value
+
+
+def _advance(flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | None) -> Step | _End[_R]:
+    """Resume ``flow`` with a step's value or error, as far as its next step or its end."""
+    try:
+        step = flow.send(value) if error is None else flow.throw(error)
+        while not isinstance(step, Step):
+            step = flow.throw(_foreign(flow, step))
+    except StopIteration as stop:
+        return _End(stop.value)
+    return step
+
+
+def _foreign(flow: Coroutine[Any, Any, Any], awaited: object) -> RuntimeError:
+    name = getattr(flow, "__qualname__", repr(flow))
+    return RuntimeError(
+        f"The flow {name} awaited {awaited!r}. A flow awaits steps (hook, call, blocking, attribute) and other flows "
+        f"only: put asyncio code into an async hook, which runs on the event loop."
+    )
+
+
+def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
+    """Drive ``flow`` here, to its result: the sync driver.
+
+    An async step is sent to the event loop of the request, or to one of its own, and waited for.
+
+    Args:
+        flow: the coroutine of a flow.
+        refusal: where given, a step that may block is refused with this message while an event loop runs here.
+
+    Returns:
+        The flow's result.
+
+    Raises:
+        RuntimeError: an async step while an event loop runs in this thread, a refusal, or anything but a step awaited.
+        BaseException: whatever the flow raised.
+    """
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            reached = _advance(flow, value, error)
+            if isinstance(reached, _End):
+                return reached.value
+            value = error = None
+            if refusal and on_loop():
+                flow.close()
+                raise RuntimeError(refusal)
+            try:
+                value = _take(reached)
+            except BaseException as raised:
+                error = raised
+    finally:
+        del error  # kept in this frame, it would keep its own traceback alive
+
+
+def _take(step: Step) -> Any:
+    if step.for_sync_awaits:
+        return _bridge(step)
+    value = step.for_sync(*step.args, **step.kwargs)
+    return _bridge(settle(value)) if is_awaitable(value) else value
+
+
+def _bridge(step: Step) -> Any:
+    """Take an async step from a thread: to the event loop and back."""
+    if on_loop():
+        name = getattr(step.for_sync, "__qualname__", repr(step.for_sync))
+        raise RuntimeError(
+            f"Sync code on the event loop asked for {name}, which is async: the loop would wait for itself. Await the "
+            f"async twin (the name with an 'a' before it) instead."
+        )
+    hop: _Hop[Any] | None = getattr(_thread, "hop", None)
+
+    async def take() -> Any:
+        return await (_finish(step) if hop is None else hop.bridge(step))
+
+    return async_to_sync(take)()
+
+
+async def _finish(step: Step) -> Any:
+    value = (
+        step.for_async(*step.args, **step.kwargs) if step.for_async_awaits else step.for_sync(*step.args, **step.kwargs)
+    )
+    while is_awaitable(value):
+        value = await value
+    return value
+
+
+async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
+    """Drive ``flow`` from the event loop: the async driver.
+
+    Args:
+        flow: the coroutine of a flow.
+
+    Returns:
+        The flow's result.
+
+    Raises:
+        RuntimeError: anything but a step was awaited in the flow.
+        asyncio.CancelledError: the task was cancelled. The flow is told at its ``await``; a blocking step that has
+            begun can't be stopped and is waited for.
+        BaseException: whatever the flow raised.
+    """
+    try:
+        reached = _advance(flow, None, None)
+        while not isinstance(reached, _End):
+            if not reached.for_async_awaits:
+                reached = await _Hop(flow, reached).go()
+                continue
+            value = error = None
+            try:
+                value = await _finish(reached)
+            except GeneratorExit:
+                raise
+            except BaseException as raised:
+                error = raised
+            try:
+                reached = _advance(flow, value, error)
+            finally:
+                del error
+        return reached.value
+    finally:
+        # A worker thread may still drive the flow of a task that was not cancelled but thrown away; it ends it.
+        if not getattr(flow, "cr_running", False):
+            flow.close()
+
+
+_thread = threading.local()
+
+
+class _Hop(Generic[_R]):
+    """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step."""
+
+    def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
+        self.flow = flow
+        self.step = step
+        self.reached: Step | _End[_R] | None = None
+        self.error: BaseException | None = None
+        self.lock = threading.Lock()
+        self.began = self.finished = False
+        self.cancellation: BaseException | None = None
+        self.told = False
+        self.bridged: asyncio.Task[Any] | None = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    # On the event loop.
+
+    async def go(self) -> Step | _End[_R]:
+        """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
+        try:
+            await _in_thread(self)
+        except GeneratorExit:
+            self.cancellation = asyncio.CancelledError()
+            raise
+        except BaseException as error:  # cancelled, or no worker to be had
+            if not await self._wait(error):
+                return _advance(self.flow, None, error)
+        if self.error is not None:
+            error, self.error = self.error, None
+            try:
+                raise error
+            finally:
+                del error
+        assert self.reached is not None
+        if self.cancellation is not None and not self.told:  # it came after the thread's last look
+            if isinstance(self.reached, _End):
+                raise self.cancellation
+            return _advance(self.flow, None, self.cancellation)
+        return self.reached
+
+    async def _wait(self, cancellation: BaseException) -> bool:
+        """Tell the thread of the cancellation and wait for it to come to an end; False if it never began."""
+        waiter = asyncio.get_running_loop().create_future()
+        with self.lock:
+            self.cancellation = cancellation
+            if not self.began:
+                return False
+            if self.finished:
+                return True
+            self.waiter = waiter
+        if self.bridged is not None:
+            self.bridged.cancel()
+        while not waiter.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(waiter)
+        return True
+
+    async def bridge(self, step: Step) -> Any:
+        """Take an async step that sync code inside the thread asked for, so that a cancelled request cancels it."""
+        if self.cancellation is not None:
+            raise asyncio.CancelledError
+        outer, self.bridged = self.bridged, asyncio.current_task()
+        try:
+            return await _finish(step)
+        finally:
+            self.bridged = outer
+
+    # In the worker thread.
+
+    def drive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drive the flow; never raises."""
+        with self.lock:
+            if self.cancellation is not None:
+                return
+            self.began = True
+        outer, _thread.hop = getattr(_thread, "hop", None), self
+        try:
+            self.reached = self._drive(self.step)
+        except BaseException as error:
+            self.error = error
+        finally:
+            _thread.hop = outer
+            with self.lock:
+                self.finished = True
+                if self.waiter is not None:
+                    loop.call_soon_threadsafe(self.waiter.set_result, None)
+
+    def _drive(self, step: Step) -> Step | _End[_R]:
+        while True:
+            value = error = None
+            try:
+                value = step.for_async(*step.args, **step.kwargs)
+            except BaseException as raised:
+                error = raised
+            if self.cancellation is not None and not self.told:
+                self.told, error = True, self.cancellation
+            if is_awaitable(value):
+                if error is None:
+                    return settle(value)
+                value.close()
+            try:
+                reached = _advance(self.flow, value, error)
+            finally:
+                del error
+            if isinstance(reached, _End) or reached.for_async_awaits:
+                return reached
+            step = reached
+
+
+async def _in_thread(hop: _Hop[Any]) -> None:
+    await _drive_in_thread(hop, asyncio.get_running_loop())
+
+
+@sync_to_async
+def _drive_in_thread(hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
+    hop.drive(loop)

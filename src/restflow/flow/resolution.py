@@ -1,0 +1,243 @@
+"""Which code a hook's name means, and what is known of that code."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Coroutine, Sequence
+from functools import lru_cache, partial, partialmethod
+from typing import Any, NamedTuple, TypeVar, overload
+from weakref import WeakKeyDictionary
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+Flow = Callable[..., Coroutine[Any, Any, Any]]
+
+# What is known of a function is kept by its identity, never on the function: functools.wraps copies attributes, and a
+# decorator's wrapper must not inherit what only its inner function promised.
+flows: WeakKeyDictionary[Callable[..., Any], Flow] = WeakKeyDictionary()
+harmless: WeakKeyDictionary[Callable[..., Any], Callable[..., bool]] = WeakKeyDictionary()
+generated: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+duals: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+
+
+class Descriptor:
+    """A descriptor of ours that stands in a class for the function it wraps."""
+
+    function: Callable[..., Any]
+
+
+class Nature(NamedTuple):
+    """What is known of one callable: the flow it enters, whether it is async, when it never blocks."""
+
+    flow: Flow | None
+    awaits: bool
+    harmless: Callable[..., bool] | None
+
+
+class Definition(NamedTuple):
+    """What a class says of one hook: the name each driver takes, and the nature of what stands there."""
+
+    for_sync: str
+    for_sync_awaits: bool
+    for_async: str
+    for_async_awaits: bool
+    flow: Flow | None
+    harmless: Callable[..., bool] | None
+
+
+class _Absent:
+    """The type of ``ABSENT``; None is a value a class may hold."""
+
+
+ABSENT = _Absent()
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Tell whether calling ``function`` gives a coroutine, by what its code says.
+
+    A mark (``inspect.markcoroutinefunction``) does not count: ``functools.wraps`` copies it onto wrappers that may
+    block. A marked function is called in the worker thread, and what it returns is awaited on the loop.
+
+    Args:
+        function: any object.
+
+    Returns:
+        True for an ``async def``, however bound or partially applied, and for an object whose class has an
+        ``async def __call__``.
+    """
+    while isinstance(function, (partial, partialmethod, staticmethod, classmethod, types.MethodType)):
+        function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
+    if not isinstance(function, types.FunctionType):
+        function = getattr(type(function), "__call__", None)
+    return isinstance(function, types.FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
+
+
+def nature_of(raw: Any) -> Nature:
+    """Classify one callable.
+
+    Args:
+        raw: the callable as it is found in a class's ``__dict__`` or on an object.
+
+    Returns:
+        Its nature; unknown code is sync and may block.
+    """
+    function = raw.function if isinstance(raw, Descriptor) else raw
+    if not isinstance(function, types.FunctionType):
+        return Nature(None, is_coroutine_function(function), None)
+    awaits = function in duals or is_coroutine_function(function)
+    return Nature(flows.get(function), awaits, harmless.get(function))
+
+
+def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
+    """Combine what stands under a hook's two names; at least one is not ``ABSENT``.
+
+    Args:
+        name: the hook's sync name.
+        sync_raw: what stands under it.
+        async_raw: what stands under its async name.
+
+    Returns:
+        Where both are there, each driver takes its own colour; else both take the one that is.
+    """
+    sync_nature = None if sync_raw is ABSENT else nature_of(sync_raw)
+    async_nature = None if async_raw is ABSENT else nature_of(async_raw)
+    natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
+    flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
+    return Definition(
+        for_sync=name if sync_nature else "a" + name,
+        for_sync_awaits=natures[0].awaits,
+        for_async="a" + name if async_nature else name,
+        for_async_awaits=natures[-1].awaits,
+        flow=flow,
+        harmless=natures[0].harmless if len(natures) == 1 else None,
+    )
+
+
+def is_generated(raw: Any) -> bool:
+    """Tell whether ``raw`` is a twin that we generated, which is nobody's writing."""
+    function = raw.__func__ if isinstance(raw, types.MethodType) else raw
+    return isinstance(function, types.FunctionType) and function in generated
+
+
+def written(cls: type, name: str) -> Any:
+    """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
+    raw = cls.__dict__.get(name, ABSENT)
+    return ABSENT if is_generated(raw) else raw
+
+
+def nearest(mro: Sequence[type], name: str) -> type | None:
+    """Return the first class in ``mro`` that writes either colour of the hook ``name``."""
+    for cls in mro:
+        if written(cls, name) is not ABSENT or written(cls, "a" + name) is not ABSENT:
+            return cls
+    return None
+
+
+def definition_by(cls: type, name: str) -> Definition:
+    """Return what ``cls``, which writes the hook ``name``, says of it."""
+    return define(name, written(cls, name), written(cls, "a" + name))
+
+
+# Keyed by what the two names find as well as by the class, so that a test's patch of a class attribute is obeyed;
+# bounded, so that classes made for one request do not pile up.
+@lru_cache(maxsize=8192)
+def _cached(cls: type, name: str, found: Any, async_found: Any) -> Definition | None:
+    definer = nearest(cls.__mro__, name)
+    return None if definer is None else definition_by(definer, name)
+
+
+def resolve(cls: type, name: str) -> Definition | None:
+    """Return what the objects of ``cls`` take for the hook ``name``: the nearest class that writes it decides.
+
+    Args:
+        cls: the type of the hook's owner.
+        name: the hook's sync name.
+
+    Returns:
+        The definition, or None where no class in the MRO writes it.
+    """
+    found, async_found = getattr(cls, name, None), getattr(cls, "a" + name, None)
+    try:
+        return _cached(cls, name, found, async_found)
+    except TypeError:  # a callable that can't be hashed
+        return _cached.__wrapped__(cls, name, found, async_found)
+
+
+def overridden(obj: Any, name: str, flow: Flow) -> bool:
+    """Tell whether the hook ``name`` of ``obj`` is anything else than ``flow``.
+
+    Args:
+        obj: the owner of the hook.
+        name: the hook's sync name.
+        flow: the flow to compare with.
+
+    Returns:
+        True where a subclass, or the object itself, replaced it.
+    """
+    if name in vars(obj) or "a" + name in vars(obj):
+        return True
+    definition = resolve(type(obj), name)
+    return definition is None or definition.flow is not flow
+
+
+def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bool:
+    """Tell whether ``function``, called with these arguments, is known never to block.
+
+    Args:
+        function: any callable.
+        args: the positional arguments it is to be called with.
+        kwargs: its keyword arguments.
+
+    Returns:
+        True for a function that was marked ``nonblocking`` and whose predicate, if any, agrees.
+    """
+    promised = nature_of(function).harmless
+    return promised is not None and promised(*args, **kwargs)
+
+
+def _always(*args: Any, **kwargs: Any) -> bool:
+    return True
+
+
+@overload
+def nonblocking(function: _F, /) -> _F: ...
+@overload
+def nonblocking(*, when: Callable[..., bool]) -> Callable[[_F], _F]: ...
+def nonblocking(
+    function: Callable[..., Any] | None = None, /, *, when: Callable[..., bool] = _always
+) -> Callable[..., Any]:
+    """Say of a sync hook that it never blocks, so that it is called in place on the event loop.
+
+    The promise holds for this very function: a subclass's override and a decorator's wrapper are not covered.
+
+    Args:
+        function: the hook; it must not query, read files, sleep or wait for a lock.
+        when: for a function that never blocks only at times, a predicate of the same arguments (``self`` first).
+
+    Returns:
+        The same function.
+
+    Raises:
+        TypeError: ``function`` is an ``async def``, which needs no such promise.
+    """
+    if function is None:
+        return partial(_promise, when=when)
+    return _promise(function, when=when)
+
+
+def _promise(function: _F, *, when: Callable[..., bool]) -> _F:
+    if is_coroutine_function(function):
+        raise TypeError(f"nonblocking is for sync functions, got {function!r}: an async def runs on the loop as it is.")
+    harmless[function] = when
+    return function
+
+
+def stand_in(function: Callable[..., Any], flow: Flow) -> None:
+    """Have ``flow`` driven wherever a hook resolves to ``function``, a function that calls hooks itself.
+
+    Args:
+        function: a function of DRF's, known by identity; a subclass's override is not covered.
+        flow: a flow of the same arguments.
+    """
+    flows[function] = flow

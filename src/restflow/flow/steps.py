@@ -1,0 +1,172 @@
+"""The steps a flow may await."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from restflow.flow import resolution
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Step:
+    """What a flow asks of its driver: a callable for each driver, and whether calling it gives an awaitable."""
+
+    __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "kwargs")
+
+    def __init__(
+        self,
+        for_sync: Callable[..., Any],
+        for_sync_awaits: bool,
+        for_async: Callable[..., Any],
+        for_async_awaits: bool,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] = types.MappingProxyType({}),
+    ) -> None:
+        self.for_sync = for_sync
+        self.for_sync_awaits = for_sync_awaits
+        self.for_async = for_async
+        self.for_async_awaits = for_async_awaits
+        self.args = args
+        self.kwargs = kwargs
+
+
+@types.coroutine
+def trap(step: Step) -> Generator[Step, Any, Any]:
+    """Hand ``step`` to whoever drives the flow, and be resumed with its result or its exception."""
+    return (yield step)
+
+
+_PLAIN = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple, set})
+
+
+def is_awaitable(value: Any) -> bool:
+    """Tell whether ``value`` can be awaited, quickly for what most steps return."""
+    return type(value) not in _PLAIN and inspect.isawaitable(value)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def settle(value: Any) -> Step:
+    """Return the step that awaits ``value``."""
+    function = partial(_itself, value)
+    return Step(function, True, function, True)
+
+
+async def _in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    value = function(*args, **kwargs)
+    # A coroutine is never taken for a yes.
+    return await trap(settle(value)) if is_awaitable(value) else value
+
+
+async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """Call ``function`` where it may block: in place under ``run``, in the request's worker thread under ``arun``.
+
+    Args:
+        function: any sync callable (the ORM, a file, a parser). What it returns is awaited if it can be.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        What ``function`` returned.
+
+    Raises:
+        BaseException: whatever ``function`` raised, at this ``await``.
+    """
+    result: _R = await trap(Step(function, False, function, False, args, kwargs))
+    return result
+
+
+async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function``, whichever colour it is written in, where that colour belongs.
+
+    Args:
+        function: a function, bound method, partial or callable object; a twin of a flow is entered as that flow.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        What it returned, awaited where it can be awaited.
+
+    Raises:
+        BaseException: whatever ``function`` raised, at this ``await``.
+    """
+    inner: Any = function
+    bound: tuple[Any, ...] = ()
+    if isinstance(function, types.MethodType):
+        inner, bound = function.__func__, (function.__self__,)
+    nature = resolution.nature_of(inner)
+    if nature.flow is not None:
+        return await nature.flow(*bound, *args, **kwargs)
+    if nature.harmless is not None and nature.harmless(*bound, *args, **kwargs):
+        return await _in_place(function, args, kwargs)
+    return await trap(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
+
+
+async def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
+
+    The first class of ``type(obj).__mro__`` that writes ``name`` or ``"a" + name`` decides. Where it writes both, the
+    driver takes its own colour. An attribute set on the object itself comes before its class, as in Python.
+
+    Args:
+        obj: the component or view that owns the hook.
+        name: the hook's sync name (``"has_permission"``).
+        args: positional arguments of the hook.
+        kwargs: keyword arguments of the hook.
+
+    Returns:
+        What the hook returned, awaited where it can be awaited.
+
+    Raises:
+        AttributeError: ``obj`` has no such hook.
+        BaseException: whatever the hook raised, at this ``await``.
+    """
+    own = getattr(obj, "__dict__", {})
+    if name in own or ("a" + name in own and not resolution.is_generated(own["a" + name])):
+        return await _own_hook(obj, name, own, args, kwargs)
+    found = resolution.resolve(type(obj), name)
+    if found is None:  # a proxy with __getattr__
+        return await call(getattr(obj, name), *args, **kwargs)
+    if found.flow is not None:
+        return await found.flow(obj, *args, **kwargs)
+    for_sync = getattr(obj, found.for_sync)
+    if found.harmless is not None and found.harmless(obj, *args, **kwargs):
+        return await _in_place(for_sync, args, kwargs)
+    for_async = getattr(obj, found.for_async)
+    return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+
+
+async def _own_hook(obj: Any, name: str, own: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    for_sync = own.get(name, own.get("a" + name))
+    for_async = own.get("a" + name, for_sync)
+    if for_sync is for_async:
+        return await call(for_sync, *args, **kwargs)
+    natures = resolution.nature_of(for_sync), resolution.nature_of(for_async)
+    return await trap(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
+
+
+async def attribute(obj: Any, name: str, /) -> Any:
+    """Read an attribute that a subclass may have made a property that blocks.
+
+    Args:
+        obj: the owner.
+        name: the attribute's name.
+
+    Returns:
+        Its value.
+
+    Raises:
+        AttributeError: there is no such attribute.
+    """
+    found = getattr(type(obj), name, None)
+    if isinstance(found, property) and not resolution.never_blocks(found.fget, obj):
+        return await blocking(getattr, obj, name)
+    return getattr(obj, name)

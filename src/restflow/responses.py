@@ -1,0 +1,115 @@
+"""Responses, and where they are rendered."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import types
+import uuid
+from collections.abc import Awaitable, Generator
+from typing import Any, TypeVar
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.http import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
+from django.utils.functional import Promise
+from rest_framework import response as drf
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.encoders import JSONEncoder
+
+from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, run
+
+__all__ = ["Response"]
+
+_R = TypeVar("_R", bound=HttpResponseBase)
+
+
+class Response(drf.Response):
+    """DRF's ``Response``. An async view renders it, as it does DRF's own, on the event loop where that can't block.
+
+    Source: DRF 3.18, response.py.
+    """
+
+
+def rendered_where_it_belongs(response: _R) -> _R:
+    """Have Django render ``response`` on the event loop where its renderer can't block, else in the worker thread.
+
+    Args:
+        response: what an async view's dispatch returns. One that is no DRF response, is rendered already or has a
+            ``render`` of its own is left alone.
+
+    Returns:
+        The same response. Its ``render`` is a coroutine function for Django's async handler; where no event loop runs,
+        it renders at once, as DRF's does.
+    """
+    if isinstance(response, drf.Response) and type(response).render is SimpleTemplateResponse.render:
+        response.render = types.MethodType(_render, response)  # type: ignore[method-assign]
+    return response
+
+
+@marked_async
+def _render(response: drf.Response) -> Any:
+    del response.render  # it has served: a rendered response is pickled for the cache
+    if not on_loop():
+        return run(blocking(SimpleTemplateResponse.render, response))
+    if _rendered_in_place(response):
+        return _Rendered(response)
+    return arun(blocking(SimpleTemplateResponse.render, response))
+
+
+class _Rendered(Awaitable[drf.Response]):
+    """A response that is rendered by the time anyone awaits it."""
+
+    def __init__(self, response: drf.Response) -> None:
+        self.response = response
+
+    def __await__(self) -> Generator[Any, Any, drf.Response]:
+        return self.response
+        yield
+
+
+def _rendered_in_place(response: drf.Response) -> bool:
+    renderer = getattr(response, "accepted_renderer", None)
+    if (
+        response._post_render_callbacks
+        or type(response).rendered_content is not drf.Response.rendered_content
+        or not never_blocks(type(renderer).render, renderer)
+    ):
+        return False
+    if type(renderer).render is not JSONRenderer.render:  # a renderer that its author marked
+        response.render()
+        return True
+    if renderer.encoder_class is not JSONEncoder:
+        return False
+    renderer.encoder_class = _InPlaceEncoder
+    try:
+        response.render()
+    except (_MayBlock, SynchronousOnlyOperation):
+        return False
+    finally:
+        del renderer.encoder_class
+    return True
+
+
+class _MayBlock(Exception):
+    """The data hold something that may query when it is rendered."""
+
+
+class _InPlaceEncoder(JSONEncoder):
+    """DRF's encoder, which stops before it touches a query set, a generator or anything else that may block."""
+
+    _harmless = (
+        Promise,
+        bytes,
+        datetime.date,
+        datetime.datetime,
+        datetime.time,
+        datetime.timedelta,
+        decimal.Decimal,
+        uuid.UUID,
+    )
+
+    def default(self, obj: Any) -> Any:
+        if isinstance(obj, self._harmless):
+            return super().default(obj)
+        raise _MayBlock

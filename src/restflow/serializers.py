@@ -1,0 +1,65 @@
+"""The async surface of serializers, for DRF's own as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from restflow.flow import arun, blocking, give_twin
+
+if TYPE_CHECKING:
+    from rest_framework.serializers import BaseSerializer
+
+    class AsyncSerializer(BaseSerializer[Any]):
+        """What the view helpers hand back: a serializer of the class given, with the async surface."""
+
+        async def ais_valid(self, *, raise_exception: bool = False) -> bool:
+            """Validate; ``is_valid`` of the class, in whichever colour it is written."""
+
+        async def asave(self, **kwargs: Any) -> Any:
+            """Save; ``save`` of the class, in whichever colour it is written."""
+
+        @property
+        def adata(self) -> Data:
+            """``data``, to be awaited."""
+
+
+async def data(serializer: Any) -> Any:
+    """Return a serializer's ``data``; building it may query, so it is built where that may block.
+
+    Args:
+        serializer: any DRF serializer.
+
+    Returns:
+        What its ``data`` is.
+    """
+    return await blocking(getattr, serializer, "data")
+
+
+class Data:
+    """A serializer's ``data``, to be awaited; any number of times, as a property may."""
+
+    def __init__(self, serializer: Any) -> None:
+        self.serializer = serializer
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return arun(data(self.serializer)).__await__()
+
+
+def with_async_surface(serializer: Any) -> AsyncSerializer:
+    """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
+
+    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true.
+
+    Args:
+        serializer: any DRF serializer.
+
+    Returns:
+        The same serializer.
+    """
+    for name in ("is_valid", "save"):
+        give_twin(serializer, name)
+    if not hasattr(type(serializer), "adata"):
+        serializer.adata = Data(serializer)
+    surfaced: AsyncSerializer = serializer
+    return surfaced

@@ -1,0 +1,444 @@
+"""``APIView`` and ``AsyncAPIView``: DRF's request cycle as flows."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework import exceptions, status
+from rest_framework import views as drf
+from rest_framework.compat import split_header_value
+from rest_framework.request import Request as DRFRequest
+from rest_framework.response import Response as DRFResponse
+
+from restflow.flow import (
+    TwoColoured,
+    arun,
+    asynchronous,
+    attribute,
+    call,
+    either,
+    hook,
+    is_coroutine_function,
+    sync,
+)
+from restflow.request import Request, authenticated, read_ahead
+from restflow.responses import Response, rendered_where_it_belongs
+from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
+
+__all__ = ["APIView", "AsyncAPIView"]
+
+# Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
+_HOOKS = (
+    "check_object_permissions",
+    "check_permissions",
+    "check_throttles",
+    "determine_version",
+    "finalize_response",
+    "get_authenticate_header",
+    "get_authenticators",
+    "get_content_negotiator",
+    "get_exception_handler",
+    "get_exception_handler_context",
+    "get_format_suffix",
+    "get_parser_context",
+    "get_parsers",
+    "get_permissions",
+    "get_renderer_context",
+    "get_renderers",
+    "get_throttles",
+    "get_view_description",
+    "get_view_name",
+    "handle_exception",
+    "http_method_not_allowed",
+    "initial",
+    "initialize_request",
+    "perform_authentication",
+    "perform_content_negotiation",
+    "permission_denied",
+    "raise_uncaught_exception",
+    "throttled",
+)
+
+
+class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
+    """DRF's ``APIView`` with restflow's helper methods; the dispatch loop is DRF's own.
+
+    Its checks ask permissions, throttles and authenticators of either colour: an ``async def has_permission`` is
+    awaited, never taken for a yes.
+
+    Source: DRF 3.18, views.py, ``APIView``.
+    """
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view function, as DRF does.
+
+        Args:
+            initkwargs: attributes to set on each instance.
+
+        Returns:
+            A view function that carries ``cls`` and ``initkwargs``.
+
+        Raises:
+            ImproperlyConfigured: a sync view has ``async def`` handlers, which nobody would await.
+        """
+        if cls.view_is_async and not issubclass(cls, AsyncAPIView):
+            raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
+        return super().as_view(**initkwargs)
+
+    async def _initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Wrap Django's request in DRF's.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The request that the view works with.
+
+        Source: DRF 3.18, views.py, ``initialize_request``.
+        """
+        context = await hook(self, "get_parser_context", request)
+        return Request(
+            request,
+            parsers=await hook(self, "get_parsers"),
+            authenticators=await hook(self, "get_authenticators"),
+            negotiator=await hook(self, "get_content_negotiator"),
+            parser_context=context,
+        )
+
+    async def _check_permissions(self, request: DRFRequest) -> None:
+        """Ask the view's permissions in order, up to the first refusal.
+
+        Args:
+            request: the request to be permitted.
+
+        Raises:
+            NotAuthenticated: refused, and nobody is authenticated.
+            PermissionDenied: refused, with the permission's ``message`` and ``code``.
+
+        Source: DRF 3.18, views.py, ``check_permissions``.
+        """
+        for permission in await hook(self, "get_permissions"):
+            if not await hook(permission, "has_permission", request, self):
+                await self._refuse(request, permission)
+
+    async def _check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
+        """Ask the view's permissions about one object, in order, up to the first refusal.
+
+        Args:
+            request: the request to be permitted.
+            obj: the object it is about.
+
+        Raises:
+            NotAuthenticated: refused, and nobody is authenticated.
+            PermissionDenied: refused, with the permission's ``message`` and ``code``.
+
+        Source: DRF 3.18, views.py, ``check_object_permissions``.
+        """
+        for permission in await hook(self, "get_permissions"):
+            if not await hook(permission, "has_object_permission", request, self, obj):
+                await self._refuse(request, permission)
+
+    async def _refuse(self, request: DRFRequest, permission: Any) -> None:
+        message, code = getattr(permission, "message", None), getattr(permission, "code", None)
+        await hook(self, "permission_denied", request, message=message, code=code)
+
+    async def _check_throttles(self, request: DRFRequest) -> None:
+        """Ask every throttle of the view; refuse with the longest wait of those that refused.
+
+        Args:
+            request: the request to be throttled.
+
+        Raises:
+            Throttled: at least one throttle refused.
+
+        Source: DRF 3.18, views.py, ``check_throttles``.
+        """
+        waits = [
+            await hook(throttle, "wait")
+            for throttle in await hook(self, "get_throttles")
+            if not await hook(throttle, "allow_request", request, self)
+        ]
+        if waits:
+            known = [wait for wait in waits if wait is not None]
+            await hook(self, "throttled", request, max(known, default=None))
+
+    async def _options(self, request: DRFRequest, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Answer OPTIONS with the view's metadata.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The metadata, 200.
+
+        Raises:
+            MethodNotAllowed: ``metadata_class`` is None.
+
+        Source: DRF 3.18, views.py, ``options``.
+        """
+        if self.metadata_class is None:
+            answer: DRFResponse = await hook(self, "http_method_not_allowed", request, *args, **kwargs)
+            return answer
+        with no_serializer_on_show(self):
+            data = await hook(self.metadata_class(), "determine_metadata", request, self)
+        return Response(data, status=status.HTTP_200_OK)
+
+    initialize_request = sync(_initialize_request)
+    check_permissions = sync(_check_permissions)
+    check_object_permissions = sync(_check_object_permissions)
+    check_throttles = sync(_check_throttles)
+    options = sync(_options)
+
+
+class AsyncAPIView(AsyncHelpers, APIView):
+    """DRF's ``APIView`` with an async ``dispatch``; handlers, hooks and components may be of either colour.
+
+    Sync code (a handler, an override, a permission, a serializer) runs in the request's worker thread, async code on the
+    event loop. Every hook of DRF's is called where DRF calls it, under its own name or with an ``a`` before it.
+
+    Source: DRF 3.18, views.py, ``APIView``.
+    """
+
+    view_is_async = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        dispatch = type(self).dispatch
+        if dispatch is not AsyncAPIView.dispatch and not is_coroutine_function(dispatch):
+            # A sync override of dispatch, or a decorator around it: Django awaits what it calls here.
+            self.dispatch = partial(_dispatch_override, self)
+
+    async def _dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take a request through DRF's cycle: initialise, check, handle, and finalise the response.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The response, to be rendered by Django.
+
+        Source: DRF 3.18, views.py, ``dispatch``.
+        """
+        self.args, self.kwargs = args, kwargs
+        drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
+        self.headers = await attribute(self, "default_response_headers")  # type: ignore[misc]
+        try:
+            await hook(self, "initial", drf_request, *args, **kwargs)
+            method = (drf_request.method or "").lower()
+            handler = getattr(self, method, None) if method in self.http_method_names else None
+            if handler is None:
+                response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
+            else:
+                if is_coroutine_function(handler):
+                    await read_ahead(drf_request)
+                response = await call(handler, drf_request, *args, **kwargs)
+        except Exception as error:
+            response = await hook(self, "handle_exception", error)
+        self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
+        return rendered_where_it_belongs(self.response)
+
+    async def _initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
+        """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Raises:
+            APIException: the request is refused.
+
+        Source: DRF 3.18, views.py, ``initial``.
+        """
+        self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
+        negotiated = await hook(self, "perform_content_negotiation", request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        version = await hook(self, "determine_version", request, *args, **kwargs)
+        request.version, request.versioning_scheme = version
+        await hook(self, "perform_authentication", request)
+        await hook(self, "check_permissions", request)
+        await hook(self, "check_throttles", request)
+
+    async def _perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
+        """Choose the renderer and the media type of the response.
+
+        Args:
+            request: the request.
+            force: take the first renderer where none is acceptable.
+
+        Returns:
+            The renderer and the media type.
+
+        Raises:
+            NotAcceptable: no renderer gives what the client accepts.
+            Http404: the format asked for is not the view's.
+
+        Source: DRF 3.18, views.py, ``perform_content_negotiation``.
+        """
+        renderers = await hook(self, "get_renderers")
+        negotiator = await hook(self, "get_content_negotiator")
+        try:
+            chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, self.format_kwarg)
+        except Exception:
+            if not force:
+                raise
+            return renderers[0], renderers[0].media_type
+        return chosen
+
+    async def _determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Determine the API version that the request asks for.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The version and the versioning scheme; two Nones where the view has no scheme.
+
+        Raises:
+            APIException: the version is not valid.
+
+        Source: DRF 3.18, views.py, ``determine_version``.
+        """
+        if self.versioning_class is None:
+            return None, None
+        scheme = self.versioning_class()
+        return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
+
+    async def _perform_authentication(self, request: DRFRequest) -> None:
+        """Authenticate the request.
+
+        Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
+        read, which async code does with ``await request.auser()``.
+
+        Args:
+            request: the request.
+
+        Raises:
+            APIException: an authenticator refused.
+
+        Source: DRF 3.18, views.py, ``perform_authentication``.
+        """
+        await authenticated(request)
+
+    async def _get_authenticate_header(self, request: DRFRequest) -> str | None:
+        """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
+
+        Args:
+            request: the request.
+
+        Returns:
+            The header; None makes the response a 403.
+
+        Source: DRF 3.18, views.py, ``get_authenticate_header``.
+        """
+        authenticators = await hook(self, "get_authenticators")
+        header: str | None = await hook(authenticators[0], "authenticate_header", request) if authenticators else None
+        return header
+
+    async def _handle_exception(self, exc: Exception) -> DRFResponse:
+        """Turn an exception into a response, by the exception handler of the settings.
+
+        Args:
+            exc: what the checks or the handler raised.
+
+        Returns:
+            The handler's response, marked ``exception``.
+
+        Raises:
+            Exception: the same exception, where the handler answers None.
+
+        Source: DRF 3.18, views.py, ``handle_exception``.
+        """
+        if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
+            header = await hook(self, "get_authenticate_header", self.request)
+            if header:
+                exc.auth_header = header  # type: ignore[union-attr]
+            else:
+                exc.status_code = status.HTTP_403_FORBIDDEN
+        handler = await hook(self, "get_exception_handler")
+        context = await hook(self, "get_exception_handler_context")
+        response: DRFResponse | None = await call(handler, exc, context)
+        if response is None:
+            await hook(self, "raise_uncaught_exception", exc)
+            raise exc
+        response.exception = True
+        return response
+
+    async def _finalize_response(
+        self, request: DRFRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Give the response its renderer and the view's headers.
+
+        Args:
+            request: the request.
+            response: what the handler or the exception handler returned.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The same response.
+
+        Raises:
+            AssertionError: the handler returned something else than a response.
+
+        Source: DRF 3.18, views.py, ``finalize_response``.
+        """
+        assert isinstance(response, HttpResponseBase), (
+            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but received "
+            f"a `{type(response)}`"
+        )
+        if isinstance(response, DRFResponse):
+            if not getattr(request, "accepted_renderer", None):
+                negotiated = await hook(self, "perform_content_negotiation", request, force=True)
+                request.accepted_renderer, request.accepted_media_type = negotiated
+            response.accepted_renderer = request.accepted_renderer
+            response.accepted_media_type = request.accepted_media_type
+            response.renderer_context = await hook(self, "get_renderer_context")
+        vary = self.headers.pop("Vary", None)
+        if vary is not None:
+            patch_vary_headers(response, list(split_header_value(vary)))
+        for name, value in self.headers.items():
+            response[name] = value
+        return response
+
+    dispatch = either(_dispatch)
+    options = either(APIView._options)
+
+    initial = sync(_initial)
+    perform_content_negotiation = sync(_perform_content_negotiation)
+    determine_version = sync(_determine_version)
+    perform_authentication = sync(_perform_authentication)
+    get_authenticate_header = sync(_get_authenticate_header)
+    handle_exception = sync(_handle_exception)
+    finalize_response = sync(_finalize_response)
+
+    ainitialize_request = asynchronous(APIView._initialize_request)
+    ainitial = asynchronous(_initial)
+    aperform_content_negotiation = asynchronous(_perform_content_negotiation)
+    adetermine_version = asynchronous(_determine_version)
+    aperform_authentication = asynchronous(_perform_authentication)
+    acheck_permissions = asynchronous(APIView._check_permissions)
+    acheck_object_permissions = asynchronous(APIView._check_object_permissions)
+    acheck_throttles = asynchronous(APIView._check_throttles)
+    aget_authenticate_header = asynchronous(_get_authenticate_header)
+    ahandle_exception = asynchronous(_handle_exception)
+    afinalize_response = asynchronous(_finalize_response)
+
+
+def _dispatch_override(view: AsyncAPIView, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    return arun(call(partial(type(view).dispatch, view), *args, **kwargs))

@@ -1,0 +1,369 @@
+"""The helper methods that make views short."""
+
+from __future__ import annotations
+
+import enum
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.fields import empty
+from rest_framework.pagination import BasePagination
+from rest_framework.serializers import BaseSerializer
+
+from restflow.flow import Descriptor, TwoColoured, asynchronous, blocking, hook, overridden, sync
+from restflow.post_fetch import PostFetch
+from restflow.request import data_of
+from restflow.responses import Response
+from restflow.serializers import data as serialized
+from restflow.serializers import with_async_surface
+
+if TYPE_CHECKING:
+    from restflow.serializers import AsyncSerializer
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Off(enum.Enum):
+    OFF = "OFF"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+OFF: Final = _Off.OFF
+"""As ``pagination_class``: no pagination, where None would leave the choice to the class."""
+
+_SerializerClass = type[BaseSerializer[Any]]
+_PaginationClass = type[BasePagination] | Literal[_Off.OFF]
+
+
+class MissingSerializer(ImproperlyConfigured, AttributeError):
+    """A helper needs a serializer class, and the view names none."""
+
+
+class _ShownWithSerializer(Descriptor):
+    """``get_serializer``, which a view without a serializer class does not show to DRF's introspection.
+
+    DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` for one that has a serializer. A
+    handler may still call it with ``serializer_class=``.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __get__(self, view: Any, owner: type) -> Any:
+        if view is None:
+            return self.function
+        if not (_has_serializer(view) or _is_handling(view)):
+            raise _missing(view)
+        return types.MethodType(self.function, view)
+
+
+def _shown_with_serializer(function: _F) -> _F:
+    descriptor: Any = _ShownWithSerializer(function)
+    method: _F = descriptor
+    return method
+
+
+def _has_serializer(view: Any) -> bool:
+    return any(
+        getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
+        for name, flow in (
+            ("serializer", Helpers._get_serializer_class),
+            ("request_serializer", Helpers._get_request_serializer_class),
+            ("response_serializer", Helpers._get_response_serializer_class),
+        )
+    )
+
+
+def _is_handling(view: Any) -> bool:
+    # DRF sets `response` when the handler is done; what asks then is the browsable API. Schemas have no request.
+    state = vars(view)
+    return state.get("request") is not None and "response" not in state and not state.get("_hides_serializer")
+
+
+@contextmanager
+def no_serializer_on_show(view: Any) -> Iterator[None]:
+    """Hide ``get_serializer`` from the metadata of a view without a serializer class.
+
+    Args:
+        view: the view whose metadata are determined.
+    """
+    view._hides_serializer = True
+    try:
+        yield
+    finally:
+        del view._hides_serializer
+
+
+def _missing(view: Any) -> MissingSerializer:
+    name = type(view).__name__
+    return MissingSerializer(
+        f"{name} has no serializer class. Set {name}.serializer_class, override get_serializer_class(), or pass "
+        f"serializer_class= to the helper."
+    )
+
+
+class Helpers(
+    TwoColoured,
+    hooks=(
+        "get_context",
+        "get_pagination_class",
+        "get_request_serializer_class",
+        "get_response_serializer_class",
+        "get_serializer",
+        "get_serializer_class",
+        "paginated_response",
+        "perform_post_fetches",
+        "serialized_response",
+        "validated_serializer",
+    ),
+):
+    """The helper methods and their getters, in sync colour."""
+
+    serializer_class: _SerializerClass | None = None
+    request_serializer_class: _SerializerClass | None = None
+    response_serializer_class: _SerializerClass | None = None
+    pagination_class: _PaginationClass | None = None
+    request: Any
+
+    paginator: BasePagination | None = None
+    """The paginator of the last paginated response; the browsable API shows its controls."""
+
+    async def _get_context(self) -> dict[str, Any]:
+        """Return the context of every serializer that ``get_serializer`` builds.
+
+        Returns:
+            A dict with ``request`` and ``view``.
+        """
+        return {"request": self.request, "view": self}
+
+    async def _get_serializer_class(self) -> _SerializerClass | None:
+        """Return the serializer class of either direction.
+
+        Returns:
+            ``serializer_class``.
+        """
+        return self.serializer_class
+
+    async def _get_request_serializer_class(self) -> _SerializerClass | None:
+        """Return the serializer class that validates a request.
+
+        Returns:
+            ``request_serializer_class``, else what ``get_serializer_class`` returns.
+        """
+        chosen: _SerializerClass | None = self.request_serializer_class or await hook(self, "get_serializer_class")
+        return chosen
+
+    async def _get_response_serializer_class(self) -> _SerializerClass | None:
+        """Return the serializer class that represents a response.
+
+        Returns:
+            ``response_serializer_class``, else what ``get_serializer_class`` returns.
+        """
+        chosen: _SerializerClass | None = self.response_serializer_class or await hook(self, "get_serializer_class")
+        return chosen
+
+    async def _get_pagination_class(self) -> _PaginationClass | None:
+        """Return the pagination class of ``paginated_response``.
+
+        Returns:
+            ``pagination_class``; None or ``OFF`` where pages are not wanted.
+        """
+        return self.pagination_class
+
+    async def _get_serializer(
+        self,
+        *args: Any,
+        serializer_class: _SerializerClass | None = None,
+        direction: Literal["request", "response"] | None = None,
+        **kwargs: Any,
+    ) -> AsyncSerializer:
+        """Build a serializer with the view's context.
+
+        Args:
+            args: positional arguments of the serializer (``instance``).
+            serializer_class: the class to build instead of the one that the getter of ``direction`` returns.
+            direction: which getter to ask; without it, ``get_serializer_class``.
+            kwargs: keyword arguments of the serializer (``data``, ``many``, ``partial``, …).
+
+        Returns:
+            The serializer, with ``ais_valid``, ``asave`` and ``adata`` whatever its class.
+
+        Raises:
+            MissingSerializer: there is no class to build.
+        """
+        chosen = serializer_class or await self._serializer_class(direction)
+        if chosen is None:
+            raise _missing(self)
+        if "context" not in kwargs:
+            kwargs["context"] = await hook(self, "get_context")
+        return with_async_surface(await blocking(chosen, *args, **kwargs))
+
+    async def _serializer_class(self, direction: str | None) -> _SerializerClass | None:
+        chosen: _SerializerClass | None
+        if direction is not None:
+            chosen = await hook(self, f"get_{direction}_serializer_class")
+        else:
+            chosen = await hook(self, "get_serializer_class") or await hook(self, "get_request_serializer_class")
+        return chosen
+
+    async def _build(
+        self, direction: str, *args: Any, serializer_class: _SerializerClass | None, **kwargs: Any
+    ) -> AsyncSerializer:
+        """Build a serializer through ``get_serializer``, which may be an override in DRF's form."""
+        if overridden(self, "get_serializer", Helpers._get_serializer):
+            # DRF's get_serializer knows neither keyword, so it is given a class only where that is not its own choice.
+            chosen = serializer_class or await self._serializer_class(direction)
+            if chosen is not await hook(self, "get_serializer_class"):
+                kwargs["serializer_class"] = chosen
+        else:
+            kwargs.update(direction=direction, serializer_class=serializer_class)
+        return with_async_surface(await hook(self, "get_serializer", *args, **kwargs))
+
+    async def _validated_serializer(
+        self, *, data: Any = empty, serializer_class: _SerializerClass | None = None, **kwargs: Any
+    ) -> AsyncSerializer:
+        """Build a serializer of the request direction and validate its data.
+
+        Args:
+            data: what to validate instead of ``request.data``.
+            serializer_class: the class to use instead of the one ``get_request_serializer_class`` returns.
+            kwargs: further arguments of the serializer (``instance``, ``partial``, ``many``, …).
+
+        Returns:
+            The valid serializer.
+
+        Raises:
+            ValidationError: the data are not valid.
+            ParseError: the request's body is malformed.
+        """
+        if data is empty:
+            data = await data_of(self.request)
+        serializer = await self._build("request", data=data, serializer_class=serializer_class, **kwargs)
+        await hook(serializer, "is_valid", raise_exception=True)
+        return serializer
+
+    async def _serialized_response(
+        self,
+        instance: Any,
+        *,
+        many: bool = False,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        serializer_class: _SerializerClass | None = None,
+        post_fetches: Sequence[PostFetch] | None = None,
+        **kwargs: Any,
+    ) -> Response:
+        """Represent an instance by the serializer of the response direction.
+
+        Args:
+            instance: the instance, or with ``many`` a sequence of them.
+            many: whether it is a sequence.
+            status: the HTTP status; 200 by default.
+            headers: headers of the response.
+            serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
+            post_fetches: joins to run first.
+            kwargs: further arguments of the serializer (``context``, …).
+
+        Returns:
+            The response.
+        """
+        instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
+        if many:
+            kwargs["many"] = True
+        serializer = await self._build("response", instance, serializer_class=serializer_class, **kwargs)
+        return Response(await serialized(serializer), status=status, headers=headers)
+
+    async def _paginated_response(
+        self,
+        queryset: Any,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        serializer_class: _SerializerClass | None = None,
+        pagination_class: _PaginationClass | None = None,
+        post_fetches: Sequence[PostFetch] | None = None,
+        **kwargs: Any,
+    ) -> Response:
+        """Represent one page of a query set, or all of it where there is no pagination.
+
+        Args:
+            queryset: a query set or a sequence.
+            status: the HTTP status; the paginator's own by default.
+            headers: headers of the response.
+            serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
+            pagination_class: the pagination to use instead of the view's; ``OFF`` for none.
+            post_fetches: joins to run on the page.
+            kwargs: further arguments of the serializer (``context``, …).
+
+        Returns:
+            The paginator's response.
+
+        Raises:
+            NotFound: there is no such page.
+        """
+        chosen = pagination_class or await hook(self, "get_pagination_class")
+        page = None
+        if chosen is not None and chosen is not OFF:
+            self.paginator = await blocking(chosen)
+            page = await hook(self.paginator, "paginate_queryset", queryset, self.request, view=self)
+        items = await hook(self, "perform_post_fetches", queryset if page is None else page, post_fetches, many=True)
+        serializer = await self._build("response", items, many=True, serializer_class=serializer_class, **kwargs)
+        data = await serialized(serializer)
+        if page is None:
+            return Response(data, status=status, headers=headers)
+        response: Response = await hook(self.paginator, "get_paginated_response", data)
+        response.status_code = status or response.status_code
+        for name, value in (headers or {}).items():
+            response[name] = value
+        return response
+
+    async def _perform_post_fetches(
+        self, items: Any, post_fetches: Iterable[PostFetch] | None, *, many: bool = True
+    ) -> Any:
+        """Run joins on items that are about to be represented.
+
+        Args:
+            items: one item, or with ``many`` a sequence of them.
+            post_fetches: the joins; each is asked by ``fetch`` or ``afetch``.
+            many: whether ``items`` is a sequence.
+
+        Returns:
+            The item, or the items as a list.
+        """
+        if not post_fetches:
+            return items
+        targets = await blocking(list, items) if many else [items]
+        for post_fetch in post_fetches:
+            await hook(post_fetch, "fetch", targets)
+        return targets if many else targets[0]
+
+    get_context = sync(_get_context)
+    get_serializer_class = sync(_get_serializer_class)
+    get_request_serializer_class = sync(_get_request_serializer_class)
+    get_response_serializer_class = sync(_get_response_serializer_class)
+    get_pagination_class = sync(_get_pagination_class)
+    get_serializer = _shown_with_serializer(sync(_get_serializer))
+    validated_serializer = sync(_validated_serializer)
+    serialized_response = sync(_serialized_response)
+    paginated_response = sync(_paginated_response)
+    perform_post_fetches = sync(_perform_post_fetches)
+
+
+class AsyncHelpers(Helpers):
+    """The helper methods and their getters, in async colour as well."""
+
+    aget_context = asynchronous(Helpers._get_context)
+    aget_serializer_class = asynchronous(Helpers._get_serializer_class)
+    aget_request_serializer_class = asynchronous(Helpers._get_request_serializer_class)
+    aget_response_serializer_class = asynchronous(Helpers._get_response_serializer_class)
+    aget_pagination_class = asynchronous(Helpers._get_pagination_class)
+    aget_serializer = asynchronous(Helpers._get_serializer)
+    avalidated_serializer = asynchronous(Helpers._validated_serializer)
+    aserialized_response = asynchronous(Helpers._serialized_response)
+    apaginated_response = asynchronous(Helpers._paginated_response)
+    aperform_post_fetches = asynchronous(Helpers._perform_post_fetches)
