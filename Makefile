@@ -80,9 +80,14 @@ $(DATABASE): $(shell find $(BOOKSHOP) -path '*/migrations/*.py' -o -path '*/fixt
 
 run: $(VENV)/.example $(DATABASE)
 	@echo
-	@echo "The bookshop is open at http://127.0.0.1:$(PORT)/ (Ctrl-C to close it)."
+	@echo "The bookshop opens at (Ctrl-C closes it):"
 	@echo
-	@cd $(BOOKSHOP) && exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
+	@echo "  http://127.0.0.1:$(PORT)/                    all addresses"
+	@echo "  http://127.0.0.1:$(PORT)/api/books/          the books, a page at a time"
+	@echo "  http://127.0.0.1:$(PORT)/api/authors/        the authors"
+	@echo "  http://127.0.0.1:$(PORT)/api/books/1/offers/ five sellers, asked at once"
+	@echo
+	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: $(VENV)/.test
 	@$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
