@@ -1,0 +1,67 @@
+"""Django's settings for the tests: SQLite in a file, and PostgreSQL where it is running."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+SECRET_KEY = "tests"
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+USE_TZ = True
+ROOT_URLCONF = ()
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "tests.shop",
+]
+MIDDLEWARE: list[str] = []
+STATIC_URL = "/static/"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"django.request": {"level": "CRITICAL"}}}
+
+_SQLITE = str(Path(tempfile.gettempdir()) / f"restflow-tests-{os.getpid()}.sqlite3")
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": _SQLITE,
+        "TEST": {"NAME": _SQLITE},
+        "OPTIONS": {"timeout": 20},
+    }
+}
+
+POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
+POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+# Where services are required (in CI), a missing one must fail the tests that need it, not skip them.
+SERVICES_REQUIRED = os.environ.get("RESTFLOW_REQUIRE_SERVICES") == "1"
+POSTGRES = SERVICES_REQUIRED or _answers(POSTGRES_HOST, POSTGRES_PORT)
+if POSTGRES:
+    DATABASES["postgres"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ.get("RESTFLOW_POSTGRES_NAME", "test"),
+        "USER": os.environ.get("RESTFLOW_POSTGRES_USER", "postgres"),
+        "HOST": POSTGRES_HOST,
+        "PORT": POSTGRES_PORT,
+        "TEST": {"NAME": f"restflow_tests_{os.getpid()}"},
+    }

@@ -1,0 +1,25 @@
+from django.db import models
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+
+
+class Book(models.Model):
+    title = models.CharField(max_length=100)
+    year = models.IntegerField(default=1900)
+    author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="books")
+    tags = models.ManyToManyField("Tag", related_name="books", blank=True)
+
+    class Meta:
+        ordering = ["title"]
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=30, unique=True)
+
+
+class Review(models.Model):
+    book_title = models.CharField(max_length=100)
+    rating = models.IntegerField()
+    created = models.DateField(null=True)
