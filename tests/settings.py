@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 SECRET_KEY = "tests"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
@@ -32,7 +33,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"django.request": {"level": "CRITICAL"}}}
 
 _SQLITE = str(Path(tempfile.gettempdir()) / f"restflow-tests-{os.getpid()}.sqlite3")
-DATABASES = {
+DATABASES: dict[str, Any] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": _SQLITE,

@@ -9,8 +9,9 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.models.query_utils import DeferredAttribute
@@ -21,12 +22,19 @@ from restflow.flow import hook, nonblocking, stand_in
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _cached(predicate: _F) -> _F:
+    wrapper: Any = lru_cache(maxsize=1024)(predicate)
+    cached: _F = wrapper
+    return cached
 
 
 # Predicates.
 
 
-@lru_cache(maxsize=1024)
+@_cached
 def only_configures(cls: type) -> bool:
     """Tell whether ``cls`` adds nothing but plain data to classes of DRF's and ours.
 
@@ -49,7 +57,7 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(type(component))
 
 
-@lru_cache(maxsize=1024)
+@_cached
 def _made_in_place(cls: Any) -> bool:
     """Tell whether making an instance of ``cls`` runs no code of a user's."""
     if isinstance(cls, permissions.OperandHolder):
@@ -58,7 +66,8 @@ def _made_in_place(cls: Any) -> bool:
         return _made_in_place(cls.op1_class)
     if not isinstance(cls, type) or type(cls) not in {type, permissions.BasePermissionMetaclass}:
         return False
-    if cls.__new__ is not object.__new__:
+    plain: Any = object
+    if cls.__new__ is not plain.__new__:
         return False
     if issubclass(cls, throttling.SimpleRateThrottle):
         return only_configures(cls)
@@ -78,7 +87,7 @@ def _negotiator_is_made_in_place(view: Any) -> bool:
     return "_negotiator" in vars(view) or _made_in_place(view.content_negotiation_class)
 
 
-@lru_cache(maxsize=1024)
+@_cached
 def _is_plain_user(cls: type, field: str) -> bool:
     """Tell whether ``field`` of a user of class ``cls``, and its truth, are read without running unknown code."""
     if cls is type(None):
@@ -142,15 +151,17 @@ def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
     return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
+_APIView: Any = views.APIView
+
+
 def _keeps_allowed_methods(view: Any) -> bool:
     cls = type(view)
-    return (
-        cls.allowed_methods is views.APIView.allowed_methods and cls._allowed_methods is views.APIView._allowed_methods
-    )
+    return cls.allowed_methods is _APIView.allowed_methods and cls._allowed_methods is _APIView._allowed_methods
 
 
 # DRF's functions that never block.
 
+_function: Callable[..., Any]
 for _function in (
     permissions.BasePermission.has_permission,
     permissions.BasePermission.has_object_permission,
@@ -184,7 +195,7 @@ for _function in (
 
 for _name in ("authenticators", "parsers", "permissions", "renderers", "throttles"):
     _attribute = {"authenticators": "authentication"}.get(_name, _name[:-1]) + "_classes"
-    nonblocking(when=_all_made_in_place(_attribute))(getattr(views.APIView, f"get_{_name}"))
+    nonblocking(when=_all_made_in_place(_attribute))(getattr(_APIView, f"get_{_name}"))
 
 nonblocking(when=_negotiator_is_made_in_place)(views.APIView.get_content_negotiator)
 nonblocking(when=_reads_authenticated)(permissions.IsAuthenticated.has_permission)
@@ -195,8 +206,8 @@ nonblocking(when=_sees_no_credentials)(authentication.TokenAuthentication.authen
 nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.authenticate)
 nonblocking(when=_knows_the_authenticator)(views.APIView.permission_denied)
 nonblocking(when=_touches_no_connection)(views.exception_handler)
-nonblocking(when=_keeps_allowed_methods)(views.APIView.allowed_methods.fget)
-nonblocking(when=_keeps_allowed_methods)(views.APIView.default_response_headers.fget)
+nonblocking(when=_keeps_allowed_methods)(_APIView.allowed_methods.fget)
+nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 
 
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.

@@ -27,7 +27,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
     Args:
         queryset: where the related rows come from.
         to_attr: the attribute, or the key where the item is a dict, that receives them.
-        values: the fields of the related rows; each row is attached as a dict of these and of the fields of ``queries``.
+        values: the fields of the related rows. A row is attached as a dict of these and of the fields in ``queries``.
         values_dict: further values of each row, as expressions by name.
         limit: 1 attaches the first match or None, N a list of up to N, None a list of all. The database returns at most
             ``limit`` rows a key.
@@ -60,7 +60,8 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         self.order_by = tuple(order_by or ())
         self.queries = queries
 
-    async def _fetch(self, items: Iterable[Any]) -> list[Any]:
+    @sync
+    async def fetch(self, items: Iterable[Any]) -> list[Any]:
         """Attach the related rows to each of ``items``.
 
         Args:
@@ -75,8 +76,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         """
         return await blocking(self._attach, items)
 
-    fetch = sync(_fetch)
-    afetch = asynchronous(_fetch)
+    afetch = asynchronous(fetch)
 
     def _attach(self, items: Iterable[Any]) -> list[Any]:
         found = list(items)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import exceptions, negotiation
 from rest_framework import request as drf
@@ -45,7 +45,7 @@ async def authenticate(request: Any) -> None:
 
 
 async def _not_authenticated(request: Any) -> None:
-    user = api_settings.UNAUTHENTICATED_USER
+    user: Any = api_settings.UNAUTHENTICATED_USER
     is_drfs = user is None or (user.__module__, user.__name__) == ("django.contrib.auth.models", "AnonymousUser")
     if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None:
         request._not_authenticated()
@@ -102,7 +102,21 @@ async def read_ahead(request: Any) -> None:
         await blocking(request._read_ahead)
 
 
-class Request(drf.Request):
+if TYPE_CHECKING:
+
+    class _Request(drf.Request):
+        """What the stubs of DRF's request leave out."""
+
+        _full_data: Any
+
+        def _authenticate(self) -> None: ...
+        def _load_data_and_files(self) -> None: ...
+
+else:
+    _Request = drf.Request
+
+
+class Request(_Request):
     """DRF's ``Request``, with ``await request.auser()`` and a body that async code can read without blocking the loop.
 
     Source: DRF 3.18, request.py.
@@ -157,7 +171,7 @@ class Request(drf.Request):
             return True
         if not only_configures(type(self.negotiator)):
             return True
-        parser = self.negotiator.select_parser(self, self.parsers)
+        parser = self.negotiator.select_parser(self, self.parsers or ())
         return parser is not None and (
             type(parser).parse not in _IN_MEMORY_PARSERS or not only_configures(type(parser))
         )
@@ -179,5 +193,5 @@ def _is_in_memory(http_request: Any) -> bool:
 
 # Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a
 # user's subclass of DRF's request are authenticated as ours are.
-stand_in(drf.Request._authenticate, authenticate)
+stand_in(_Request._authenticate, authenticate)
 stand_in(Request._authenticate, authenticate)

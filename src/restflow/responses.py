@@ -68,8 +68,8 @@ class _Rendered(Awaitable[drf.Response]):
         yield
 
 
-def _rendered_in_place(response: drf.Response) -> bool:
-    renderer = getattr(response, "accepted_renderer", None)
+def _rendered_in_place(response: Any) -> bool:
+    renderer: Any = getattr(response, "accepted_renderer", None)
     if (
         response._post_render_callbacks
         or type(response).rendered_content is not drf.Response.rendered_content

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
             """Validate; ``is_valid`` of the class, in whichever colour it is written."""
+            ...
 
         async def asave(self, **kwargs: Any) -> Any:
             """Save; ``save`` of the class, in whichever colour it is written."""
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         @property
         def adata(self) -> Data:
             """``data``, to be awaited."""
+            ...
 
 
 async def data(serializer: Any) -> Any:

@@ -191,15 +191,15 @@ class _Hop(Generic[_R]):
         except GeneratorExit:
             self.cancellation = asyncio.CancelledError()
             raise
-        except BaseException as error:  # cancelled, or no worker to be had
-            if not await self._wait(error):
-                return _advance(self.flow, None, error)
-        if self.error is not None:
-            error, self.error = self.error, None
-            try:
+        except BaseException as raised:  # cancelled, or no worker to be had
+            if not await self._wait(raised):
+                return _advance(self.flow, None, raised)
+        error, self.error = self.error, None
+        try:
+            if error is not None:
                 raise error
-            finally:
-                del error
+        finally:
+            del error  # kept in this frame, it would keep its own traceback alive
         assert self.reached is not None
         if self.cancellation is not None and not self.told:  # it came after the thread's last look
             if isinstance(self.reached, _End):
@@ -256,7 +256,8 @@ class _Hop(Generic[_R]):
 
     def _drive(self, step: Step) -> Step | _End[_R]:
         while True:
-            value = error = None
+            value: Any = None
+            error: BaseException | None = None
             try:
                 value = step.for_async(*step.args, **step.kwargs)
             except BaseException as raised:

@@ -69,7 +69,7 @@ def is_coroutine_function(function: Any) -> bool:
     while isinstance(function, (partial, partialmethod, staticmethod, classmethod, types.MethodType)):
         function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
     if not isinstance(function, types.FunctionType):
-        function = getattr(type(function), "__call__", None)
+        function = getattr(type(function), "__call__", None)  # noqa: B004 - the function, not whether there is one
     return isinstance(function, types.FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
 
 
@@ -164,13 +164,13 @@ def resolve(cls: type, name: str) -> Definition | None:
         return _cached.__wrapped__(cls, name, found, async_found)
 
 
-def overridden(obj: Any, name: str, flow: Flow) -> bool:
-    """Tell whether the hook ``name`` of ``obj`` is anything else than ``flow``.
+def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
+    """Tell whether the hook ``name`` of ``obj`` is anything else than our ``method``.
 
     Args:
         obj: the owner of the hook.
         name: the hook's sync name.
-        flow: the flow to compare with.
+        method: the sync method of ours, made of a flow.
 
     Returns:
         True where a subclass, or the object itself, replaced it.
@@ -178,7 +178,7 @@ def overridden(obj: Any, name: str, flow: Flow) -> bool:
     if name in vars(obj) or "a" + name in vars(obj):
         return True
     definition = resolve(type(obj), name)
-    return definition is None or definition.flow is not flow
+    return definition is None or definition.flow is not flows[method]
 
 
 def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bool:

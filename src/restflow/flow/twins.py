@@ -19,10 +19,11 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _name_after(flow: Flow, function: Any, name: str) -> None:
+def _face(function: Any, flow: Flow, prefix: str = "") -> None:
+    """Make ``function`` a public face of ``flow``: its signature and docstring, and entered as it by the drivers."""
     update_wrapper(function, flow)
-    function.__name__ = name
-    function.__qualname__ = flow.__qualname__.rpartition(".")[0] + "." + name
+    function.__name__ = prefix + flow.__name__
+    function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
     resolution.flows[function] = flow
 
 
@@ -37,15 +38,15 @@ async def _enter(
 
 
 def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
-    """Return the sync twin of a flow: a method that runs it to its result where it is called.
+    """Make a flow a sync method, which runs it to its result where it is called.
 
     Args:
-        flow: a flow named ``_name``; the twin is to be bound to ``name``.
+        flow: a flow, written as a method under the sync name.
 
     Returns:
         A function with the flow's signature, docstring and types.
     """
-    name = flow.__name__.lstrip("_")
+    name = flow.__name__
 
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         reached_by_name = getattr(type(self), name, None) is method
@@ -60,42 +61,43 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
             ) from error
         return result
 
-    _name_after(flow, method, name)
+    _face(method, flow)
     return method
 
 
 def asynchronous(
-    flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
+    method: Callable[Concatenate[_S, _P], _R], /
 ) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]:
-    """Return the async twin of a flow: a coroutine method that awaits it.
+    """Return the async twin of a method made by ``sync``.
 
     Args:
-        flow: a flow named ``_name``; the twin is to be bound to ``aname``.
+        method: the sync method, of any name; the twin is to be bound to ``"a" + name``.
 
     Returns:
         A coroutine function with the flow's signature, docstring and types.
     """
-    name = flow.__name__.lstrip("_")
+    flow = resolution.flows[method]
+    name = flow.__name__
 
-    async def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        reached_by_name = getattr(type(self), "a" + name, None) is method
+    async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        reached_by_name = getattr(type(self), "a" + name, None) is twin
         result: _R = await arun(_enter(flow, name, reached_by_name, self, args, kwargs))
         return result
 
-    _name_after(flow, method, "a" + name)
-    return method
+    _face(twin, flow, "a")
+    return twin
 
 
 def either(
     flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
 ) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]:
-    """Return a method with one name for both colours, as handlers have.
+    """Make a flow a method with one name for both colours, as handlers have.
 
     Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
     thread), it runs to its result.
 
     Args:
-        flow: a flow named ``_name``; the twin is to be bound to ``name``.
+        flow: a flow, written as a method.
 
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
@@ -105,7 +107,7 @@ def either(
         coroutine = flow(self, *args, **kwargs)
         return arun(coroutine) if on_loop() else run(coroutine)
 
-    _name_after(flow, method, flow.__name__.lstrip("_"))
+    _face(method, flow)
     return marked_async(method)
 
 
@@ -129,14 +131,14 @@ class TwoColoured:
     ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks.
     """
 
-    _hooks: ClassVar[Mapping[str, type]] = {}
+    _restflow_hooks: ClassVar[Mapping[str, type]] = {}
 
     def __init_subclass__(cls, hooks: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         declared: dict[str, type] = dict.fromkeys(hooks, cls)
         for base in reversed(cls.__mro__[1:]):
-            declared.update(base.__dict__.get("_hooks", {}))
-        cls._hooks = declared
+            declared.update(base.__dict__.get("_restflow_hooks", {}))
+        cls._restflow_hooks = declared
         for name, declarer in declared.items():
             _complete(cls, name, declarer)
 

@@ -12,7 +12,6 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions, status
 from rest_framework import views as drf
-from rest_framework.compat import split_header_value
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
@@ -21,6 +20,7 @@ from restflow.flow import (
     arun,
     asynchronous,
     attribute,
+    blocking,
     call,
     either,
     hook,
@@ -92,7 +92,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
         return super().as_view(**initkwargs)
 
-    async def _initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+    @sync
+    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's.
 
         Args:
@@ -114,7 +115,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
             parser_context=context,
         )
 
-    async def _check_permissions(self, request: DRFRequest) -> None:
+    @sync
+    async def check_permissions(self, request: DRFRequest) -> None:
         """Ask the view's permissions in order, up to the first refusal.
 
         Args:
@@ -128,9 +130,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         """
         for permission in await hook(self, "get_permissions"):
             if not await hook(permission, "has_permission", request, self):
-                await self._refuse(request, permission)
+                await _refuse(self, request, permission)
 
-    async def _check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
+    @sync
+    async def check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
         """Ask the view's permissions about one object, in order, up to the first refusal.
 
         Args:
@@ -145,13 +148,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         """
         for permission in await hook(self, "get_permissions"):
             if not await hook(permission, "has_object_permission", request, self, obj):
-                await self._refuse(request, permission)
+                await _refuse(self, request, permission)
 
-    async def _refuse(self, request: DRFRequest, permission: Any) -> None:
-        message, code = getattr(permission, "message", None), getattr(permission, "code", None)
-        await hook(self, "permission_denied", request, message=message, code=code)
-
-    async def _check_throttles(self, request: DRFRequest) -> None:
+    @sync
+    async def check_throttles(self, request: DRFRequest) -> None:
         """Ask every throttle of the view; refuse with the longest wait of those that refused.
 
         Args:
@@ -171,7 +171,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
             known = [wait for wait in waits if wait is not None]
             await hook(self, "throttled", request, max(known, default=None))
 
-    async def _options(self, request: DRFRequest, *args: Any, **kwargs: Any) -> DRFResponse:
+    @sync
+    async def options(  # type: ignore[override]  # as DRF's own: a DRF request instead of Django's
+        self, request: DRFRequest, *args: Any, **kwargs: Any
+    ) -> DRFResponse:
         """Answer OPTIONS with the view's metadata.
 
         Args:
@@ -187,25 +190,30 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
 
         Source: DRF 3.18, views.py, ``options``.
         """
-        if self.metadata_class is None:
-            answer: DRFResponse = await hook(self, "http_method_not_allowed", request, *args, **kwargs)
-            return answer
-        with no_serializer_on_show(self):
-            data = await hook(self.metadata_class(), "determine_metadata", request, self)
-        return Response(data, status=status.HTTP_200_OK)
+        return await _options(self, request, *args, **kwargs)
 
-    initialize_request = sync(_initialize_request)
-    check_permissions = sync(_check_permissions)
-    check_object_permissions = sync(_check_object_permissions)
-    check_throttles = sync(_check_throttles)
-    options = sync(_options)
+
+async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
+    message, code = getattr(permission, "message", None), getattr(permission, "code", None)
+    await hook(view, "permission_denied", request, message=message, code=code)
+
+
+async def _options(view: APIView, request: DRFRequest, *args: Any, **kwargs: Any) -> DRFResponse:
+    if view.metadata_class is None:
+        refusal: DRFResponse = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
+        return refusal
+    with no_serializer_on_show(view):
+        metadata_class: Any = view.metadata_class
+        metadata = await blocking(metadata_class)
+        data = await hook(metadata, "determine_metadata", request, view)
+    return Response(data, status=status.HTTP_200_OK)
 
 
 class AsyncAPIView(AsyncHelpers, APIView):
     """DRF's ``APIView`` with an async ``dispatch``; handlers, hooks and components may be of either colour.
 
-    Sync code (a handler, an override, a permission, a serializer) runs in the request's worker thread, async code on the
-    event loop. Every hook of DRF's is called where DRF calls it, under its own name or with an ``a`` before it.
+    Sync code (a handler, an override, a permission, a serializer) runs in the request's worker thread, async code on
+    the event loop. Every hook of DRF's is called where DRF calls it, under its own name or with an ``a`` before it.
 
     Source: DRF 3.18, views.py, ``APIView``.
     """
@@ -217,9 +225,12 @@ class AsyncAPIView(AsyncHelpers, APIView):
         dispatch = type(self).dispatch
         if dispatch is not AsyncAPIView.dispatch and not is_coroutine_function(dispatch):
             # A sync override of dispatch, or a decorator around it: Django awaits what it calls here.
-            self.dispatch = partial(_dispatch_override, self)
+            vars(self)["dispatch"] = partial(_dispatch_override, self)
 
-    async def _dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    @either
+    async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Take a request through DRF's cycle: initialise, check, handle, and finalise the response.
 
         Args:
@@ -234,7 +245,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """
         self.args, self.kwargs = args, kwargs
         drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
-        self.headers = await attribute(self, "default_response_headers")  # type: ignore[misc]
+        self.headers = await attribute(self, "default_response_headers")
         try:
             await hook(self, "initial", drf_request, *args, **kwargs)
             method = (drf_request.method or "").lower()
@@ -250,7 +261,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
         return rendered_where_it_belongs(self.response)
 
-    async def _initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
+    @sync
+    async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
         """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
 
         Args:
@@ -272,7 +284,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         await hook(self, "check_permissions", request)
         await hook(self, "check_throttles", request)
 
-    async def _perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
+    @sync
+    async def perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
         """Choose the renderer and the media type of the response.
 
         Args:
@@ -298,7 +311,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
             return renderers[0], renderers[0].media_type
         return chosen
 
-    async def _determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    @sync
+    async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Determine the API version that the request asks for.
 
         Args:
@@ -319,7 +333,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         scheme = self.versioning_class()
         return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
 
-    async def _perform_authentication(self, request: DRFRequest) -> None:
+    @sync
+    async def perform_authentication(self, request: DRFRequest) -> None:
         """Authenticate the request.
 
         Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
@@ -335,7 +350,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """
         await authenticated(request)
 
-    async def _get_authenticate_header(self, request: DRFRequest) -> str | None:
+    @sync
+    async def get_authenticate_header(self, request: DRFRequest) -> Any:
         """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
 
         Args:
@@ -347,10 +363,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Source: DRF 3.18, views.py, ``get_authenticate_header``.
         """
         authenticators = await hook(self, "get_authenticators")
-        header: str | None = await hook(authenticators[0], "authenticate_header", request) if authenticators else None
-        return header
+        return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
 
-    async def _handle_exception(self, exc: Exception) -> DRFResponse:
+    @sync
+    async def handle_exception(self, exc: Exception) -> DRFResponse:
         """Turn an exception into a response, by the exception handler of the settings.
 
         Args:
@@ -379,9 +395,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
         response.exception = True
         return response
 
-    async def _finalize_response(
+    @sync
+    async def finalize_response(
         self, request: DRFRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    ) -> Any:
         """Give the response its renderer and the view's headers.
 
         Args:
@@ -399,8 +416,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Source: DRF 3.18, views.py, ``finalize_response``.
         """
         assert isinstance(response, HttpResponseBase), (
-            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but received "
-            f"a `{type(response)}`"
+            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
+            f"received a `{type(response)}`"
         )
         if isinstance(response, DRFResponse):
             if not getattr(request, "accepted_renderer", None):
@@ -408,36 +425,32 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 request.accepted_renderer, request.accepted_media_type = negotiated
             response.accepted_renderer = request.accepted_renderer
             response.accepted_media_type = request.accepted_media_type
-            response.renderer_context = await hook(self, "get_renderer_context")
+            vars(response)["renderer_context"] = await hook(self, "get_renderer_context")
         vary = self.headers.pop("Vary", None)
         if vary is not None:
-            patch_vary_headers(response, list(split_header_value(vary)))
+            patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
         for name, value in self.headers.items():
             response[name] = value
         return response
 
-    dispatch = either(_dispatch)
-    options = either(APIView._options)
+    @either
+    async def options(  # type: ignore[override]  # Django awaits what an async view's handlers return
+        self, request: DRFRequest, *args: Any, **kwargs: Any
+    ) -> DRFResponse:
+        """Answer OPTIONS with the view's metadata, as ``APIView.options`` does."""
+        return await _options(self, request, *args, **kwargs)
 
-    initial = sync(_initial)
-    perform_content_negotiation = sync(_perform_content_negotiation)
-    determine_version = sync(_determine_version)
-    perform_authentication = sync(_perform_authentication)
-    get_authenticate_header = sync(_get_authenticate_header)
-    handle_exception = sync(_handle_exception)
-    finalize_response = sync(_finalize_response)
-
-    ainitialize_request = asynchronous(APIView._initialize_request)
-    ainitial = asynchronous(_initial)
-    aperform_content_negotiation = asynchronous(_perform_content_negotiation)
-    adetermine_version = asynchronous(_determine_version)
-    aperform_authentication = asynchronous(_perform_authentication)
-    acheck_permissions = asynchronous(APIView._check_permissions)
-    acheck_object_permissions = asynchronous(APIView._check_object_permissions)
-    acheck_throttles = asynchronous(APIView._check_throttles)
-    aget_authenticate_header = asynchronous(_get_authenticate_header)
-    ahandle_exception = asynchronous(_handle_exception)
-    afinalize_response = asynchronous(_finalize_response)
+    ainitialize_request = asynchronous(APIView.initialize_request)
+    ainitial = asynchronous(initial)
+    aperform_content_negotiation = asynchronous(perform_content_negotiation)
+    adetermine_version = asynchronous(determine_version)
+    aperform_authentication = asynchronous(perform_authentication)
+    acheck_permissions = asynchronous(APIView.check_permissions)
+    acheck_object_permissions = asynchronous(APIView.check_object_permissions)
+    acheck_throttles = asynchronous(APIView.check_throttles)
+    aget_authenticate_header = asynchronous(get_authenticate_header)
+    ahandle_exception = asynchronous(handle_exception)
+    afinalize_response = asynchronous(finalize_response)
 
 
 def _dispatch_override(view: AsyncAPIView, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -72,9 +72,9 @@ def _has_serializer(view: Any) -> bool:
     return any(
         getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
         for name, flow in (
-            ("serializer", Helpers._get_serializer_class),
-            ("request_serializer", Helpers._get_request_serializer_class),
-            ("response_serializer", Helpers._get_response_serializer_class),
+            ("serializer", Helpers.get_serializer_class),
+            ("request_serializer", Helpers.get_request_serializer_class),
+            ("response_serializer", Helpers.get_response_serializer_class),
         )
     )
 
@@ -82,21 +82,21 @@ def _has_serializer(view: Any) -> bool:
 def _is_handling(view: Any) -> bool:
     # DRF sets `response` when the handler is done; what asks then is the browsable API. Schemas have no request.
     state = vars(view)
-    return state.get("request") is not None and "response" not in state and not state.get("_hides_serializer")
+    return state.get("request") is not None and "response" not in state and not state.get("_restflow_hides_serializer")
 
 
 @contextmanager
-def no_serializer_on_show(view: Any) -> Iterator[None]:
+def no_serializer_on_show(view: Any) -> Generator[None, None, None]:
     """Hide ``get_serializer`` from the metadata of a view without a serializer class.
 
     Args:
         view: the view whose metadata are determined.
     """
-    view._hides_serializer = True
+    view._restflow_hides_serializer = True
     try:
         yield
     finally:
-        del view._hides_serializer
+        del view._restflow_hides_serializer
 
 
 def _missing(view: Any) -> MissingSerializer:
@@ -133,7 +133,8 @@ class Helpers(
     paginator: BasePagination | None = None
     """The paginator of the last paginated response; the browsable API shows its controls."""
 
-    async def _get_context(self) -> dict[str, Any]:
+    @sync
+    async def get_context(self) -> dict[str, Any]:
         """Return the context of every serializer that ``get_serializer`` builds.
 
         Returns:
@@ -141,7 +142,8 @@ class Helpers(
         """
         return {"request": self.request, "view": self}
 
-    async def _get_serializer_class(self) -> _SerializerClass | None:
+    @sync
+    async def get_serializer_class(self) -> _SerializerClass | None:
         """Return the serializer class of either direction.
 
         Returns:
@@ -149,7 +151,8 @@ class Helpers(
         """
         return self.serializer_class
 
-    async def _get_request_serializer_class(self) -> _SerializerClass | None:
+    @sync
+    async def get_request_serializer_class(self) -> _SerializerClass | None:
         """Return the serializer class that validates a request.
 
         Returns:
@@ -158,7 +161,8 @@ class Helpers(
         chosen: _SerializerClass | None = self.request_serializer_class or await hook(self, "get_serializer_class")
         return chosen
 
-    async def _get_response_serializer_class(self) -> _SerializerClass | None:
+    @sync
+    async def get_response_serializer_class(self) -> _SerializerClass | None:
         """Return the serializer class that represents a response.
 
         Returns:
@@ -167,7 +171,8 @@ class Helpers(
         chosen: _SerializerClass | None = self.response_serializer_class or await hook(self, "get_serializer_class")
         return chosen
 
-    async def _get_pagination_class(self) -> _PaginationClass | None:
+    @sync
+    async def get_pagination_class(self) -> _PaginationClass | None:
         """Return the pagination class of ``paginated_response``.
 
         Returns:
@@ -175,8 +180,11 @@ class Helpers(
         """
         return self.pagination_class
 
-    async def _get_serializer(
+    @_shown_with_serializer
+    @sync
+    async def get_serializer(
         self,
+        /,
         *args: Any,
         serializer_class: _SerializerClass | None = None,
         direction: Literal["request", "response"] | None = None,
@@ -196,36 +204,16 @@ class Helpers(
         Raises:
             MissingSerializer: there is no class to build.
         """
-        chosen = serializer_class or await self._serializer_class(direction)
+        chosen = serializer_class or await _class_for(self, direction)
         if chosen is None:
             raise _missing(self)
         if "context" not in kwargs:
             kwargs["context"] = await hook(self, "get_context")
         return with_async_surface(await blocking(chosen, *args, **kwargs))
 
-    async def _serializer_class(self, direction: str | None) -> _SerializerClass | None:
-        chosen: _SerializerClass | None
-        if direction is not None:
-            chosen = await hook(self, f"get_{direction}_serializer_class")
-        else:
-            chosen = await hook(self, "get_serializer_class") or await hook(self, "get_request_serializer_class")
-        return chosen
-
-    async def _build(
-        self, direction: str, *args: Any, serializer_class: _SerializerClass | None, **kwargs: Any
-    ) -> AsyncSerializer:
-        """Build a serializer through ``get_serializer``, which may be an override in DRF's form."""
-        if overridden(self, "get_serializer", Helpers._get_serializer):
-            # DRF's get_serializer knows neither keyword, so it is given a class only where that is not its own choice.
-            chosen = serializer_class or await self._serializer_class(direction)
-            if chosen is not await hook(self, "get_serializer_class"):
-                kwargs["serializer_class"] = chosen
-        else:
-            kwargs.update(direction=direction, serializer_class=serializer_class)
-        return with_async_surface(await hook(self, "get_serializer", *args, **kwargs))
-
-    async def _validated_serializer(
-        self, *, data: Any = empty, serializer_class: _SerializerClass | None = None, **kwargs: Any
+    @sync
+    async def validated_serializer(
+        self, /, *, data: Any = empty, serializer_class: _SerializerClass | None = None, **kwargs: Any
     ) -> AsyncSerializer:
         """Build a serializer of the request direction and validate its data.
 
@@ -243,12 +231,14 @@ class Helpers(
         """
         if data is empty:
             data = await data_of(self.request)
-        serializer = await self._build("request", data=data, serializer_class=serializer_class, **kwargs)
+        serializer = await _build(self, "request", data=data, serializer_class=serializer_class, **kwargs)
         await hook(serializer, "is_valid", raise_exception=True)
         return serializer
 
-    async def _serialized_response(
+    @sync
+    async def serialized_response(
         self,
+        /,
         instance: Any,
         *,
         many: bool = False,
@@ -275,11 +265,13 @@ class Helpers(
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
             kwargs["many"] = True
-        serializer = await self._build("response", instance, serializer_class=serializer_class, **kwargs)
+        serializer = await _build(self, "response", instance, serializer_class=serializer_class, **kwargs)
         return Response(await serialized(serializer), status=status, headers=headers)
 
-    async def _paginated_response(
+    @sync
+    async def paginated_response(
         self,
+        /,
         queryset: Any,
         *,
         status: int | None = None,
@@ -312,7 +304,7 @@ class Helpers(
             self.paginator = await blocking(chosen)
             page = await hook(self.paginator, "paginate_queryset", queryset, self.request, view=self)
         items = await hook(self, "perform_post_fetches", queryset if page is None else page, post_fetches, many=True)
-        serializer = await self._build("response", items, many=True, serializer_class=serializer_class, **kwargs)
+        serializer = await _build(self, "response", items, many=True, serializer_class=serializer_class, **kwargs)
         data = await serialized(serializer)
         if page is None:
             return Response(data, status=status, headers=headers)
@@ -322,7 +314,8 @@ class Helpers(
             response[name] = value
         return response
 
-    async def _perform_post_fetches(
+    @sync
+    async def perform_post_fetches(
         self, items: Any, post_fetches: Iterable[PostFetch] | None, *, many: bool = True
     ) -> Any:
         """Run joins on items that are about to be represented.
@@ -342,28 +335,40 @@ class Helpers(
             await hook(post_fetch, "fetch", targets)
         return targets if many else targets[0]
 
-    get_context = sync(_get_context)
-    get_serializer_class = sync(_get_serializer_class)
-    get_request_serializer_class = sync(_get_request_serializer_class)
-    get_response_serializer_class = sync(_get_response_serializer_class)
-    get_pagination_class = sync(_get_pagination_class)
-    get_serializer = _shown_with_serializer(sync(_get_serializer))
-    validated_serializer = sync(_validated_serializer)
-    serialized_response = sync(_serialized_response)
-    paginated_response = sync(_paginated_response)
-    perform_post_fetches = sync(_perform_post_fetches)
+
+async def _class_for(view: Helpers, direction: str | None) -> _SerializerClass | None:
+    chosen: _SerializerClass | None
+    if direction is not None:
+        chosen = await hook(view, f"get_{direction}_serializer_class")
+    else:
+        chosen = await hook(view, "get_serializer_class") or await hook(view, "get_request_serializer_class")
+    return chosen
+
+
+async def _build(
+    view: Helpers, direction: str, *args: Any, serializer_class: _SerializerClass | None, **kwargs: Any
+) -> AsyncSerializer:
+    """Build a serializer through ``get_serializer``, which may be an override in DRF's form."""
+    if overridden(view, "get_serializer", Helpers.get_serializer):
+        # DRF's get_serializer knows neither keyword, so it is given a class only where that is not its own choice.
+        chosen = serializer_class or await _class_for(view, direction)
+        if chosen is not await hook(view, "get_serializer_class"):
+            kwargs["serializer_class"] = chosen
+    else:
+        kwargs.update(direction=direction, serializer_class=serializer_class)
+    return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
 
 
 class AsyncHelpers(Helpers):
     """The helper methods and their getters, in async colour as well."""
 
-    aget_context = asynchronous(Helpers._get_context)
-    aget_serializer_class = asynchronous(Helpers._get_serializer_class)
-    aget_request_serializer_class = asynchronous(Helpers._get_request_serializer_class)
-    aget_response_serializer_class = asynchronous(Helpers._get_response_serializer_class)
-    aget_pagination_class = asynchronous(Helpers._get_pagination_class)
-    aget_serializer = asynchronous(Helpers._get_serializer)
-    avalidated_serializer = asynchronous(Helpers._validated_serializer)
-    aserialized_response = asynchronous(Helpers._serialized_response)
-    apaginated_response = asynchronous(Helpers._paginated_response)
-    aperform_post_fetches = asynchronous(Helpers._perform_post_fetches)
+    aget_context = asynchronous(Helpers.get_context)
+    aget_serializer_class = asynchronous(Helpers.get_serializer_class)
+    aget_request_serializer_class = asynchronous(Helpers.get_request_serializer_class)
+    aget_response_serializer_class = asynchronous(Helpers.get_response_serializer_class)
+    aget_pagination_class = asynchronous(Helpers.get_pagination_class)
+    aget_serializer = asynchronous(Helpers.get_serializer)
+    avalidated_serializer = asynchronous(Helpers.validated_serializer)
+    aserialized_response = asynchronous(Helpers.serialized_response)
+    apaginated_response = asynchronous(Helpers.paginated_response)
+    aperform_post_fetches = asynchronous(Helpers.perform_post_fetches)
