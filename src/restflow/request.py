@@ -67,7 +67,7 @@ async def authenticated(request: Any) -> None:
     """
     if type(request).user is not drf.Request.user:  # a property of the user's own
         await blocking(getattr, request, "user")
-    elif not hasattr(request, "_user"):
+    elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
         with drf.wrap_attributeerrors():
             await hook(request, "_authenticate")
 
@@ -123,6 +123,9 @@ class Request(_Request):
     """
 
     _refusal: tuple[Exception, dict[str, Any]] | None = None
+    _parsed_accept_list: list[Any] | None = (
+        None  # DRF looks for it; not found here, it would be sought in Django's request
+    )
 
     async def _user_of(self) -> Any:
         await authenticated(self)

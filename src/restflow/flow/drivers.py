@@ -111,15 +111,13 @@ def _bridge(step: Step) -> Any:
     hop: _Hop[Any] | None = getattr(_thread, "hop", None)
 
     async def take() -> Any:
-        return await (_finish(step) if hop is None else hop.bridge(step))
+        asked = _awaited(step.for_sync(*step.args, **step.kwargs))
+        return await (asked if hop is None else hop.bridge(asked))
 
     return async_to_sync(take)()
 
 
-async def _finish(step: Step) -> Any:
-    value = (
-        step.for_async(*step.args, **step.kwargs) if step.for_async_awaits else step.for_sync(*step.args, **step.kwargs)
-    )
+async def _awaited(value: Any) -> Any:
     while is_awaitable(value):
         value = await value
     return value
@@ -148,7 +146,9 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
                 continue
             value = error = None
             try:
-                value = await _finish(reached)
+                value = await reached.for_async(*reached.args, **reached.kwargs)
+                if is_awaitable(value):
+                    value = await _awaited(value)
             except GeneratorExit:
                 raise
             except BaseException as raised:
@@ -187,7 +187,7 @@ class _Hop(Generic[_R]):
     async def go(self) -> Step | _End[_R]:
         """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
         try:
-            await _in_thread(self)
+            await _in_thread(self, asyncio.get_running_loop())
         except GeneratorExit:
             self.cancellation = asyncio.CancelledError()
             raise
@@ -224,13 +224,14 @@ class _Hop(Generic[_R]):
                 await asyncio.shield(waiter)
         return True
 
-    async def bridge(self, step: Step) -> Any:
-        """Take an async step that sync code inside the thread asked for, so that a cancelled request cancels it."""
+    async def bridge(self, asked: Coroutine[Any, Any, Any]) -> Any:
+        """Await what sync code inside the thread asked for, so that a cancelled request cancels it."""
         if self.cancellation is not None:
+            asked.close()
             raise asyncio.CancelledError
         outer, self.bridged = self.bridged, asyncio.current_task()
         try:
-            return await _finish(step)
+            return await asked
         finally:
             self.bridged = outer
 
@@ -277,10 +278,6 @@ class _Hop(Generic[_R]):
             step = reached
 
 
-async def _in_thread(hop: _Hop[Any]) -> None:
-    await _drive_in_thread(hop, asyncio.get_running_loop())
-
-
 @sync_to_async
-def _drive_in_thread(hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
+def _in_thread(hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
     hop.drive(loop)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Coroutine, Sequence
-from functools import lru_cache, partial, partialmethod
+from dataclasses import dataclass
+from functools import partial, partialmethod
 from typing import Any, NamedTuple, TypeVar, overload
 from weakref import WeakKeyDictionary
 
@@ -35,15 +36,21 @@ class Nature(NamedTuple):
     harmless: Callable[..., bool] | None
 
 
-class Definition(NamedTuple):
-    """What a class says of one hook: the name each driver takes, and the nature of what stands there."""
+@dataclass(slots=True)
+class Definition:
+    """What a class says of one hook.
+
+    ``for_sync`` and ``for_async`` are the names the two drivers take. ``function`` is a function that may be called in
+    place, ``when`` (None: always) its predicate agrees.
+    """
 
     for_sync: str
     for_sync_awaits: bool
     for_async: str
     for_async_awaits: bool
     flow: Flow | None
-    harmless: Callable[..., bool] | None
+    function: Callable[..., Any] | None
+    when: Callable[..., bool] | None
 
 
 class _Absent:
@@ -73,6 +80,11 @@ def is_coroutine_function(function: Any) -> bool:
     return isinstance(function, types.FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
 
 
+def always(*args: Any, **kwargs: Any) -> bool:
+    """Agree: the predicate of a function that never blocks."""
+    return True
+
+
 def nature_of(raw: Any) -> Nature:
     """Classify one callable.
 
@@ -85,8 +97,44 @@ def nature_of(raw: Any) -> Nature:
     function = raw.function if isinstance(raw, Descriptor) else raw
     if not isinstance(function, types.FunctionType):
         return Nature(None, is_coroutine_function(function), None)
-    awaits = function in duals or is_coroutine_function(function)
-    return Nature(flows.get(function), awaits, harmless.get(function))
+    nature = _natures.get(function)
+    if nature is None:
+        awaits = function in duals or is_coroutine_function(function)
+        nature = Nature(flows.get(function), awaits, harmless.get(function))
+        _remember(_natures, function, nature)
+    return nature
+
+
+# Answers are remembered. Both memories are bounded, so that functions and classes made for one request do not pile up.
+_natures: dict[Callable[..., Any], Nature] = {}
+_MOST_ANSWERS = 4096
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(memory) >= _MOST_ANSWERS:
+        memory.clear()
+    memory[key] = value
+
+
+def _learn(facts: WeakKeyDictionary[Callable[..., Any], Any], function: Callable[..., Any], fact: Any) -> None:
+    facts[function] = fact
+    _natures.clear()
+    memories.clear()
+
+
+def learn_flow(function: Callable[..., Any], flow: Flow) -> None:
+    """Know ``function`` as a face of ``flow``."""
+    _learn(flows, function, flow)
+
+
+def learn_dual(function: Callable[..., Any]) -> None:
+    """Know ``function`` as an ``async def`` that sync code may call too."""
+    _learn(duals, function, True)
+
+
+def learn_generated(function: Callable[..., Any]) -> None:
+    """Know ``function`` as a twin that we generated."""
+    _learn(generated, function, True)
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
@@ -104,13 +152,15 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     async_nature = None if async_raw is ABSENT else nature_of(async_raw)
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
+    when = natures[0].harmless if len(natures) == 1 else None
     return Definition(
         for_sync=name if sync_nature else "a" + name,
         for_sync_awaits=natures[0].awaits,
         for_async="a" + name if async_nature else name,
         for_async_awaits=natures[-1].awaits,
         flow=flow,
-        harmless=natures[0].harmless if len(natures) == 1 else None,
+        function=None if when is None else async_raw if sync_raw is ABSENT else sync_raw,
+        when=None if when is always else when,
     )
 
 
@@ -139,29 +189,43 @@ def definition_by(cls: type, name: str) -> Definition:
     return define(name, written(cls, name), written(cls, "a" + name))
 
 
-# Keyed by what the two names find as well as by the class, so that a test's patch of a class attribute is obeyed;
-# bounded, so that classes made for one request do not pile up.
-@lru_cache(maxsize=8192)
-def _cached(cls: type, name: str, found: Any, async_found: Any) -> Definition | None:
-    definer = nearest(cls.__mro__, name)
-    return None if definer is None else definition_by(definer, name)
+class _Memory:
+    """The answers for one hook, by class."""
+
+    __slots__ = ("answers", "async_name", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.async_name = "a" + name
+        self.answers: dict[type, tuple[Any, Any, Definition | None]] = {}
+
+    def resolve(self, cls: type) -> Definition | None:
+        """Return what the objects of ``cls`` take for the hook: the nearest class that writes it decides.
+
+        Args:
+            cls: the type of the hook's owner.
+
+        Returns:
+            The definition, or None where no class in the MRO writes it.
+        """
+        found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
+        answer = self.answers.get(cls)
+        # It holds while the two names find what they found then: a test's patch of a class attribute is obeyed.
+        if answer is not None and answer[0] is found and answer[1] is async_found:
+            return answer[2]
+        definer = nearest(cls.__mro__, self.name)
+        definition = None if definer is None else definition_by(definer, self.name)
+        _remember(self.answers, cls, (found, async_found, definition))
+        return definition
 
 
-def resolve(cls: type, name: str) -> Definition | None:
-    """Return what the objects of ``cls`` take for the hook ``name``: the nearest class that writes it decides.
+class _Memories(dict[str, _Memory]):
+    def __missing__(self, name: str) -> _Memory:
+        self[name] = _Memory(name)
+        return self[name]
 
-    Args:
-        cls: the type of the hook's owner.
-        name: the hook's sync name.
 
-    Returns:
-        The definition, or None where no class in the MRO writes it.
-    """
-    found, async_found = getattr(cls, name, None), getattr(cls, "a" + name, None)
-    try:
-        return _cached(cls, name, found, async_found)
-    except TypeError:  # a callable that can't be hashed
-        return _cached.__wrapped__(cls, name, found, async_found)
+memories = _Memories()
 
 
 def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
@@ -177,7 +241,7 @@ def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
     """
     if name in vars(obj) or "a" + name in vars(obj):
         return True
-    definition = resolve(type(obj), name)
+    definition = memories[name].resolve(type(obj))
     return definition is None or definition.flow is not flows[method]
 
 
@@ -196,16 +260,12 @@ def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
     return promised is not None and promised(*args, **kwargs)
 
 
-def _always(*args: Any, **kwargs: Any) -> bool:
-    return True
-
-
 @overload
 def nonblocking(function: _F, /) -> _F: ...
 @overload
 def nonblocking(*, when: Callable[..., bool]) -> Callable[[_F], _F]: ...
 def nonblocking(
-    function: Callable[..., Any] | None = None, /, *, when: Callable[..., bool] = _always
+    function: Callable[..., Any] | None = None, /, *, when: Callable[..., bool] = always
 ) -> Callable[..., Any]:
     """Say of a sync hook that it never blocks, so that it is called in place on the event loop.
 
@@ -229,7 +289,7 @@ def nonblocking(
 def _promise(function: _F, *, when: Callable[..., bool]) -> _F:
     if is_coroutine_function(function):
         raise TypeError(f"nonblocking is for sync functions, got {function!r}: an async def runs on the loop as it is.")
-    harmless[function] = when
+    _learn(harmless, function, when)
     return function
 
 
@@ -240,4 +300,4 @@ def stand_in(function: Callable[..., Any], flow: Flow) -> None:
         function: a function of DRF's, known by identity; a subclass's override is not covered.
         flow: a flow of the same arguments.
     """
-    flows[function] = flow
+    learn_flow(function, flow)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +12,9 @@ from restflow.flow import resolution
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+_NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Step:
@@ -26,7 +29,7 @@ class Step:
         for_async: Callable[..., Any],
         for_async_awaits: bool,
         args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] = types.MappingProxyType({}),
+        kwargs: Mapping[str, Any] = _NOTHING,
     ) -> None:
         self.for_sync = for_sync
         self.for_sync_awaits = for_sync_awaits
@@ -61,12 +64,6 @@ def settle(value: Any) -> Step:
     return Step(function, True, function, True)
 
 
-async def _in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    value = function(*args, **kwargs)
-    # A coroutine is never taken for a yes.
-    return await trap(settle(value)) if is_awaitable(value) else value
-
-
 async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
     """Call ``function`` where it may block: in place under ``run``, in the request's worker thread under ``arun``.
 
@@ -85,7 +82,7 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
     return result
 
 
-async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call ``function``, whichever colour it is written in, where that colour belongs.
 
     Args:
@@ -94,10 +91,10 @@ async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> An
         kwargs: its keyword arguments.
 
     Returns:
-        What it returned, awaited where it can be awaited.
+        To be awaited: what it returned, awaited where it can be awaited.
 
     Raises:
-        BaseException: whatever ``function`` raised, at this ``await``.
+        BaseException: whatever ``function`` raised.
     """
     inner: Any = function
     bound: tuple[Any, ...] = ()
@@ -105,13 +102,13 @@ async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> An
         inner, bound = function.__func__, (function.__self__,)
     nature = resolution.nature_of(inner)
     if nature.flow is not None:
-        return await nature.flow(*bound, *args, **kwargs)
+        return nature.flow(*bound, *args, **kwargs)
     if nature.harmless is not None and nature.harmless(*bound, *args, **kwargs):
-        return await _in_place(function, args, kwargs)
-    return await trap(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
+        return _done(function(*args, **kwargs))
+    return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
 
 
-async def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Any:
+def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
 
     The first class of ``type(obj).__mro__`` that writes ``name`` or ``"a" + name`` decides. Where it writes both, the
@@ -124,34 +121,47 @@ async def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Any:
         kwargs: keyword arguments of the hook.
 
     Returns:
-        What the hook returned, awaited where it can be awaited.
+        To be awaited: what the hook returned, awaited where it can be awaited.
 
     Raises:
         AttributeError: ``obj`` has no such hook.
-        BaseException: whatever the hook raised, at this ``await``.
+        BaseException: whatever the hook raised.
     """
-    own = getattr(obj, "__dict__", {})
-    if name in own or ("a" + name in own and not resolution.is_generated(own["a" + name])):
-        return await _own_hook(obj, name, own, args, kwargs)
-    found = resolution.resolve(type(obj), name)
+    # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
+    memory = resolution.memories[name]
+    own = getattr(obj, "__dict__", _NOTHING)
+    if name in own or (memory.async_name in own and not resolution.is_generated(own[memory.async_name])):
+        return _own_hook(own, name, args, kwargs)
+    found = memory.resolve(type(obj))
     if found is None:  # a proxy with __getattr__
-        return await call(getattr(obj, name), *args, **kwargs)
+        return call(getattr(obj, name), *args, **kwargs)
     if found.flow is not None:
-        return await found.flow(obj, *args, **kwargs)
-    for_sync = getattr(obj, found.for_sync)
-    if found.harmless is not None and found.harmless(obj, *args, **kwargs):
-        return await _in_place(for_sync, args, kwargs)
-    for_async = getattr(obj, found.for_async)
-    return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+        return found.flow(obj, *args, **kwargs)
+    if found.function is not None and (found.when is None or found.when(obj, *args, **kwargs)):
+        return _done(found.function(obj, *args, **kwargs))
+    for_sync, for_async = getattr(obj, found.for_sync), getattr(obj, found.for_async)
+    return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
-async def _own_hook(obj: Any, name: str, own: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+async def _done(value: Any) -> Any:
+    if type(value) in _PLAIN or not is_awaitable(value):
+        return value
+    return await trap(settle(value))  # a coroutine is never taken for a yes
+
+
+async def _asked(step: Step) -> Any:
+    return await trap(step)
+
+
+def _own_hook(
+    own: Mapping[str, Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Coroutine[Any, Any, Any]:
     for_sync = own.get(name, own.get("a" + name))
     for_async = own.get("a" + name, for_sync)
     if for_sync is for_async:
-        return await call(for_sync, *args, **kwargs)
+        return call(for_sync, *args, **kwargs)
     natures = resolution.nature_of(for_sync), resolution.nature_of(for_async)
-    return await trap(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
+    return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 
 
 async def attribute(obj: Any, name: str, /) -> Any:

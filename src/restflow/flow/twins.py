@@ -24,17 +24,7 @@ def _face(function: Any, flow: Flow, prefix: str = "") -> None:
     update_wrapper(function, flow)
     function.__name__ = prefix + flow.__name__
     function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
-    resolution.flows[function] = flow
-
-
-async def _enter(
-    flow: Flow, name: str, reached_by_name: bool, obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
-    # Reached by name, a twin gives way to an override that was set on the class after the class was made. Reached
-    # through super() it must not: that is how the override itself comes here.
-    if reached_by_name:
-        return await hook(obj, name, *args, **kwargs)
-    return await flow(obj, *args, **kwargs)
+    resolution.learn_flow(function, flow)
 
 
 def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
@@ -49,9 +39,13 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
     name = flow.__name__
 
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        reached_by_name = getattr(type(self), name, None) is method
         try:
-            result: _R = run(_enter(flow, name, reached_by_name, self, args, kwargs))
+            if getattr(type(self), name, None) is method:
+                # Reached by name, a twin gives way to an override that was set on the class after it was made. Reached
+                # through super() it must not: that is how the override itself comes here.
+                result: _R = run(hook(self, name, *args, **kwargs))
+            else:
+                result = run(flow(self, *args, **kwargs))
         except SynchronousOnlyOperation as error:
             if not on_loop():
                 raise
@@ -75,13 +69,20 @@ def asynchronous(
 
     Returns:
         A coroutine function with the flow's signature, docstring and types.
+
+    Raises:
+        TypeError: ``method`` was not made by ``sync``.
     """
-    flow = resolution.flows[method]
+    flow = resolution.flows.get(method)
+    if flow is None:
+        raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
     name = flow.__name__
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        reached_by_name = getattr(type(self), "a" + name, None) is twin
-        result: _R = await arun(_enter(flow, name, reached_by_name, self, args, kwargs))
+        if getattr(type(self), "a" + name, None) is twin:  # reached by name, as above
+            result: _R = await arun(hook(self, name, *args, **kwargs))
+        else:
+            result = await arun(flow(self, *args, **kwargs))
         return result
 
     _face(twin, flow, "a")
@@ -118,7 +119,7 @@ def _dual(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs) if on_loop() else run(call(function, *args, **kwargs))
 
     update_wrapper(method, function)
-    resolution.duals[method] = True
+    resolution.learn_dual(method)
     return marked_async(method)
 
 
@@ -205,7 +206,7 @@ def _generate(holder: type, name: str, attr: str, definer: type | None = None, *
     made: Any = method if attr == name else amethod
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}`` of this class, in whichever colour it is written."
-    resolution.generated[made] = True
+    resolution.learn_generated(made)
     setattr(holder, attr, marked_async(made) if dual else made)
 
 
@@ -226,7 +227,7 @@ def _object_twin(name: str) -> Callable[..., Any]:
         return await arun(hook(self, name, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = "a" + name
-    resolution.generated[method] = True
+    resolution.learn_generated(method)
     return method
 
 
