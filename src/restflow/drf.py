@@ -76,8 +76,8 @@ def _made_in_place(cls: Any) -> bool:
 
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
-        classes: Any = vars(view).get(name) or getattr(type(view), name, None)
-        if type(classes) not in {list, tuple}:  # it may be a property that queries
+        classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
+        if type(classes) is not list and type(classes) is not tuple:  # it may be a property that queries
             return False
         for cls in classes:  # noqa: SIM110 - a generator would cost more than the answer
             if not _made_in_place(cls):

@@ -209,10 +209,14 @@ class _Memory:
             The definition, or None where no class in the MRO writes it.
         """
         found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
-        answer = self.answers.get(cls)
-        # It holds while the two names find what they found then: a test's patch of a class attribute is obeyed.
-        if answer is not None and answer[0] is found and answer[1] is async_found:
-            return answer[2]
+        try:
+            then, async_then, definition = self.answers[cls]
+        except KeyError:
+            pass
+        else:
+            # It holds while the two names find what they found then: a test's patch of a class attribute is obeyed.
+            if then is found and async_then is async_found:
+                return definition
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
         _remember(self.answers, cls, (found, async_found, definition))

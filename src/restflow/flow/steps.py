@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow import resolution
+from restflow.flow.resolution import is_generated, memories, nature_of, never_blocks
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -100,7 +100,7 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     bound: tuple[Any, ...] = ()
     if isinstance(function, types.MethodType):
         inner, bound = function.__func__, (function.__self__,)
-    nature = resolution.nature_of(inner)
+    nature = nature_of(inner)
     if nature.flow is not None:
         return nature.flow(*bound, *args, **kwargs)
     if nature.harmless is not None and nature.harmless(*bound, *args, **kwargs):
@@ -128,17 +128,18 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         BaseException: whatever the hook raised.
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
-    memory = resolution.memories[name]
+    memory = memories[name]
+    async_name = memory.async_name
     own = getattr(obj, "__dict__", _NOTHING)
-    if name in own or (memory.async_name in own and not resolution.is_generated(own[memory.async_name])):
+    if name in own or (async_name in own and not is_generated(own[async_name])):
         return _own_hook(own, name, args, kwargs)
     found = memory.resolve(type(obj))
     if found is None:  # a proxy with __getattr__
         return call(getattr(obj, name), *args, **kwargs)
-    if found.flow is not None:
-        return found.flow(obj, *args, **kwargs)
-    if found.function is not None and (found.when is None or found.when(obj, *args, **kwargs)):
-        return _done(found.function(obj, *args, **kwargs))
+    if (flow := found.flow) is not None:
+        return flow(obj, *args, **kwargs)
+    if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
+        return _done(function(obj, *args, **kwargs))
     for_sync, for_async = getattr(obj, found.for_sync), getattr(obj, found.for_async)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
@@ -160,7 +161,7 @@ def _own_hook(
     for_async = own.get("a" + name, for_sync)
     if for_sync is for_async:
         return call(for_sync, *args, **kwargs)
-    natures = resolution.nature_of(for_sync), resolution.nature_of(for_async)
+    natures = nature_of(for_sync), nature_of(for_async)
     return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 
 
@@ -178,6 +179,6 @@ async def attribute(obj: Any, name: str, /) -> Any:
         AttributeError: there is no such attribute.
     """
     found: Any = getattr(type(obj), name, None)
-    if isinstance(found, property) and found.fget and not resolution.never_blocks(found.fget, obj):
+    if isinstance(found, property) and found.fget and not never_blocks(found.fget, obj):
         return await blocking(getattr, obj, name)
     return getattr(obj, name)
