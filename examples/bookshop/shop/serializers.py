@@ -1,0 +1,56 @@
+"""The shop's serializers: plain DRF, which the async views use as they are."""
+
+from rest_framework import serializers
+
+from shop.models import Author, Book, Review
+
+
+class AuthorSerializer(serializers.ModelSerializer):
+    """An author, in lists."""
+
+    class Meta:
+        model = Author
+        fields = ["id", "name", "born", "died", "country"]
+
+    def validate(self, attrs):
+        """Refuse an author who died before being born."""
+        if attrs.get("died") is not None and attrs["died"] < attrs["born"]:
+            raise serializers.ValidationError({"died": "This is before the year of birth."})
+        return attrs
+
+
+class TitleSerializer(serializers.ModelSerializer):
+    """A book, on its author's page."""
+
+    class Meta:
+        model = Book
+        fields = ["id", "title", "published"]
+
+
+class AuthorDetailSerializer(AuthorSerializer):
+    """An author with the titles that a PostFetch attached."""
+
+    titles = TitleSerializer(many=True, read_only=True)
+
+    class Meta(AuthorSerializer.Meta):
+        fields = [*AuthorSerializer.Meta.fields, "titles"]
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    """A reader's note."""
+
+    class Meta:
+        model = Review
+        fields = ["reader", "rating", "text", "written"]
+        read_only_fields = ["reader"]
+
+
+class BookSerializer(serializers.ModelSerializer):
+    """A book with the latest review, which a PostFetch attached."""
+
+    author_name = serializers.CharField(source="author.name", read_only=True)
+    latest_review = ReviewSerializer(read_only=True)
+
+    class Meta:
+        model = Book
+        fields = ["id", "title", "author", "author_name", "published", "language", "price_cents", "latest_review"]

@@ -1,0 +1,267 @@
+"""The example project, started for real: every curl line of its README, and what a README can't show."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOKSHOP = ROOT / "examples" / "bookshop"
+TOKEN = "bookshop-demo-token-not-a-secret"
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+# What may differ from one run to the next.
+VARIES = re.compile(r'("(?:elapsed_seconds|asked_at_once)": ?)[\d.]+')
+
+
+# --- the server -----------------------------------------------------------------------------------------------------
+
+
+def environment(database: Path, port: int = 8000) -> dict[str, str]:
+    """The environment in which the example runs, whatever that of the tests."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "bookshop.settings",
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(BOOKSHOP)]),
+        "BOOKSHOP_DB": str(database),
+        "BOOKSHOP_DEBUG": "1",
+        "PORT": str(port),
+    }
+
+
+def manage(database: Path, *arguments: str) -> None:
+    """Run one of the example's management commands."""
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=BOOKSHOP, env=environment(database), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until_open(client: httpx.Client, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            client.get("/")
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"The example did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def open_shop(folder: Path, filled: Path) -> Iterator[httpx.Client]:
+    """The example served by uvicorn over a database of its own: a client for it."""
+    database, log, port = folder / "db.sqlite3", folder / "server.log", free_port()
+    shutil.copy(filled, database)
+    command = [sys.executable, "-m", "uvicorn", "bookshop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        log.open("wb") as output,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client,
+        subprocess.Popen(
+            command, cwd=BOOKSHOP, env=environment(database, port), stdout=output, stderr=subprocess.STDOUT
+        ) as server,
+    ):
+        try:
+            wait_until_open(client, server, log)
+            yield client
+        finally:
+            server.terminate()
+            try:
+                server.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+    for complaint in "Traceback", "Warning:", "Exception":
+        assert complaint not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the example's tables and rows."""
+    database = tmp_path_factory.mktemp("filled") / "db.sqlite3"
+    manage(database, "migrate", "--verbosity=0")
+    manage(database, "loaddata", "bookshop")
+    return database
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, filled: Path) -> Iterator[httpx.Client]:
+    with open_shop(tmp_path_factory.mktemp("shop"), filled) as client:
+        yield client
+
+
+# --- the documented sessions ----------------------------------------------------------------------------------------
+
+
+def sessions(text: str) -> Iterator[tuple[str, str]]:
+    """Each command of the ```console blocks, and the output that is printed under it."""
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        for step in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
+            command, _, output = step.partition("\n")
+            yield command, output.strip()
+
+
+class CurlParser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise ValueError(f"this test can't do that with curl: {message}")
+
+
+def curl(client: httpx.Client, command: str) -> tuple[httpx.Response, argparse.Namespace]:
+    """Do what a curl line says."""
+    parser = CurlParser(prog="curl", add_help=False, allow_abbrev=False)
+    parser.add_argument("-s", "--silent", action="store_true")
+    parser.add_argument("-i", "--include", action="store_true")
+    parser.add_argument("-X", "--request")
+    parser.add_argument("-H", "--header", action="append", default=[])
+    parser.add_argument("-d", "--data", action="append", default=[])
+    parser.add_argument("-w", "--write-out", default="")
+    parser.add_argument("url")
+    options = parser.parse_args(shlex.split(command)[1:])
+
+    headers = {"accept": "*/*"}
+    if options.data:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    for header in options.header:
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    method = options.request or ("POST" if options.data else "GET")
+    return client.request(method, options.url, headers=headers, content="&".join(options.data) or None), options
+
+
+def check_session(client: httpx.Client, command: str, documented: str) -> None:
+    port = client.base_url.port
+    response, options = curl(client, command.replace(":8000", f":{port}"))
+    if options.include:
+        # The documented headers may be fewer than the real ones.
+        head, _, documented = documented.partition("\n\n")
+        status, *headers = head.splitlines()
+        assert status.split()[:2] == ["HTTP/1.1", str(response.status_code)], command
+        for header in headers:
+            name, _, value = header.partition(":")
+            assert response.headers.get(name) == value.strip(), command
+    printed = response.text + options.write_out.replace("\\n", "\n").replace("%{http_code}", str(response.status_code))
+    printed = printed.strip().replace(f":{port}", ":8000")
+    assert VARIES.sub(r"\1?", printed) == VARIES.sub(r"\1?", documented), command
+
+
+@pytest.mark.parametrize("readme", [BOOKSHOP / "README.md", ROOT / "README.md"], ids=["bookshop", "root"])
+def test_readme(readme: Path, tmp_path: Path, filled: Path) -> None:
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    steps = [step for step in sessions(text) if step[0].startswith("curl ") and ":8000" in step[0]]
+    if not steps:
+        pytest.skip("no curl lines")
+    with open_shop(tmp_path, filled) as client:
+        for command, documented in steps:
+            check_session(client, command, documented)
+
+
+def test_bookshop_readme_has_sessions() -> None:
+    text = (BOOKSHOP / "README.md").read_text(encoding="utf-8")
+    assert sum(command.startswith("curl ") for command, _ in sessions(text)) >= 10
+
+
+# --- what a README can't show ---------------------------------------------------------------------------------------
+
+
+def test_project_is_sound(filled: Path) -> None:
+    manage(filled, "check", "--fail-level=WARNING")
+    manage(filled, "makemigrations", "--check", "--dry-run")
+
+
+def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
+    answer = shop.get("/api/books/2/offers/").json()
+    assert len(answer["offers"]) == 5
+    assert answer["asked_at_once"] > 1
+
+
+@pytest.mark.parametrize("host", ["localhost:22", "127.0.0.1", "testserver"])
+def test_host_header_does_not_choose_the_upstream(shop: httpx.Client, host: str) -> None:
+    answer = shop.get("/api/books/2/offers/", headers={"host": host})
+    assert answer.status_code == 502
+    assert answer.json() == {"detail": "No sellers are known at this address."}
+
+
+def test_every_book_has_its_latest_review(shop: httpx.Client) -> None:
+    rows = json.loads((BOOKSHOP / "shop" / "fixtures" / "bookshop.json").read_text(encoding="utf-8"))
+    reviews = [(row["fields"]["written"], row["pk"], row["fields"]) for row in rows if row["model"] == "shop.review"]
+    latest = {fields["book"]: fields for _, _, fields in sorted(reviews, key=lambda review: review[:2])}
+
+    url: str | None = "/api/books/?page_size=100"
+    books: list[dict[str, Any]] = []
+    while url:
+        page = shop.get(url).json()
+        books += page["results"]
+        url = page["next"]
+
+    assert len(books) == sum(row["model"] == "shop.book" for row in rows)
+    for book in books:
+        expected = latest.get(book["id"])
+        if expected:
+            expected = {name: expected[name] for name in ["reader", "rating", "text", "written"]}
+        assert book["latest_review"] == expected
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": f"Token {TOKEN}"}], ids=["anonymous", "demo"])
+def test_browsable_api(shop: httpx.Client, headers: dict[str, str]) -> None:
+    addresses = ["/", *shop.get("/").json().values()]
+    for address in addresses:
+        page = shop.get(address, headers={"accept": "text/html", **headers})
+        assert page.status_code == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert shop.get("/static/rest_framework/css/default.css").status_code == 200
+
+
+def test_options(shop: httpx.Client) -> None:
+    answer = shop.options("/api/books/", headers={"authorization": f"Token {TOKEN}"})
+    assert answer.status_code == 200
+    assert answer.json()["actions"]["POST"]["title"]["required"] is True
+
+
+@pytest.mark.parametrize("pk", ["0", "99999999999999999999"])
+@pytest.mark.parametrize("address", ["/api/authors/{}/", "/api/books/{}/", "/api/books/{}/reviews/"])
+def test_unknown(shop: httpx.Client, address: str, pk: str) -> None:
+    answer = shop.get(address.format(pk))
+    assert answer.status_code == 404
+    assert "detail" in answer.json()
+
+
+def test_a_shelf_holds_three_books(shop: httpx.Client) -> None:
+    statuses = []
+    for volume in range(1, 5):
+        book = {"title": f"Clarissa, Volume {volume}", "author": 1, "published": 1748, "language": "English"}
+        answer = shop.post(
+            "/api/books/", json={**book, "price_cents": 500}, headers={"authorization": f"Token {TOKEN}"}
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [201, 201, 201, 403]
+    assert answer.json() == {"detail": "Your shelf is full: three books are the most that a reader may list."}
+
+
+def test_wrong_token(shop: httpx.Client) -> None:
+    answer = shop.get("/api/books/", headers={"authorization": "Token nobodys"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Token"
+
+
+def test_offers_are_throttled(tmp_path: Path, filled: Path) -> None:
+    with open_shop(tmp_path, filled) as client:
+        statuses = [client.get("/api/books/0/offers/").status_code for _ in range(31)]
+    assert statuses == [404] * 30 + [429]
