@@ -1,0 +1,306 @@
+"""Accept, ?format=, suffixes, Vary, and versioning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rest_framework import versioning
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.urlpatterns import format_suffix_patterns
+
+from tests.parity.harness import Ask, Parity, over_asgi_only
+
+hypothesis_settings = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+
+
+class Text(BaseRenderer):
+    media_type = "text/plain"
+    format = "txt"
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> Any:
+        return f"{data!r} as {accepted_media_type} for {renderer_context['request'].method}"
+
+
+class Vendor(JSONRenderer):
+    media_type = "application/vnd.shop+json"
+    format = "vnd"
+
+
+class Latin(Text):
+    media_type = "text/latin"
+    format = "latin"
+    charset = "iso-8859-1"
+
+
+class Bytes(BaseRenderer):
+    media_type = "application/octet-stream"
+    format = "bin"
+    charset = None
+    render_style = "binary"
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        return b"\x00\xff"
+
+
+ALL = [JSONRenderer, Vendor, Text, Latin, Bytes, BrowsableAPIRenderer]
+
+
+def page(base: Any) -> Any:
+    class PageView(base):
+        renderer_classes = ALL
+
+        def get(self, request: Any, format: str | None = None) -> Response:
+            return Response({"naïve": [1, 2], "format": format})
+
+        post = get
+
+    return PageView
+
+
+ACCEPTS = [
+    "",
+    "*/*",
+    "application/json",
+    "application/*",
+    "text/*",
+    "text/plain",
+    "text/html",
+    "text/latin",
+    "application/json; indent=4",
+    "application/json; indent=nonsense",
+    "application/json; indent=99",
+    "application/json;q=0.1, text/plain;q=0.9",
+    "text/nothing, application/json",
+    "application/vnd.shop+json",
+    "application/vnd.shop+json; version=2; indent=2",
+    "application/xml",
+    "nonsense",
+    "application/octet-stream",
+    ";;;,,,",
+    ", ".join(f"text/x{n}" for n in range(100)),
+    "a" * 9000,
+    "application/json; x*=utf-8''y",
+    "application/json; x*=bogus''y",
+]
+
+
+@pytest.mark.parametrize("accept", ACCEPTS, ids=lambda accept: accept[:30])
+@pytest.mark.parametrize("renderers", [ALL, [JSONRenderer], [BrowsableAPIRenderer, Text]], ids=len)
+@over_asgi_only
+def test_the_accept_header_chooses_the_renderer(parity: Parity, accept: str, renderers: Any) -> None:
+    answer = parity(page, headers={"accept": accept}, initkwargs={"renderer_classes": renderers})
+    assert ("Vary" in answer.header) is (len(renderers) > 1)
+    assert answer.status in {200, 406, 500}
+
+
+_types = st.sampled_from(["application/json", "text/plain", "text/html", "*/*", "text/*", "application/xml", "x", ""])
+_parameters = st.lists(
+    st.tuples(
+        st.sampled_from(["q", "indent", "version", "charset"]), st.sampled_from(["0", "2", "1.0", "utf-8", '"a"'])
+    ),
+    max_size=2,
+)
+_accepts = st.lists(st.tuples(_types, _parameters), max_size=4).map(
+    lambda entries: ", ".join(
+        media + "".join(f"; {name}={value}" for name, value in parameters) for media, parameters in entries
+    )
+)
+
+
+@hypothesis_settings
+@given(accept=_accepts, suffix=st.sampled_from(["", "?format=json", "?format=txt", "?format=no"]))
+def test_any_accept_header_is_answered_as_drf_answers_it(parity: Parity, accept: str, suffix: str) -> None:
+    assert parity(page, "GET", f"/{suffix}", headers={"accept": accept}).status in {200, 404, 406}
+
+
+@pytest.mark.parametrize("query", ["json", "txt", "api", "vnd", "latin", "xml", "", "json&format=txt"])
+@pytest.mark.parametrize("accept", ["*/*", "text/plain", "application/xml"])
+@over_asgi_only
+def test_the_format_query_chooses_the_renderer(parity: Parity, query: str, accept: str) -> None:
+    answer = parity(page, "GET", f"/?format={query}", headers={"accept": accept})
+    assert answer.status in ({404} if query == "xml" else {200, 406})
+
+
+@pytest.mark.parametrize("url", ["/page", "/page.json", "/page.txt", "/page.xml", "/page.json?format=txt", "/page.api"])
+def test_a_format_suffix_chooses_the_renderer(parity: Parity, url: str) -> None:
+    answer = parity(page, "GET", url, urls=lambda view: format_suffix_patterns([path("page", view)]))
+    assert answer.status == (404 if ".xml" in url else 200)
+
+
+def test_a_refused_method_is_refused_in_the_format_asked_for(parity: Parity) -> None:
+    assert parity(page, "DELETE", "/?format=txt").header["Content-Type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("vary", ["Cookie", "accept", "*", "Accept, Cookie"])
+@pytest.mark.parametrize("made", [Response, HttpResponse])
+@pytest.mark.parametrize("renderers", [ALL, [JSONRenderer]], ids=len)
+@over_asgi_only
+def test_vary_of_the_handler_is_extended(parity: Parity, vary: str, made: Any, renderers: Any) -> None:
+    def make(base: Any) -> Any:
+        class V(base):
+            renderer_classes = renderers
+
+            def get(self, request: Any) -> Any:
+                return made("body", headers={"Vary": vary})
+
+        return V
+
+    assert vary.split(",")[0] in parity(make).header["Vary"]
+
+
+def test_vary_set_in_self_headers_is_kept(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class V(page(base)):
+            def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+                super().initial(request, *args, **kwargs)
+                self.headers["Vary"] = "Accept, X-Tenant"
+                self.headers["Allow"] = "mine"
+
+        return V
+
+    assert parity(make).header["Vary"] == "Accept, X-Tenant"
+
+
+class First(BaseContentNegotiation):
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class Short(DefaultContentNegotiation):
+    max_accept_header_length = 10
+
+
+class Failing(BaseContentNegotiation):
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        raise ValueError("no idea")
+
+
+@pytest.mark.parametrize("negotiation", [First, Short, Failing, BaseContentNegotiation])
+@pytest.mark.parametrize("accept", ["text/plain", "application/xml"])
+def test_a_negotiation_class_of_ones_own(parity: Parity, negotiation: Any, accept: str) -> None:
+    parity(page, headers={"accept": accept}, initkwargs={"content_negotiation_class": negotiation})
+
+
+def test_the_renderer_of_an_error_before_negotiation_is_the_first(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class V(page(base)):
+            renderer_classes = [Text, JSONRenderer]
+
+            def get_format_suffix(self, **kwargs: Any) -> Any:
+                self.format_kwarg = None
+                raise versioning.exceptions.NotFound("early")
+
+        return V
+
+    answer = parity(make, headers={"accept": "application/xml"})
+    assert (answer.status, answer.header["Content-Type"]) == (404, "text/plain; charset=utf-8")
+
+
+# Versioning
+
+
+def versions(scheme: Any) -> Any:
+    def make(base: Any) -> Any:
+        class Versioned(base):
+            versioning_class = scheme
+
+            def get(self, request: Any, **kwargs: Any) -> Response:
+                url = reverse("page", request=request, kwargs=kwargs) if "name" in request.query_params else None
+                return Response([request.version, type(request.versioning_scheme).__name__, kwargs, url])
+
+            post = get
+
+        return Versioned
+
+    return make
+
+
+class Accepted(versioning.AcceptHeaderVersioning):
+    allowed_versions = ["1.0", "2.0"]
+    default_version = "1.0"
+
+
+class InQuery(versioning.QueryParameterVersioning):
+    allowed_versions = ["1.0"]
+
+
+class InPath(versioning.URLPathVersioning):
+    allowed_versions = ["v1", "v2"]
+
+
+class InHost(versioning.HostNameVersioning):
+    allowed_versions = ["v1"]
+
+
+class InNamespace(versioning.NamespaceVersioning):
+    allowed_versions = ["v1"]
+
+
+class Computed(versioning.QueryParameterVersioning):
+    @property
+    def allowed_versions(self) -> list[str]:
+        return ["9"]
+
+    def is_allowed_version(self, version: Any) -> bool:
+        return version in self.allowed_versions
+
+
+def namespaced(view: Any) -> list[Any]:
+    pages = [path("page", view, name="page")]
+    return [path(f"{name}/", include((pages, "app"), namespace=name)) for name in ("v1", "v3")] + pages
+
+
+def in_path(view: Any) -> list[Any]:
+    return [re_path(r"^(?P<version>v\d)/page$", view, name="page"), path("page", view, name="page")]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    ("scheme", "url", "headers", "urls"),
+    [
+        (Accepted, "/page", {"accept": "application/json; version=2.0"}, in_path),
+        (Accepted, "/page", {"accept": "application/json; version=3.0"}, in_path),
+        (Accepted, "/page", {"accept": "application/json; version=caf\u00e9"}, in_path),
+        (Accepted, "/page", {}, in_path),
+        (InQuery, "/page?version=1.0&name", {}, in_path),
+        (InQuery, "/page?version=2.0", {}, in_path),
+        (InQuery, "/page", {}, in_path),
+        (InPath, "/v1/page?name", {}, in_path),
+        (InPath, "/v3/page", {}, in_path),
+        (InPath, "/page", {}, in_path),
+        (InHost, "/page?name", {"host": "v1.example.org"}, in_path),
+        (InHost, "/page", {"host": "v2.example.org"}, in_path),
+        (InHost, "/page", {"host": "example.org"}, in_path),
+        (InHost, "/page", {"host": "not allowed!"}, in_path),
+        (InNamespace, "/v1/page?name", {}, namespaced),
+        (InNamespace, "/v3/page", {}, namespaced),
+        (InNamespace, "/page", {}, namespaced),
+        (Computed, "/page?version=9", {}, in_path),
+        (Computed, "/page?version=8", {}, in_path),
+        (versioning.BaseVersioning, "/page", {}, in_path),
+        (None, "/page?version=1", {}, in_path),
+    ],
+)
+@over_asgi_only
+def test_the_version_is_determined(parity: Parity, scheme: Any, url: str, headers: Any, urls: Any, method: str) -> None:
+    answer = parity(
+        versions(scheme), method, url, headers=headers, urls=urls, ALLOWED_HOSTS=["testserver", ".example.org"]
+    )
+    assert answer.status in {200, 400, 404, 405, 406, 500}
+
+
+def test_two_requests_do_not_share_a_version(parity: Parity) -> None:
+    assert b"1.0" not in parity(versions(InQuery), "GET", "/?version=1.0", Ask("GET", "/?version=")).body
