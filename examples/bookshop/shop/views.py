@@ -186,7 +186,7 @@ class BookOffers(AsyncAPIView):
             {
                 "book": book.title,
                 "offers": sorted(offers, key=itemgetter("price_cents")),
-                "asked_at_once": max(answer["in_flight"] for answer in answers),
+                "in_flight": max(answer["in_flight"] for answer in answers),
                 "elapsed_seconds": round(elapsed, 2),
             }
         )
