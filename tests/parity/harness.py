@@ -133,7 +133,7 @@ def _generic(client: Any, ask: Ask) -> Any:
 
 
 def over_wsgi(site: Site, ask: Ask) -> Answer:
-    return _from_client(_generic(Client(raise_request_exception=False), ask))
+    return _from_client(_generic(Client(raise_request_exception=False, enforce_csrf_checks=True), ask))
 
 
 def over_async_client(site: Site, ask: Ask) -> Answer:
