@@ -47,6 +47,8 @@ def _advance(flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | N
             step = flow.throw(_foreign(flow, step))
     except StopIteration as stop:
         return _End(stop.value)
+    finally:
+        del error  # this frame outlives the call where a traceback holds the flow's: no exception may hold itself
     return step
 
 
@@ -90,7 +92,7 @@ def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
             except BaseException as raised:
                 error = raised
     finally:
-        del error  # kept in this frame, it would keep its own traceback alive
+        del error  # as in _advance
 
 
 def _take(step: Step) -> Any:
@@ -111,10 +113,13 @@ def _bridge(step: Step) -> Any:
     hop: _Hop[Any] | None = getattr(_thread, "hop", None)
 
     async def take() -> Any:
-        asked = _awaited(step.for_sync(*step.args, **step.kwargs))
-        return await (asked if hop is None else hop.bridge(asked))
+        return await (_take_on_loop(step) if hop is None else hop.bridge(step))
 
     return async_to_sync(take)()
+
+
+async def _take_on_loop(step: Step) -> Any:
+    return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
 
 async def _awaited(value: Any) -> Any:
@@ -199,7 +204,7 @@ class _Hop(Generic[_R]):
             if error is not None:
                 raise error
         finally:
-            del error  # kept in this frame, it would keep its own traceback alive
+            del error  # as in _advance
         assert self.reached is not None
         if self.cancellation is not None and not self.told:  # it came after the thread's last look
             if isinstance(self.reached, _End):
@@ -224,14 +229,13 @@ class _Hop(Generic[_R]):
                 await asyncio.shield(waiter)
         return True
 
-    async def bridge(self, asked: Coroutine[Any, Any, Any]) -> Any:
-        """Await what sync code inside the thread asked for, so that a cancelled request cancels it."""
+    async def bridge(self, step: Step) -> Any:
+        """Take an async step that sync code inside the thread asked for, so that a cancelled request cancels it."""
         if self.cancellation is not None:
-            asked.close()
             raise asyncio.CancelledError
         outer, self.bridged = self.bridged, asyncio.current_task()
         try:
-            return await asked
+            return await _take_on_loop(step)
         finally:
             self.bridged = outer
 

@@ -149,11 +149,12 @@ def _complete(cls: type, name: str, declarer: type) -> None:
     if isinstance(own, types.FunctionType) and resolution.is_coroutine_function(own):
         setattr(cls, name, _dual(own))
     definer = resolution.nearest(cls.__mro__, name)
-    if definer is None or issubclass(declarer, definer):
+    if definer is None:
         return
     definition = resolution.definition_by(definer, name)
     if definition.flow is not None:
         _refuse_shadowing(cls, name, definer, declarer)
+    if definition.flow is not None or (definer is not declarer and issubclass(declarer, definer)):
         return
     async_name = "a" + name
     if definition.for_async == name:
