@@ -52,7 +52,7 @@ def parse(line: str) -> Sent:
     parser.add_argument("-s", action="store_true")
     parser.add_argument("-X", default=None)
     parser.add_argument("-H", action="append", default=[])
-    parser.add_argument("-d", default=None)
+    parser.add_argument("-d", action="append", default=[])
     parser.add_argument("-u", default=None)
     parser.add_argument("-w", default="")
     parser.add_argument("url")
@@ -60,14 +60,15 @@ def parse(line: str) -> Sent:
     assert name == "curl", line
     given = parser.parse_args(rest)
     headers = dict(header.split(": ", 1) for header in given.H)
-    if given.d is not None and "Content-Type" not in headers:
+    body = "&".join(given.d) if given.d else None
+    if body is not None and "Content-Type" not in headers:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     if given.u:
         headers["Authorization"] = "Basic " + base64.b64encode(given.u.encode()).decode()
     return Sent(
-        method=given.X or ("GET" if given.d is None else "POST"),
+        method=given.X or ("GET" if body is None else "POST"),
         url=given.url,
         headers=headers,
-        body=None if given.d is None else given.d.encode(),
+        body=None if body is None else body.encode(),
         write_out=given.w,
     )
