@@ -99,17 +99,13 @@ class Answer:
         return json.loads(self.body)
 
 
-_TOKENS = re.compile(rb'(csrfToken": "|csrfmiddlewaretoken" value=")[A-Za-z0-9]+')
+_TOKENS = re.compile(rb'(csrfToken": "|csrfmiddlewaretoken" value="|<b>Expires:</b> <span class="lit">)[^"<]+')
+_COOKIES = re.compile(r"(csrftoken=)\w+|expires=[^;]+")
 
 
 def _masked(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
-    shown = [
-        (
-            name,
-            "<now>" if name in {"Expires", "Last-Modified"} else re.sub(r"(csrftoken=)\w+|expires=[^;]+", r"\1", value),
-        )
-        for name, value in headers
-    ]
+    hidden = {"Expires", "Last-Modified", "Age", *(["ETag"] if b"csrfToken" in body else [])}
+    shown = [(name, "" if name in hidden else _COOKIES.sub(r"\1", value)) for name, value in headers]
     return Answer(status, shown, _TOKENS.sub(rb"\1", body))
 
 
