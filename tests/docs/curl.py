@@ -36,6 +36,10 @@ class Sent:
     write_out: str
 
     @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    @property
     def path(self) -> str:
         parts = urlsplit(self.url)
         return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -75,7 +75,7 @@ class Page:
         with Site(self.module.urlpatterns) as site:
             for command in commands(block.code):
                 sent = parse(command.line)
-                answer = site.send(sent.method, sent.path, body=sent.body, headers=sent.headers | HOST)
+                answer = site.send(sent.method, sent.path, body=sent.body, headers={**sent.headers, "host": sent.host})
                 assert sent.shown(answer.status, answer.body) == command.output, f"{block}: {command.line}"
 
     def test_case(self, case: type[SimpleTestCase]) -> None:
@@ -87,7 +87,6 @@ class Page:
         assert result.testsRun
 
 
-HOST = {"host": "127.0.0.1:8000"}
 # What a session needs of those that `startproject` writes.
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
