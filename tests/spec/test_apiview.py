@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import rest_framework.views
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.utils.decorators import sync_only_middleware
 from rest_framework import serializers
@@ -54,8 +54,8 @@ def test_both_inherit_from_drfs_apiview() -> None:
 def test_the_sync_class_adds_helpers_and_the_async_class_an_async_dispatch() -> None:
     added = {name for name in HELPERS if hasattr(APIView, name) and not hasattr(rest_framework.views.APIView, name)}
     assert added == set(HELPERS)
-    assert not inspect.iscoroutinefunction(APIView.dispatch)
-    assert inspect.iscoroutinefunction(AsyncAPIView.dispatch)
+    assert not iscoroutinefunction(APIView.dispatch)
+    assert iscoroutinefunction(AsyncAPIView.dispatch)
 
 
 def test_a_sync_view_answers_with_a_helper() -> None:
@@ -65,7 +65,7 @@ def test_a_sync_view_answers_with_a_helper() -> None:
         def get(self, request: Any) -> Any:
             return self.serialized_response("emma")
 
-    assert not inspect.iscoroutinefunction(View.as_view())
+    assert not iscoroutinefunction(View.as_view())
     with Site({"": View.as_view()}) as site:
         assert site.send("GET", "/").json() == "EMMA"
 
@@ -141,7 +141,7 @@ def test_a_view_of_drfs_is_ported_by_its_base_class(method: str, url: str, data:
 def test_apiview_has_the_helper(name: str) -> None:
     helper = getattr(APIView, name)
     assert callable(helper)
-    assert not inspect.iscoroutinefunction(helper)
+    assert not iscoroutinefunction(helper)
     assert helper.__doc__
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import rest_framework.views
+from asgiref.sync import iscoroutinefunction
 from django.urls import resolve
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
@@ -31,9 +32,9 @@ def test_dispatch_is_async_and_the_helpers_have_async_variants() -> None:
             await asyncio.sleep(0)  # only a coroutine on a running loop can
             return Response(threading.current_thread() is threading.main_thread())
 
-    assert inspect.iscoroutinefunction(View.dispatch)
+    assert iscoroutinefunction(View.dispatch)
     for name in HELPERS:
-        assert inspect.iscoroutinefunction(getattr(AsyncAPIView, "a" + name))
+        assert iscoroutinefunction(getattr(AsyncAPIView, "a" + name))
         assert not hasattr(APIView, "a" + name)
     with Site({"": View.as_view()}) as site:
         answer = site.send("GET", "/")
@@ -61,7 +62,7 @@ def test_view_is_async_is_declared_for_django_and_drf() -> None:
     assert APIView.view_is_async is False
     with Site({"users/": View.as_view()}) as site:
         found = resolve("/users/").func
-        assert inspect.iscoroutinefunction(found)  # Django awaits it on the loop
+        assert iscoroutinefunction(found)  # Django awaits it on the loop
         assert found.cls.view_is_async is True  # DRF's schema generators look at the class
         assert issubclass(found.cls, rest_framework.views.APIView)
         assert site.send("GET", "/users/").hops == 0

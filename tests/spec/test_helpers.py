@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework import serializers
@@ -83,7 +84,7 @@ def shown(given: Any) -> Any:
 def test_every_helper_exists_in_two_flavours() -> None:
     for name in [*HELPERS, "perform_post_fetches"]:
         assert callable(getattr(AsyncAPIView, name))
-        assert inspect.iscoroutinefunction(getattr(AsyncAPIView, "a" + name))
+        assert iscoroutinefunction(getattr(AsyncAPIView, "a" + name))
         ours, theirs = (inspect.signature(getattr(AsyncAPIView, which)) for which in (name, "a" + name))
         assert ours.parameters.keys() == theirs.parameters.keys()
 
