@@ -18,7 +18,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import authentication, negotiation, permissions, renderers, request, throttling, versioning, views
 
-from restflow.flow import hook, nonblocking, stand_in
+from restflow.flow import blocking, hook, nonblocking, stand_in, truth
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -88,7 +88,20 @@ def _all_made_in_place(name: str) -> Any:
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
-    return "_negotiator" in vars(view) or _made_in_place(view.content_negotiation_class)
+    made = vars(view).get("content_negotiation_class") or type(view).content_negotiation_class
+    return "_negotiator" in vars(view) or _made_in_place(made)
+
+
+async def made(cls: Any) -> Any:
+    """Make an instance of a component's class, in place where that runs no code of a user's.
+
+    Args:
+        cls: a class, or whatever gives an instance when it is called.
+
+    Returns:
+        The instance.
+    """
+    return cls() if _made_in_place(cls) else await blocking(cls)
 
 
 @_cached
@@ -217,40 +230,38 @@ nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
 
 
-async def _and_has_permission(self: Any, request: Any, view: Any) -> Any:
-    return await hook(self.op1, "has_permission", request, view) and await hook(
-        self.op2, "has_permission", request, view
+async def _ask(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
+    return await truth(
+        await hook(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
     )
 
 
-async def _and_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> Any:
-    return await hook(self.op1, "has_object_permission", request, view, obj) and await hook(
-        self.op2, "has_object_permission", request, view, obj
-    )
+async def _and_has_permission(self: Any, request: Any, view: Any) -> bool:
+    return await _ask(self.op1, request, view) and await _ask(self.op2, request, view)
 
 
-async def _or_has_permission(self: Any, request: Any, view: Any) -> Any:
-    return await hook(self.op1, "has_permission", request, view) or await hook(
-        self.op2, "has_permission", request, view
-    )
+async def _and_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
+    return await _ask(self.op1, request, view, obj) and await _ask(self.op2, request, view, obj)
 
 
-async def _or_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> Any:
+async def _or_has_permission(self: Any, request: Any, view: Any) -> bool:
+    return await _ask(self.op1, request, view) or await _ask(self.op2, request, view)
+
+
+async def _or_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
     # An operand that refuses the view says nothing of the object (DRF issue 7117).
     for operand in (self.op1, self.op2):
-        if await hook(operand, "has_permission", request, view) and (
-            allowed := await hook(operand, "has_object_permission", request, view, obj)
-        ):
-            return allowed
+        if await _ask(operand, request, view) and await _ask(operand, request, view, obj):
+            return True
     return False
 
 
 async def _not_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return not await hook(self.op1, "has_permission", request, view)
+    return not await _ask(self.op1, request, view)
 
 
 async def _not_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    return not await hook(self.op1, "has_object_permission", request, view, obj)
+    return not await _ask(self.op1, request, view, obj)
 
 
 stand_in(permissions.AND.has_permission, _and_has_permission)

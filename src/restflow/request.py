@@ -17,6 +17,10 @@ from restflow.flow import arun, blocking, hook, run, stand_in
 __all__ = ["Request"]
 
 _IN_MEMORY_PARSERS = {JSONParser.parse, FormParser.parse}
+_LAZY_ON_THE_LOOP = (
+    "request.user was read on the event loop before the request was authenticated, and an authenticator may block. "
+    "Use `await request.auser()` instead."
+)
 _PARSED = ("_data", "_files", "_full_data")
 
 
@@ -46,7 +50,8 @@ async def authenticate(request: Any) -> None:
 
 async def _not_authenticated(request: Any) -> None:
     user: Any = api_settings.UNAUTHENTICATED_USER
-    is_drfs = user is None or (user.__module__, user.__name__) == ("django.contrib.auth.models", "AnonymousUser")
+    name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"
+    is_drfs = user is None or name == "django.contrib.auth.models.AnonymousUser"
     if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None:
         request._not_authenticated()
     else:
@@ -146,11 +151,8 @@ class Request(_Request):
         return await arun(self._user_of())
 
     def _authenticate(self) -> None:
-        run(
-            authenticate(self),
-            refusal="request.user was read on the event loop before the request was authenticated, and an "
-            "authenticator may block. Use `await request.auser()` instead.",
-        )
+        is_async = getattr(self.parser_context.get("view"), "view_is_async", False)
+        run(authenticate(self), refusal=_LAZY_ON_THE_LOOP if is_async else "")
 
     def _read_ahead(self) -> None:
         before = {name: vars(self)[name] for name in _PARSED}

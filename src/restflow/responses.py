@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import decimal
 import types
@@ -81,13 +82,14 @@ def _rendered_in_place(response: Any) -> bool:
         return True
     if renderer.encoder_class is not JSONEncoder:
         return False
-    renderer.encoder_class = _InPlaceEncoder
+    response.accepted_renderer = copy.copy(renderer)  # the view may share its renderer between requests
+    response.accepted_renderer.encoder_class = _InPlaceEncoder
     try:
         response.render()
     except (_MayBlock, SynchronousOnlyOperation):
         return False
     finally:
-        del renderer.encoder_class
+        response.accepted_renderer = renderer
     return True
 
 

@@ -29,24 +29,25 @@ class Descriptor:
 
 
 class Nature(NamedTuple):
-    """What is known of one callable: the flow it enters, whether it is async, when it never blocks."""
+    """What is known of one callable: the flow it enters, whether it is async, when it never blocks, whether a dual."""
 
     flow: Flow | None
     awaits: bool
     harmless: Callable[..., bool] | None
+    dual: bool = False
 
 
 @dataclass(slots=True)
 class Definition:
     """What a class says of one hook.
 
-    ``for_sync`` and ``for_async`` are the names the two drivers take. ``function`` is a function that may be called in
-    place, ``when`` (None: always) its predicate agrees.
+    ``for_sync`` and ``for_async`` are what the two drivers take, as it stands in the class. ``function`` is a function
+    that may be called in place where ``when`` (None: always) agrees.
     """
 
-    for_sync: str
+    for_sync: Any
     for_sync_awaits: bool
-    for_async: str
+    for_async: Any
     for_async_awaits: bool
     flow: Flow | None
     function: Callable[..., Any] | None
@@ -99,8 +100,9 @@ def nature_of(raw: Any) -> Nature:
         return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
-        awaits = function in duals or is_coroutine_function(function)
-        nature = Nature(flows.get(function), awaits, harmless.get(function))
+        dual = function in duals
+        awaits = dual or is_coroutine_function(function)
+        nature = Nature(flows.get(function), awaits, harmless.get(function), dual)
         _remember(_natures, function, nature)
     return nature
 
@@ -137,12 +139,11 @@ def learn_generated(function: Callable[..., Any]) -> None:
     _learn(generated, function, True)
 
 
-def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
+def define(sync_raw: Any, async_raw: Any) -> Definition:
     """Combine what stands under a hook's two names; at least one is not ``ABSENT``.
 
     Args:
-        name: the hook's sync name.
-        sync_raw: what stands under it.
+        sync_raw: what stands under its sync name.
         async_raw: what stands under its async name.
 
     Returns:
@@ -157,9 +158,9 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
     when = natures[0].harmless if len(natures) == 1 else None
     return Definition(
-        for_sync=name if sync_nature else "a" + name,
+        for_sync=sync_raw if sync_nature else async_raw,
         for_sync_awaits=natures[0].awaits,
-        for_async="a" + name if async_nature else name,
+        for_async=async_raw if async_nature else sync_raw,
         for_async_awaits=natures[-1].awaits,
         flow=flow,
         function=None if when is None else sync_raw if sync_nature else async_raw,
@@ -179,6 +180,12 @@ def written(cls: type, name: str) -> Any:
     return ABSENT if is_generated(raw) else raw
 
 
+def bound(raw: Any, obj: Any) -> Any:
+    """Bind what stands in a class to ``obj``, as an attribute look-up that finds it does."""
+    getter = getattr(type(raw), "__get__", None)
+    return raw if getter is None else getter(raw, obj, type(obj))
+
+
 def nearest(mro: Sequence[type], name: str) -> type | None:
     """Return the first class in ``mro`` that writes either colour of the hook ``name``."""
     for cls in mro:
@@ -189,7 +196,7 @@ def nearest(mro: Sequence[type], name: str) -> type | None:
 
 def definition_by(cls: type, name: str) -> Definition:
     """Return what ``cls``, which writes the hook ``name``, says of it."""
-    return define(name, written(cls, name), written(cls, "a" + name))
+    return define(written(cls, name), written(cls, "a" + name))
 
 
 class _Memory:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import is_generated, memories, nature_of, never_blocks
+from restflow.flow.resolution import bound, is_generated, memories, nature_of, never_blocks
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -97,13 +97,13 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
         BaseException: whatever ``function`` raised.
     """
     inner: Any = function
-    bound: tuple[Any, ...] = ()
+    owner: tuple[Any, ...] = ()
     if isinstance(function, types.MethodType):
-        inner, bound = function.__func__, (function.__self__,)
+        inner, owner = function.__func__, (function.__self__,)
     nature = nature_of(inner)
     if nature.flow is not None:
-        return nature.flow(*bound, *args, **kwargs)
-    if nature.harmless is not None and nature.harmless(*bound, *args, **kwargs):
+        return nature.flow(*owner, *args, **kwargs)
+    if nature.harmless is not None and nature.harmless(*owner, *args, **kwargs):
         return _done(function(*args, **kwargs))
     return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
 
@@ -135,12 +135,15 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         return _own_hook(own, name, args, kwargs)
     found = memory.resolve(type(obj))
     if found is None:  # a proxy with __getattr__
-        return call(getattr(obj, name), *args, **kwargs)
+        value = getattr(obj, name)
+        if is_generated(value):
+            raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
+        return call(value, *args, **kwargs)
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
         return _done(function(obj, *args, **kwargs))
-    for_sync, for_async = getattr(obj, found.for_sync), getattr(obj, found.for_async)
+    for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
@@ -165,20 +168,35 @@ def _own_hook(
     return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 
 
-async def attribute(obj: Any, name: str, /) -> Any:
+async def attribute(obj: Any, name: str, /, *default: Any) -> Any:
     """Read an attribute that a subclass may have made a property that blocks.
 
     Args:
         obj: the owner.
         name: the attribute's name.
+        default: what to return where there is none.
 
     Returns:
         Its value.
 
     Raises:
-        AttributeError: there is no such attribute.
+        AttributeError: there is no such attribute, and no default.
     """
     found: Any = getattr(type(obj), name, None)
-    if isinstance(found, property) and found.fget and not never_blocks(found.fget, obj):
-        return await blocking(getattr, obj, name)
-    return getattr(obj, name)
+    if hasattr(type(found), "__get__") and not (
+        isinstance(found, property) and found.fget and never_blocks(found.fget, obj)
+    ):
+        return await blocking(getattr, obj, name, *default)
+    return getattr(obj, name, *default)
+
+
+async def truth(value: Any) -> bool:
+    """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
+
+    Args:
+        value: what a check answered.
+
+    Returns:
+        Its truth.
+    """
+    return bool(value) if type(value) in _PLAIN else await blocking(bool, value)

@@ -40,9 +40,7 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
 
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            if getattr(type(self), name, None) is method:
-                # Reached by name, a twin gives way to an override that was set on the class after it was made. Reached
-                # through super() it must not: that is how the override itself comes here.
+            if _is_reached_by_name(self, name, method):
                 result: _R = run(hook(self, name, *args, **kwargs))
             else:
                 result = run(flow(self, *args, **kwargs))
@@ -79,7 +77,7 @@ def asynchronous(
     name = flow.__name__
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if getattr(type(self), "a" + name, None) is twin:  # reached by name, as above
+        if _is_reached_by_name(self, "a" + name, twin):
             result: _R = await arun(hook(self, name, *args, **kwargs))
         else:
             result = await arun(flow(self, *args, **kwargs))
@@ -112,22 +110,28 @@ def either(
     return marked_async(method)
 
 
-def _dual(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an ``async def`` under a hook's sync name decide the same when DRF's sync code calls it."""
+def _dual(cls: type, name: str, raw: Any) -> None:
+    """Make an async hook that ``cls`` writes under its sync name decide the same when DRF's sync code calls it."""
 
-    def method(*args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        function = resolution.bound(raw, self)
         return function(*args, **kwargs) if on_loop() else run(call(function, *args, **kwargs))
 
-    update_wrapper(method, function)
+    if isinstance(raw, types.FunctionType):
+        update_wrapper(method, raw)
+    else:
+        method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
     resolution.learn_dual(method)
-    return marked_async(method)
+    setattr(cls, name, marked_async(method))
 
 
 class TwoColoured:
     """Base of the classes whose hooks have two colours; completes each subclass when it is made.
 
-    Where the class nearest to an object writes a hook in one colour only, the class gets the other as a twin of it, so
-    that plain Python (``super()``, a direct call, DRF's own sync code) means what ``hook`` means.
+    Where a class writes a hook in one colour only, it gets the other as a twin of it, so that plain Python
+    (``super()``, a direct call, DRF's own sync code) means what ``hook`` means. A plain mixin, or a base of DRF's
+    colour, that is listed before our base is completed the same way: without a twin of its own, ``super()`` under the
+    other name would go past it.
 
     ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks.
     """
@@ -141,45 +145,49 @@ class TwoColoured:
             declared.update(base.__dict__.get("_restflow_hooks", {}))
         cls._restflow_hooks = declared
         for name, declarer in declared.items():
-            _complete(cls, name, declarer)
+            ours: type | None = None
+            for base in cls.__mro__:
+                if not _writes(base, name) or _is_behind(declarer, base):
+                    continue
+                if resolution.definition_by(base, name).flow is not None:
+                    ours = ours or base
+                elif ours is not None:
+                    raise _shadowed(cls, name, base, ours)
+                else:
+                    _complete(base, name)
 
 
-def _complete(cls: type, name: str, declarer: type) -> None:
-    own = cls.__dict__.get(name)
-    if isinstance(own, types.FunctionType) and resolution.is_coroutine_function(own):
-        setattr(cls, name, _dual(own))
-    definer = resolution.nearest(cls.__mro__, name)
-    if definer is None:
+def _writes(cls: type, name: str) -> bool:
+    return resolution.nearest([cls], name) is not None
+
+
+def _is_behind(declarer: type, base: type) -> bool:
+    """Tell whether ``base`` is what our bases are built on, whose hooks ours replace."""
+    return base is not declarer and (issubclass(declarer, base) or base.__module__.startswith("rest_framework."))
+
+
+def _complete(cls: type, name: str) -> None:
+    raw = resolution.written(cls, name)
+    if raw is resolution.ABSENT:
+        _generate(cls, name, name)
         return
-    definition = resolution.definition_by(definer, name)
-    if definition.flow is not None:
-        _refuse_shadowing(cls, name, definer, declarer)
-    if definition.flow is not None or (definer is not declarer and issubclass(declarer, definer)):
-        return
-    async_name = "a" + name
-    if definition.for_async == name:
-        _generate(cls, name, async_name, definer)
-    if definition.for_sync == async_name:
-        _generate(cls, name, name, definer)
-    elif definition.for_sync_awaits and definer.__dict__[name] not in resolution.duals:  # a mixin that is no base's
-        _generate(cls, name, name, definer, dual=True)
+    if resolution.written(cls, "a" + name) is resolution.ABSENT:
+        _generate(cls, name, "a" + name)
+    nature = resolution.nature_of(raw)
+    if nature.awaits and not nature.dual:
+        _dual(cls, name, raw)
 
 
-def _refuse_shadowing(cls: type, name: str, definer: type, declarer: type) -> None:
-    """Fail closed where an override stands behind our base, which Python would never ask."""
-    behind = cls.__mro__[cls.__mro__.index(definer) + 1 :]
-    for base in behind:
-        if issubclass(declarer, base) or base.__module__.startswith("rest_framework."):
-            continue
-        if resolution.nearest([base], name) and resolution.definition_by(base, name).flow is None:
-            raise TypeError(
-                f"{base.__name__}.{name} would never be called on {cls.__name__}, because {definer.__name__} comes "
-                f"before it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
-            )
+def _shadowed(cls: type, name: str, base: type, ours: type) -> TypeError:
+    """Fail closed where an override stands behind our base: Python would never ask it."""
+    return TypeError(
+        f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before it. "
+        f"List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
+    )
 
 
 async def _next_after(holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call the hook's definition that is nearest from ``holder`` on, as an attribute lookup from there would."""
+    """Call the hook's definition that is nearest from ``holder`` on, as an attribute look-up from there would."""
     mro = type(obj).__mro__
     definer = resolution.nearest(mro[mro.index(holder) :], name)
     if definer is None:
@@ -187,28 +195,39 @@ async def _next_after(holder: type, obj: Any, name: str, args: Sequence[Any], kw
     found = resolution.definition_by(definer, name)
     if found.flow is not None:
         return await found.flow(obj, *args, **kwargs)
-    for_sync, for_async = (definer.__dict__[attr].__get__(obj, type(obj)) for attr in (found.for_sync, found.for_async))
+    for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
     return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
-def _generate(holder: type, name: str, attr: str, definer: type | None = None, *, dual: bool = False) -> None:
-    """Give ``holder`` the twin ``attr`` of a hook, unless it already finds one before the hook's ``definer``."""
-    provider = next((base for base in holder.__mro__ if attr in base.__dict__), None)
-    if definer and provider and holder.__mro__.index(provider) < holder.__mro__.index(definer):
-        return
+def _generate(holder: type, name: str, attr: str) -> None:
+    """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
+
+    def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+        if _is_reached_by_name(obj, attr, made):
+            return hook(obj, name, *args, **kwargs)
+        return _next_after(holder, obj, name, args, kwargs)
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        coroutine = _next_after(holder, self, name, args, kwargs)
-        return arun(coroutine) if dual and on_loop() else run(coroutine)
+        return run(coroutine(self, method, args, kwargs))
 
     async def amethod(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await arun(_next_after(holder, self, name, args, kwargs))
+        return await arun(coroutine(self, amethod, args, kwargs))
 
     made: Any = method if attr == name else amethod
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
-    made.__doc__ = f"Call ``{name}`` of this class, in whichever colour it is written."
+    made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
     resolution.learn_generated(made)
-    setattr(holder, attr, marked_async(made) if dual else made)
+    setattr(holder, attr, made)
+
+
+def _is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
+    """Tell whether ``obj.attr`` finds ``method``.
+
+    Reached by name, a twin gives way to an override that was set on the class or the object after the class was made.
+    Reached through ``super()``, or by an override that kept it to call it, it must not: that is how an override comes
+    here.
+    """
+    return getattr(type(obj), attr, None) is method and attr not in getattr(obj, "__dict__", ())
 
 
 def give_twin(obj: Any, name: str) -> None:
@@ -233,12 +252,13 @@ def _object_twin(name: str) -> Callable[..., Any]:
 
 
 class _Twin:
-    """A placeholder for the async twin of a hook, replaced when its class is made."""
+    """A placeholder for the twins of a hook, replaced when its class is made."""
 
     def __init__(self, hook_name: str) -> None:
         self.hook_name = hook_name
 
     def __set_name__(self, owner: type, name: str) -> None:
+        _generate(owner, self.hook_name, self.hook_name)
         _generate(owner, self.hook_name, name)
 
 
@@ -249,6 +269,6 @@ def twin(name: str) -> Any:
         name: the hook's sync name.
 
     Returns:
-        A placeholder: the class gets a coroutine method that calls the hook in whichever colour it is written.
+        A placeholder: the class gets the hook under both names, and each calls it in whichever colour it is written.
     """
     return _Twin(name)

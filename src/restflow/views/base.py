@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from functools import partial
+import inspect
+from functools import update_wrapper
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.views import View
 from rest_framework import exceptions, status
 from rest_framework import views as drf
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
+from restflow.drf import made
 from restflow.flow import (
     TwoColoured,
     arun,
@@ -26,6 +28,8 @@ from restflow.flow import (
     hook,
     is_coroutine_function,
     sync,
+    truth,
+    twin,
 )
 from restflow.request import Request, authenticated, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
@@ -129,7 +133,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         Source: DRF 3.18, views.py, ``check_permissions``.
         """
         for permission in await hook(self, "get_permissions"):
-            if not await hook(permission, "has_permission", request, self):
+            if not await truth(await hook(permission, "has_permission", request, self)):
                 await _refuse(self, request, permission)
 
     @sync
@@ -147,7 +151,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         Source: DRF 3.18, views.py, ``check_object_permissions``.
         """
         for permission in await hook(self, "get_permissions"):
-            if not await hook(permission, "has_object_permission", request, self, obj):
+            if not await truth(await hook(permission, "has_object_permission", request, self, obj)):
                 await _refuse(self, request, permission)
 
     @sync
@@ -165,7 +169,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         waits = [
             await hook(throttle, "wait")
             for throttle in await hook(self, "get_throttles")
-            if not await hook(throttle, "allow_request", request, self)
+            if not await truth(await hook(throttle, "allow_request", request, self))
         ]
         if waits:
             known = [wait for wait in waits if wait is not None]
@@ -194,16 +198,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
 
 
 async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
-    message, code = getattr(permission, "message", None), getattr(permission, "code", None)
+    message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
     await hook(view, "permission_denied", request, message=message, code=code)
 
 
 async def _options(view: APIView, request: DRFRequest, *args: Any, **kwargs: Any) -> DRFResponse:
-    if view.metadata_class is None:
+    metadata_class = await attribute(view, "metadata_class")
+    if metadata_class is None:
         refusal: DRFResponse = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
         return refusal
     with no_serializer_on_show(view):
-        metadata_class: Any = view.metadata_class
         metadata = await blocking(metadata_class)
         data = await hook(metadata, "determine_metadata", request, view)
     return Response(data, status=status.HTTP_200_OK)
@@ -220,12 +224,22 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
     view_is_async = True
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        dispatch = type(self).dispatch
-        if dispatch is not AsyncAPIView.dispatch and not is_coroutine_function(dispatch):
-            # A sync override of dispatch, or a decorator around it: Django awaits what it calls here.
-            vars(self)["dispatch"] = partial(_dispatch_override, self)
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view function, a coroutine function, as DRF does.
+
+        Args:
+            initkwargs: attributes to set on each instance.
+
+        Returns:
+            A view function that carries ``cls`` and ``initkwargs``. A view's own ``__init__`` and ``setup``, and a sync
+            ``dispatch``, run in the worker thread.
+        """
+
+        async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return await arun(_serve(cls, initkwargs, request, *args, **kwargs))
+
+        return update_wrapper(view, super().as_view(**initkwargs))
 
     @either
     async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
@@ -249,13 +263,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
         try:
             await hook(self, "initial", drf_request, *args, **kwargs)
             method = (drf_request.method or "").lower()
-            handler = getattr(self, method, None) if method in self.http_method_names else None
-            if handler is None:
-                response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
-            else:
-                if is_coroutine_function(handler):
+            if method in await attribute(self, "http_method_names") and hasattr(self, method):
+                handler = getattr(self, method)
+                if is_coroutine_function(inspect.unwrap(handler)):
                     await read_ahead(drf_request)
                 response = await call(handler, drf_request, *args, **kwargs)
+            else:
+                response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
         except Exception as error:
             response = await hook(self, "handle_exception", error)
         self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
@@ -328,9 +342,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``determine_version``.
         """
-        if self.versioning_class is None:
+        versioning_class = await attribute(self, "versioning_class")
+        if versioning_class is None:
             return None, None
-        scheme = self.versioning_class()
+        scheme = await made(versioning_class)
         return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
 
     @sync
@@ -452,6 +467,44 @@ class AsyncAPIView(AsyncHelpers, APIView):
     ahandle_exception = asynchronous(handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
+    # DRF's own methods, callable under both names too.
+    aget_authenticators = twin("get_authenticators")
+    aget_content_negotiator = twin("get_content_negotiator")
+    aget_exception_handler = twin("get_exception_handler")
+    aget_exception_handler_context = twin("get_exception_handler_context")
+    aget_format_suffix = twin("get_format_suffix")
+    aget_parser_context = twin("get_parser_context")
+    aget_parsers = twin("get_parsers")
+    aget_permissions = twin("get_permissions")
+    aget_renderer_context = twin("get_renderer_context")
+    aget_renderers = twin("get_renderers")
+    aget_throttles = twin("get_throttles")
+    aget_view_description = twin("get_view_description")
+    aget_view_name = twin("get_view_name")
+    ahttp_method_not_allowed = twin("http_method_not_allowed")
+    apermission_denied = twin("permission_denied")
+    araise_uncaught_exception = twin("raise_uncaught_exception")
+    athrottled = twin("throttled")
 
-def _dispatch_override(view: AsyncAPIView, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    return arun(call(partial(type(view).dispatch, view), *args, **kwargs))
+
+async def _serve(
+    cls: type[AsyncAPIView], initkwargs: dict[str, Any], request: HttpRequest, *args: Any, **kwargs: Any
+) -> Any:
+    if cls.__init__ is View.__init__ and cls.setup is View.setup:
+        view = _set_up(cls, initkwargs, request, *args, **kwargs)
+    else:
+        view = await blocking(_set_up, cls, initkwargs, request, *args, **kwargs)
+    return await call(view.dispatch, request, *args, **kwargs)
+
+
+def _set_up(
+    cls: type[AsyncAPIView], initkwargs: dict[str, Any], request: HttpRequest, *args: Any, **kwargs: Any
+) -> AsyncAPIView:
+    """Make a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
+    view = cls(**initkwargs)
+    view.setup(request, *args, **kwargs)
+    if not hasattr(view, "request"):
+        raise AttributeError(
+            f"{cls.__name__} instance has no 'request' attribute. Did you override setup() and forget to call super()?"
+        )
+    return view

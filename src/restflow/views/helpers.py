@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,7 +15,7 @@ from rest_framework.fields import empty
 from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
-from restflow.flow import Descriptor, TwoColoured, asynchronous, blocking, hook, overridden, sync
+from restflow.flow import Descriptor, TwoColoured, asynchronous, attribute, blocking, hook, overridden, sync
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
@@ -149,7 +151,8 @@ class Helpers(
         Returns:
             ``serializer_class``.
         """
-        return self.serializer_class
+        chosen: _SerializerClass | None = await attribute(self, "serializer_class")
+        return chosen
 
     @sync
     async def get_request_serializer_class(self) -> _SerializerClass | None:
@@ -158,7 +161,8 @@ class Helpers(
         Returns:
             ``request_serializer_class``, else what ``get_serializer_class`` returns.
         """
-        chosen: _SerializerClass | None = self.request_serializer_class or await hook(self, "get_serializer_class")
+        chosen: _SerializerClass | None = await attribute(self, "request_serializer_class")
+        chosen = chosen or await hook(self, "get_serializer_class")
         return chosen
 
     @sync
@@ -168,7 +172,8 @@ class Helpers(
         Returns:
             ``response_serializer_class``, else what ``get_serializer_class`` returns.
         """
-        chosen: _SerializerClass | None = self.response_serializer_class or await hook(self, "get_serializer_class")
+        chosen: _SerializerClass | None = await attribute(self, "response_serializer_class")
+        chosen = chosen or await hook(self, "get_serializer_class")
         return chosen
 
     @sync
@@ -178,7 +183,8 @@ class Helpers(
         Returns:
             ``pagination_class``; None or ``OFF`` where pages are not wanted.
         """
-        return self.pagination_class
+        chosen: _PaginationClass | None = await attribute(self, "pagination_class")
+        return chosen
 
     @_shown_with_serializer
     @sync
@@ -345,12 +351,20 @@ async def _class_for(view: Helpers, direction: str | None) -> _SerializerClass |
     return chosen
 
 
+@lru_cache(maxsize=1024)
+def _names_direction(override: Any) -> bool:
+    return callable(override) and "direction" in inspect.signature(override).parameters
+
+
 async def _build(
     view: Helpers, direction: str, *args: Any, serializer_class: _SerializerClass | None, **kwargs: Any
 ) -> AsyncSerializer:
     """Build a serializer through ``get_serializer``, which may be an override in DRF's form."""
     if overridden(view, "get_serializer", Helpers.get_serializer):
-        # DRF's get_serializer knows neither keyword, so it is given a class only where that is not its own choice.
+        # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
+        # class only where that is not its own choice.
+        if _names_direction(getattr(type(view), "get_serializer", None)):
+            kwargs["direction"] = direction
         chosen = serializer_class or await _class_for(view, direction)
         if chosen is not await hook(view, "get_serializer_class"):
             kwargs["serializer_class"] = chosen
