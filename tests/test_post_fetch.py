@@ -482,6 +482,17 @@ def test_a_pair_with_none_in_it_matches_nothing(fetch: Fetch, database: str) -> 
     assert attached(fetch(joined, items)) == [None, None]
 
 
+def test_a_pair_with_none_in_it_is_not_asked_for(fetch: Fetch, database: str) -> None:
+    for title in ("Emma", "Walden"):
+        review(database, title, 1, day(1))
+    joined = PostFetch(Review.objects.using(database), "found", [], book_title="title", created="day")
+    items = [{"title": "Emma", "day": day(1)}, {"title": "Walden", "day": None}]
+    with rows_of_queries(database) as answers:
+        fetch(joined, items)
+    (rows,) = answers
+    assert len(rows) == 1
+
+
 def test_a_query_set_of_items_is_evaluated_once(fetch: Fetch, reviews: Any, database: str) -> None:
     author = Author.objects.using(database).create(name="Austen")
     Book.objects.using(database).create(title="Emma", author=author)
