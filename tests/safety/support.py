@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import ThreadSensitiveContext
 from rest_framework.exceptions import APIException
 
-from tests.site import Answer, Site
+from tests.site import Answer, CountingExecutor, Site
 
 
 class Refused(APIException):
@@ -65,3 +66,40 @@ async def through(gate: Gate, request: Callable[[], Any]) -> Any:
         return await request()
     finally:
         keeper.cancel()
+
+
+async def visit(site: Site, url: str, leave: asyncio.Event) -> list[Any]:
+    """Send a GET as a client that disconnects when ``leave`` is set; return what was sent to it."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": "GET",
+        "path": url,
+        "raw_path": url.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"testserver")],
+        "client": ("127.0.0.1", 50000),
+        "server": ("testserver", 80),
+    }
+    pending = [{"type": "http.request", "body": b"", "more_body": False}]
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        if pending:
+            return pending.pop()
+        await leave.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    executor = CountingExecutor()
+    try:
+        async with ThreadSensitiveContext(executor=executor):
+            await site.application(scope, receive, send)
+    finally:
+        executor.shutdown(wait=False)  # a thread that is still waiting for this loop must not block it
+    return messages
