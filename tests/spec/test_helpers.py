@@ -185,7 +185,6 @@ def test_a_direction_picks_its_getter(colour: str, direction: str | None, expect
     assert served(view).json() == expected
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: an override of get_serializer is not told the direction")
 @pytest.mark.parametrize(
     ("helper", "arguments", "direction"),
     [
