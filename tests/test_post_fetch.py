@@ -27,10 +27,6 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 
 Fetch = Callable[[PostFetch, Any], Any]
 
-BUG_REVERSE = pytest.mark.xfail(
-    strict=True, reason="BUG: of a reversed query set, the list attached is in the opposite order"
-)
-
 
 @pytest.fixture(params=["sync", "async"])
 def fetch(request: pytest.FixtureRequest) -> Fetch:
@@ -173,7 +169,6 @@ def test_a_foreign_key_joins_to_the_primary_key(fetch: Fetch, database: str) -> 
     assert [author.found["title"] for author in fetch(joined, authors)] == ["Emma", "Ulysses"]
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a base field that holds an instance silently matches nothing")
 def test_a_foreign_key_joins_to_an_instance(fetch: Fetch, database: str) -> None:
     author = Author.objects.using(database).create(name="Austen")
     book = Book.objects.using(database).create(title="Emma", author=author)
@@ -271,15 +266,15 @@ def test_order_by_orders_the_matches(
 @pytest.mark.parametrize(
     ("ordered", "expected", "limit"),
     [
-        pytest.param(ordered, expected, limit, marks=marks if limit != 1 else (), id=f"{name}, {limit}")
-        for name, ordered, expected, marks in [
-            ("desc", lambda reviews: reviews.order_by("-rating"), [5, 3, 1], ()),
-            ("asc", lambda reviews: reviews.order_by("rating"), [1, 3, 5], ()),
-            ("expression", lambda reviews: reviews.order_by(F("rating").desc()), [5, 3, 1], ()),
-            ("alias", lambda reviews: reviews.alias(worth=F("rating") * -1).order_by("worth"), [5, 3, 1], ()),
-            ("reversed twice", lambda reviews: reviews.order_by("rating").reverse().reverse(), [1, 3, 5], ()),
-            ("reversed asc", lambda reviews: reviews.order_by("rating").reverse(), [5, 3, 1], BUG_REVERSE),
-            ("reversed desc", lambda reviews: reviews.order_by("-rating").reverse(), [1, 3, 5], BUG_REVERSE),
+        pytest.param(ordered, expected, limit, id=f"{name}, {limit}")
+        for name, ordered, expected in [
+            ("desc", lambda reviews: reviews.order_by("-rating"), [5, 3, 1]),
+            ("asc", lambda reviews: reviews.order_by("rating"), [1, 3, 5]),
+            ("expression", lambda reviews: reviews.order_by(F("rating").desc()), [5, 3, 1]),
+            ("alias", lambda reviews: reviews.alias(worth=F("rating") * -1).order_by("worth"), [5, 3, 1]),
+            ("reversed twice", lambda reviews: reviews.order_by("rating").reverse().reverse(), [1, 3, 5]),
+            ("reversed asc", lambda reviews: reviews.order_by("rating").reverse(), [5, 3, 1]),
+            ("reversed desc", lambda reviews: reviews.order_by("-rating").reverse(), [1, 3, 5]),
         ]
         for limit in (1, 2, None)
     ],
@@ -298,8 +293,8 @@ def test_without_order_by_the_query_sets_order_holds(
         (2, False),
         (None, False),
         (1, True),
-        pytest.param(2, True, marks=BUG_REVERSE),
-        pytest.param(None, True, marks=BUG_REVERSE),
+        (2, True),
+        (None, True),
     ],
 )
 def test_the_models_ordering_holds(fetch: Fetch, database: str, limit: int | None, reverse: bool) -> None:
@@ -344,9 +339,6 @@ def test_a_random_order_attaches_any_of_the_matches(
 
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize("by_argument", [True, False])
-@pytest.mark.xfail(
-    strict=True, reason="BUG: ordered by a relation, matches come by its key, not by its model's ordering"
-)
 def test_a_relation_orders_by_its_models_ordering(
     fetch: Fetch, database: str, limit: int | None, by_argument: bool
 ) -> None:
@@ -380,12 +372,7 @@ def test_a_relation_orders_by_its_models_ordering(
     "order",
     [
         ["book_title"],
-        pytest.param(
-            None,
-            marks=pytest.mark.xfail(
-                strict=True, reason="BUG: a grouped query set without an order is split up by the primary key"
-            ),
-        ),
+        None,
     ],
 )
 def test_a_grouped_query_set_keeps_its_groups(
@@ -402,10 +389,7 @@ def test_a_grouped_query_set_keeps_its_groups(
     "limit",
     [
         1,
-        pytest.param(
-            2,
-            marks=pytest.mark.xfail(strict=True, reason="BUG: rows are counted before a distinct query set drops some"),
-        ),
+        2,
         None,
     ],
 )
@@ -617,7 +601,7 @@ def naive(
     return answers
 
 
-@pytest.mark.parametrize("how", ["argument", "query set", pytest.param("reversed", marks=BUG_REVERSE)])
+@pytest.mark.parametrize("how", ["argument", "query set", "reversed"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(st.sampled_from(TITLES), st.integers(0, 3), st.sampled_from([*DAYS, None])), max_size=12),

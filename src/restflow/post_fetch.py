@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from django.db.models import Expression, F, Manager, OrderBy, QuerySet, Window
-from django.db.models.functions import Random, RowNumber
+from django.db.models import F, Manager, Model, QuerySet, Window
+from django.db.models.functions import DenseRank, RowNumber
 
 from restflow.flow import TwoColoured, asynchronous, blocking, sync
 
@@ -80,7 +80,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
 
     def _attach(self, items: Iterable[Any]) -> list[Any]:
         found = list(items)
-        keys = [tuple(_read(item, field) for field in self.queries.values()) for item in found]
+        keys = [tuple(_key(item, field) for field in self.queries.values()) for item in found]
         matches: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         if asked := {key for key in keys if None not in key}:
             for row in self._rows(asked):
@@ -94,34 +94,31 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
     def _rows(self, keys: set[tuple[Any, ...]]) -> Iterable[dict[str, Any]]:
         columns = zip(self.queries, zip(*keys, strict=True), strict=True)
         queryset = self.queryset.filter(**{f"{field}__in": set(column) for field, column in columns})
-        order = _order_of(queryset.order_by(*self.order_by) if self.order_by else queryset)
-        if self.limit is not None:
-            rank = Window(RowNumber(), partition_by=[F(field) for field in self.queries], order_by=order)
-            queryset = queryset.alias(**{_RANK: rank}).filter(**{f"{_RANK}__lte": self.limit})
+        if self.order_by:
+            queryset = queryset.order_by(*self.order_by)
+        elif not queryset.ordered and queryset.query.group_by is None:
+            queryset = queryset.order_by("pk")
         fields = dict.fromkeys([*self.values, *self.queries])
-        rows: Iterable[dict[str, Any]] = queryset.order_by(*order).values(*fields, **self.values_dict)
+        if self.limit is not None:
+            queryset = queryset.alias(**{_RANK: self._rank(queryset, fields)}).filter(**{f"{_RANK}__lte": self.limit})
+        rows: Iterable[dict[str, Any]] = queryset.values(*fields, **self.values_dict)
         return rows
 
+    def _rank(self, queryset: QuerySet[Any, Any], fields: Iterable[str]) -> Window:
+        # The order as Django compiles it, which knows of relations, reversed query sets and "?"; Django's own sliced
+        # prefetch (db/models/fields/related_descriptors.py) ranks the same way.
+        compiler = queryset.query.get_compiler(using=queryset.db)
+        order = [expression for expression, _ in compiler.get_order_by()]
+        partition = [F(field) for field in self.queries]
+        if queryset.query.distinct:  # rows that will turn out equal share a rank
+            order += [F(field).asc() for field in fields] + list(self.values_dict.values())
+            return Window(DenseRank(), partition_by=partition, order_by=order)
+        return Window(RowNumber(), partition_by=partition, order_by=order or None)
 
-def _order_of(queryset: QuerySet[Any, Any]) -> list[Any]:
-    """Return the order of ``queryset`` as expressions a window understands; by primary key where it has none."""
-    query = queryset.query
-    order = query.order_by or (query.default_ordering and queryset.model._meta.ordering) or ["pk"]
-    expressions = [_ordering(field) for field in order]
-    if not query.standard_ordering:
-        for expression in expressions:
-            expression.reverse_ordering()
-    return expressions
 
-
-def _ordering(field: Any) -> Any:
-    if field == "?":
-        return Random()
-    if isinstance(field, str):
-        return F(field.lstrip("-")).desc() if field.startswith("-") else F(field).asc()
-    if isinstance(field, (F, Expression)) and not isinstance(field, OrderBy):
-        return field.asc()
-    return field.copy()
+def _key(item: Any, field: str) -> Any:
+    value = _read(item, field)
+    return value.pk if isinstance(value, Model) else value
 
 
 def _read(item: Any, field: str) -> Any:
