@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime
 import decimal
 import types
@@ -82,8 +81,9 @@ def _rendered_in_place(response: Any) -> bool:
         return True
     if renderer.encoder_class is not JSONEncoder:
         return False
-    response.accepted_renderer = copy.copy(renderer)  # the view may share its renderer between requests
-    response.accepted_renderer.encoder_class = _InPlaceEncoder
+    clone = object.__new__(type(renderer))  # the view may share its renderer between requests
+    vars(clone).update(vars(renderer), encoder_class=_InPlaceEncoder)
+    response.accepted_renderer = clone
     try:
         response.render()
     except (_MayBlock, SynchronousOnlyOperation):

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial, partialmethod
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -28,7 +28,8 @@ class Descriptor:
     function: Callable[..., Any]
 
 
-class Nature(NamedTuple):
+@dataclass(slots=True)
+class Nature:
     """What is known of one callable: the flow it enters, whether it is async, when it never blocks, whether a dual."""
 
     flow: Flow | None
@@ -200,7 +201,11 @@ def definition_by(cls: type, name: str) -> Definition:
 
 
 class _Memory:
-    """The answers for one hook, by class."""
+    """The answers for one hook, by class.
+
+    An answer holds while the hook's two names find on the class what they found then, so that a test's patch of a class
+    attribute is obeyed.
+    """
 
     __slots__ = ("answers", "async_name", "name")
 
@@ -219,14 +224,9 @@ class _Memory:
             The definition, or None where no class in the MRO writes it.
         """
         found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
-        try:
-            then, async_then, definition = self.answers[cls]
-        except KeyError:
-            pass
-        else:
-            # It holds while the two names find what they found then: a test's patch of a class attribute is obeyed.
-            if then is found and async_then is async_found:
-                return definition
+        answer = self.answers.get(cls)
+        if answer is not None and answer[0] is found and answer[1] is async_found:
+            return answer[2]
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
         _remember(self.answers, cls, (found, async_found, definition))

@@ -51,7 +51,9 @@ _PLAIN = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple,
 def is_awaitable(value: Any) -> bool:
     """Tell whether ``value`` can be awaited, as ``inspect.isawaitable`` does, quickly for what most steps return."""
     cls = type(value)
-    return cls not in _PLAIN and (hasattr(cls, "__await__") or inspect.isawaitable(value))
+    if cls in _PLAIN:
+        return False
+    return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
 
 
 def _itself(value: Any) -> Any:
@@ -133,7 +135,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     own = getattr(obj, "__dict__", _NOTHING)
     if name in own or (async_name in own and not is_generated(own[async_name])):
         return _own_hook(own, name, args, kwargs)
-    found = memory.resolve(type(obj))
+    cls = type(obj)
+    answer = memory.answers.get(cls)
+    if answer is not None and answer[0] is getattr(cls, name, None) and answer[1] is getattr(cls, async_name, None):
+        found = answer[2]  # what resolve() does first, without the call
+    else:
+        found = memory.resolve(cls)
     if found is None:  # a proxy with __getattr__
         value = getattr(obj, name)
         if is_generated(value):
@@ -168,7 +175,7 @@ def _own_hook(
     return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 
 
-async def attribute(obj: Any, name: str, /, *default: Any) -> Any:
+def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]:
     """Read an attribute that a subclass may have made a property that blocks.
 
     Args:
@@ -177,17 +184,22 @@ async def attribute(obj: Any, name: str, /, *default: Any) -> Any:
         default: what to return where there is none.
 
     Returns:
-        Its value.
+        To be awaited: its value.
 
     Raises:
         AttributeError: there is no such attribute, and no default.
     """
     found: Any = getattr(type(obj), name, None)
-    if hasattr(type(found), "__get__") and not (
-        isinstance(found, property) and found.fget and never_blocks(found.fget, obj)
-    ):
-        return await blocking(getattr, obj, name, *default)
-    return getattr(obj, name, *default)
+    kind = type(found)
+    if kind in _PLAIN or not hasattr(kind, "__get__"):
+        return _value(getattr(obj, name, *default))
+    if kind is property and found.fget is not None and never_blocks(found.fget, obj):
+        return _value(found.fget(obj))
+    return blocking(getattr, obj, name, *default)
+
+
+async def _value(value: Any) -> Any:
+    return value
 
 
 async def truth(value: Any) -> bool:

@@ -265,7 +265,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             method = (drf_request.method or "").lower()
             if method in await attribute(self, "http_method_names") and hasattr(self, method):
                 handler = getattr(self, method)
-                if is_coroutine_function(inspect.unwrap(handler)):
+                if _reads_on_the_loop(handler):
                     await read_ahead(drf_request)
                 response = await call(handler, drf_request, *args, **kwargs)
             else:
@@ -485,6 +485,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
     apermission_denied = twin("permission_denied")
     araise_uncaught_exception = twin("raise_uncaught_exception")
     athrottled = twin("throttled")
+
+
+def _reads_on_the_loop(handler: Any) -> bool:
+    return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
 
 
 async def _serve(
