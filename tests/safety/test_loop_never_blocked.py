@@ -755,6 +755,73 @@ def test_the_loop_goes_on_while_a_body_is_parsed_for_a_decorated_async_handler()
     passed(gate)
 
 
+@bug("an async handler behind a wrapper without functools.wraps parses the body on the loop")
+def test_the_loop_goes_on_while_a_body_is_parsed_for_an_async_handler_in_a_plain_wrapper():
+    gate = Gate()
+
+    def decorator(function: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    class View(AsyncAPIView):
+        parser_classes = [type("Parser", (WaitingParser,), {"gate": gate})]
+
+        @decorator
+        async def post(self, request):
+            return Response(request.data)
+
+    send_through(gate, View, "POST", {"n": 1})
+    passed(gate)
+
+
+@bug("what is known of DRF's renderer is believed of one with a method of its own on the instance")
+@pytest.mark.parametrize("name", ["render", "get_indent"])
+def test_the_loop_goes_on_while_a_method_set_on_a_renderer_waits(name):
+    gate = Gate()
+
+    def get_renderers(self: Any) -> Any:
+        renderer = renderers.JSONRenderer()
+        inner = getattr(renderer, name)
+        setattr(renderer, name, lambda *args, **kwargs: gate.wait() or inner(*args, **kwargs))
+        return [renderer]
+
+    send_through(gate, type("V", (Async,), {"get_renderers": get_renderers}))
+    passed(gate)
+
+
+@bug("what was found out of a class is not found out again when it is patched")
+@pytest.mark.parametrize("name", ["get_accept_list", "get_indent", "__init__"])
+def test_the_loop_goes_on_while_a_method_patched_into_a_users_component_waits(name, monkeypatch):
+    gate = Gate()
+
+    class Negotiation(negotiation.DefaultContentNegotiation):
+        pass
+
+    class Renderer(renderers.JSONRenderer):
+        pass
+
+    class Permission(permissions.BasePermission):
+        pass
+
+    class View(Async):
+        content_negotiation_class = Negotiation
+        renderer_classes = [Renderer]
+        permission_classes = [Permission]
+
+    component, result = {
+        "get_accept_list": (Negotiation, ["*/*"]),
+        "get_indent": (Renderer, None),
+        "__init__": (Permission, None),
+    }[name]
+    with Site({"x/": View.as_view()}) as site:
+        assert site.send("GET", "/x/").status == 200
+    monkeypatch.setattr(component, name, lambda self, *args: gate.wait() or result)
+    send_through(gate, View)
+    passed(gate)
+
+
 class LazyItems(dict):
     gate: Gate
 

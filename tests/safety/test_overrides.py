@@ -7,9 +7,11 @@ Left out, as plain Python leaves no way to obey it: an ``async def`` put under a
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from rest_framework.response import Response
@@ -17,7 +19,7 @@ from rest_framework.views import APIView as DRFView
 
 from restflow.views import AsyncAPIView
 from tests.safety.hooks import COLOURS, HOOKS, VIEWS, Hook, written
-from tests.safety.support import ask, here
+from tests.safety.support import Refused, ask, here
 from tests.site import Answer
 
 ASYNC_VIEWS = ["async", "async, sync handlers"]
@@ -296,6 +298,43 @@ def test_a_hook_wrapped_on_its_instance_runs_around_the_hook(colour):
     assert ran == ["wrapped"]
 
 
+@pytest.mark.xfail(strict=True, reason="BUG: an instance's override that kept the other colour's twin never ends: 500")
+def test_a_hook_wrapped_on_its_instance_under_the_other_name_runs_around_the_hook():
+    ran: list[str] = []
+
+    class View(VIEWS["async"]):  # type: ignore[misc]
+        def setup(self, *args, **kwargs):
+            super().setup(*args, **kwargs)
+            inner = self.acheck_permissions
+
+            async def wrapped(request):
+                ran.append("wrapped")
+                await inner(request)
+
+            self.check_permissions = wrapped
+
+    assert ask(View).status == 200
+    assert ran == ["wrapped"]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("check_permissions", mock.Mock),
+        ("check_permissions", mock.MagicMock),
+        ("acheck_permissions", mock.AsyncMock),
+    ],
+)
+@pytest.mark.parametrize("autospec", [False, True])
+def test_mocks_of_a_users_view_are_asked(name, make, autospec):
+    cls = type("V", (VIEWS["async"],), {})
+    assert ask(cls).status == 200
+    patch = {"autospec": True, "side_effect": Refused} if autospec else {"new": make(side_effect=Refused)}
+    with mock.patch.object(cls, name, **patch):
+        assert ask(cls).status == 418
+    assert ask(cls).status == 200
+
+
 def test_a_patch_of_asyncapiview_itself_is_obeyed(monkeypatch):
     ran: list[str] = []
     monkeypatch.setattr(AsyncAPIView, "perform_authentication", lambda self, request: ran.append("patch"))
@@ -330,6 +369,12 @@ def class_with(written_method: tuple[str, Any, list[type]], name: str, bases: tu
     return made
 
 
+@functools.cache
+def unchanged(name: str) -> Answer:
+    hook = next(hook for hook in HOOKS if hook.name == name)
+    return send(hook, hook.view("async"))
+
+
 def super_params() -> list[Any]:
     made = []
     for hook in HOOKS:
@@ -359,7 +404,7 @@ def super_params() -> list[Any]:
 def test_super_reaches_the_next_override_and_the_hook_itself(hook, top, below, via):
     ran: list[str] = []
     base = hook.view("async")
-    expected = send(hook, base)
+    expected = unchanged(hook.name)
     if below is not None:
         base = class_with(delegating(below, hook, ran, "below", "sync name"), "View", (base,))
     cls = class_with(delegating(top, hook, ran, "top", via), "View", (base,))
