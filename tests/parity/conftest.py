@@ -8,7 +8,13 @@ from django.utils import translation
 
 pytest.register_assert_rewrite("tests.parity.harness")
 
-from tests.parity.harness import COLOURS, TRANSPORTS, Parity  # noqa: E402
+from tests.parity.harness import COLOURS, TRANSPORTS, Parity, close_loop  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loop() -> Iterator[None]:
+    yield
+    close_loop()
 
 
 @pytest.fixture(params=COLOURS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import contextvars
 import io
 import json
 import re
@@ -27,11 +27,11 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", 
 
 
 def _as_async(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-    @functools.wraps(function)
     async def handler(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = function(self, *args, **kwargs)
         return await result if asyncio.iscoroutine(result) else result
 
+    handler.__name__, handler.__doc__ = function.__name__, function.__doc__
     return handler
 
 
@@ -46,6 +46,7 @@ class AsyncHandlers(AsyncAPIView):
         super().__init_subclass__(**kwargs)
 
 
+EVERY = "every colour"
 SYNC, ASYNC_VIEW, ASYNC_HANDLERS = COLOURS = ("APIView", "AsyncAPIView", "async handlers")
 ASGI, WSGI = TRANSPORTS = ("asgi", "wsgi")
 BASES = {"drf": DRFAPIView, SYNC: APIView, ASYNC_VIEW: AsyncAPIView, ASYNC_HANDLERS: AsyncHandlers}
@@ -54,7 +55,12 @@ Make = Callable[[Any], Any]
 
 
 over_asgi_only = pytest.mark.parametrize("transport", [ASGI], indirect=True)
-"""For tables whose cases do not differ by transport."""
+"""For bugs that do not differ by transport."""
+
+
+def table(test: Any) -> Any:
+    """For tables of many cases: all colours against DRF in one test, over ASGI."""
+    return pytest.mark.parametrize("colour", [EVERY], indirect=True)(over_asgi_only(test))
 
 
 def bug(reason: str, *colours: str, of: Iterable[str] = COLOURS) -> Any:
@@ -109,10 +115,25 @@ def _masked(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Ans
     return Answer(status, shown, _TOKENS.sub(rb"\1", body))
 
 
+_runner: list[asyncio.Runner] = []
+
+
+def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a context of its own, on a loop that is kept for the next."""
+    if not _runner:
+        _runner.append(asyncio.Runner())
+    return _runner[0].run(coroutine, context=contextvars.copy_context())
+
+
+def close_loop() -> None:
+    while _runner:
+        _runner.pop().close()
+
+
 def over_asgi(site: Site, ask: Ask) -> Answer:
     body, headers = ask.sent()
     sent = body if body or ask.body is not None else None
-    answer = asyncio.run(site.asend(ask.method, ask.url, body=sent, headers=headers))
+    answer = on_loop(site.asend(ask.method, ask.url, body=sent, headers=headers))
     return _masked(answer.status, answer.headers.items(), answer.body)
 
 
@@ -136,7 +157,7 @@ def over_async_client(site: Site, ask: Ask) -> Answer:
     async def request() -> Answer:
         return _from_client(await _generic(AsyncClient(raise_request_exception=False), ask))
 
-    return asyncio.run(request())
+    return on_loop(request())
 
 
 def directly(view: Any, ask: Ask) -> Answer:
@@ -193,15 +214,17 @@ class Parity:
         """
         first = Ask(method, url, data, body, headers or {})
         answers = {}
-        for name in ("drf", self.colour):
+        colours = COLOURS if self.colour == EVERY else (self.colour,)
+        for name in ("drf", *colours):
             before()
             view = make(BASES[name]).as_view(**(initkwargs or {}))
             with Site(urls(view), **settings) as site:
                 answers[name] = [OVER[self.transport](site, ask) for ask in (first, *asks)]
-        for ours, theirs in zip(answers[self.colour], answers["drf"], strict=True):
-            assert (ours.status, ours.headers) == (theirs.status, theirs.headers)
-            assert ours.body.decode("latin-1").splitlines() == theirs.body.decode("latin-1").splitlines()
-            assert ours == theirs
+        for name in colours:
+            for ours, theirs in zip(answers[name], answers["drf"], strict=True):
+                assert (name, ours.status, ours.headers) == (name, theirs.status, theirs.headers)
+                assert ours.body.decode("latin-1").splitlines() == theirs.body.decode("latin-1").splitlines()
+                assert ours == theirs
         return answers["drf"][-1]
 
 

@@ -28,6 +28,7 @@ from tests.parity.harness import (
     bug,
     directly,
     over_asgi_only,
+    table,
 )
 from tests.shop.models import Book
 from tests.site import Site
@@ -109,7 +110,7 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("required", [[], [permissions.IsAuthenticated]], ids=len)
-@over_asgi_only
+@table
 def test_credentials_are_taken_or_refused(parity: Parity, ann: Any, required: Any) -> None:
     for classes, headers in CREDENTIALS:  # one test: each flush of the database costs more than they do
         kwargs = {"authentication_classes": classes, "permission_classes": required}
@@ -118,7 +119,7 @@ def test_credentials_are_taken_or_refused(parity: Parity, ann: Any, required: An
         assert ("WWW-Authenticate" in answer.header) is (answer.status == 401)
 
 
-@over_asgi_only
+@table
 @pytest.mark.parametrize("header", ["REMOTE_USER", "HTTP_X_USER"])
 def test_a_remote_user_is_taken(parity: Parity, ann: Any, header: str) -> None:
     class Remote(authentication.RemoteUserAuthentication):
@@ -226,7 +227,7 @@ _outcomes: list[Any] = [
 @pytest.mark.parametrize("second", [None, ("second", "auth")], ids=str)
 @pytest.mark.parametrize("header", [None, "Riddle"])
 @pytest.mark.parametrize("outcome", _outcomes, ids=repr)
-@over_asgi_only
+@table
 def test_an_authenticator_of_ones_own(parity: Parity, outcome: Any, header: Any, second: Any) -> None:
     classes = [authenticator("First", outcome, header), authenticator("Second", second, "Other")]
     assert parity(who, initkwargs={"authentication_classes": classes}).status in {200, 401, 403, 429, 500}
@@ -248,7 +249,7 @@ class Required(permissions.BasePermission):
     lazy=st.booleans(),
     required=st.booleans(),
 )
-@over_asgi_only
+@table
 def test_any_authenticators_are_asked_as_drf_asks_them(
     parity: Parity, authenticators: Any, lazy: bool, required: bool
 ) -> None:
@@ -324,7 +325,7 @@ class Objects(permissions.DjangoObjectPermissions):
     "permission",
     [permissions.DjangoModelPermissions, permissions.DjangoModelPermissionsOrAnonReadOnly, ReadToo, Objects],
 )
-@over_asgi_only
+@table
 def test_model_permissions_permit(parity: Parity, ann: Any, permission: Any) -> None:
     def make(base: Any) -> Any:
         class V(who(base)):
@@ -366,11 +367,6 @@ class NoneRead(permissions.BasePermission):
         return f"c{get_user_model().objects.count()}"
 
 
-@bug(
-    "message and code of a refusing permission are read on the event loop: SynchronousOnlyOperation, 500",
-    ASYNC_VIEW,
-    ASYNC_HANDLERS,
-)
 def test_the_message_of_a_permission_may_query(parity: Parity, ann: Any) -> None:
     kwargs = {"permission_classes": [Counting], "authentication_classes": []}
     assert parity(who, initkwargs=kwargs).json() == {"detail": "one of 2 users"}
@@ -392,7 +388,7 @@ def test_the_realm_of_basic_authentication_may_query(parity: Parity, ann: Any) -
     assert parity(who, initkwargs=kwargs).header["WWW-Authenticate"] == 'Basic realm="ann@example.org"'
 
 
-QUERYING = ["renderer_classes", "parser_classes", "authentication_classes", "permission_classes", "throttle_classes"]
+QUERYING = ["parser_classes", "authentication_classes", "permission_classes", "throttle_classes"]
 OTHERS = ["versioning_class", "metadata_class", "content_negotiation_class"]
 
 
@@ -412,24 +408,19 @@ def _property_that_queries(parity: Parity, name: str) -> None:
     assert parity(make, "OPTIONS").status == 200
 
 
-@pytest.mark.parametrize("name", [name for name in QUERYING if name != "renderer_classes"])
-@over_asgi_only
+@pytest.mark.parametrize("name", [*QUERYING, *OTHERS])
+@table
 def test_a_policy_attribute_may_be_a_property_that_queries(parity: Parity, ann: Any, name: str) -> None:
     _property_that_queries(parity, name)
 
 
-@pytest.mark.parametrize("name", ["renderer_classes", *OTHERS])
+@pytest.mark.parametrize("name", ["renderer_classes"])
 @over_asgi_only
-@bug("a policy attribute that is a property is read on the event loop", ASYNC_VIEW, ASYNC_HANDLERS)
-def test_a_policy_class_may_be_a_property_that_queries(parity: Parity, ann: Any, name: str) -> None:
+@bug("renderer_classes that is a property is read on the event loop", ASYNC_VIEW, ASYNC_HANDLERS)
+def test_the_renderers_may_be_a_property_that_queries(parity: Parity, ann: Any, name: str) -> None:
     _property_that_queries(parity, name)
 
 
-@bug(
-    "View.setup() of an async view runs on the event loop: a sync override that queries is a 500",
-    ASYNC_VIEW,
-    ASYNC_HANDLERS,
-)
 def test_setup_may_query(parity: Parity, ann: Any) -> None:
     def make(base: Any) -> Any:
         class V(who(base)):
@@ -490,9 +481,6 @@ def test_drfs_client_logs_in_and_forces(colour: str, ann: Any, enforce: bool) ->
     assert answers[0][-1][0] == "ann"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: a sync view called where a loop runs refuses an authenticator of one's own"
-)
 def test_a_sync_view_called_where_an_event_loop_runs_answers() -> None:
     async def answer(base: Any) -> Any:
         view = who(base).as_view(authentication_classes=[authenticator("A", ("user", "auth"))])

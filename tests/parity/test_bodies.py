@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 from typing import Any
 
@@ -14,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 
-from tests.parity.harness import ASGI, ASYNC_HANDLERS, Parity, bug, multipart, over_asgi_only
+from tests.parity.harness import ASGI, ASYNC_HANDLERS, Parity, bug, multipart, table
 
 hypothesis_settings = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -120,7 +122,7 @@ in_memory = pytest.mark.parametrize(
 
 @in_memory
 @pytest.mark.parametrize("name", BODIES)
-@over_asgi_only
+@table
 def test_a_body_is_parsed_or_refused(parity: Parity, name: str, limits: Any) -> None:
     body, headers = BODIES[name]
     assert parity(reads("data"), "POST", body=body, headers=headers, **limits).status in {200, 400, 415, 500}
@@ -137,7 +139,7 @@ def test_a_body_that_nobody_reads_is_not_refused(parity: Parity, name: str) -> N
     "name",
     ["json malformed", "json bz2", "multipart cut", "multipart garbage", "multipart malformed", "xml", "form bz2"],
 )
-@over_asgi_only
+@table
 def test_the_second_read_after_a_refusal(parity: Parity, name: str, second: str) -> None:
     body, headers = BODIES[name]
     assert parity(reads("data", second, "method"), "POST", body=body, headers=headers).status == 200
@@ -146,7 +148,7 @@ def test_the_second_read_after_a_refusal(parity: Parity, name: str, second: str)
 @in_memory
 @pytest.mark.parametrize("name", ["json", "json malformed", "form", "multipart", "multipart garbage", "xml"])
 @pytest.mark.parametrize("attribute", ["POST", "FILES", "content_type"])
-@over_asgi_only
+@table
 def test_djangos_names_read_the_same_body(parity: Parity, name: str, attribute: str, limits: Any) -> None:
     body, headers = BODIES[name]
     parity(reads(attribute, "data", "method"), "POST", body=body, headers=headers, **limits)
@@ -223,6 +225,46 @@ def test_parsers_set_by_the_handler_are_used(parity: Parity) -> None:
     assert "NAME=" in parity(make, "POST", body=PARTS[0], headers=PARTS[1]).json()
 
 
+class OnLoop(parsers.BaseParser):
+    """Tells whether it ran where an event loop runs, and would block it."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return "no loop"
+        return "on the loop"
+
+
+def test_a_parser_never_runs_on_the_event_loop(parity: Parity) -> None:
+    kwargs = {"parser_classes": [OnLoop]}
+    assert "no loop" in str(parity(reads("data"), "POST", body=b"a", initkwargs=kwargs).json())
+
+
+@bug("an async def that wraps a sync function (functools.wraps) is taken for sync: no read-ahead", ASYNC_HANDLERS)
+def test_a_parser_of_a_wrapped_handler_never_runs_on_the_event_loop(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class V(reads("data")(base)):
+            pass
+
+        handler = V.post
+
+        @functools.wraps(lambda self, request: None)
+        def wrapper(self: Any, request: Any) -> Any:
+            return handler(self, request)
+
+        async def awaited(self: Any, request: Any) -> Any:
+            return await handler(self, request)
+
+        V.post = functools.wraps(wrapper)(awaited) if base.__name__ == "AsyncHandlers" else wrapper
+        return V
+
+    kwargs = {"parser_classes": [OnLoop]}
+    assert "no loop" in str(parity(make, "POST", body=b"a", initkwargs=kwargs).json())
+
+
 class Raw(parsers.BaseParser):
     media_type = "*/*"
 
@@ -246,7 +288,7 @@ class Indented(parsers.JSONParser):
 @pytest.mark.parametrize("parser", [Raw, Raising, Indented, parsers.FileUploadParser, parsers.BaseParser])
 @pytest.mark.parametrize("name", ["json", "json nan", "form", "multipart", "xml", "none"])
 @pytest.mark.parametrize("attributes", [("data",), ("data", "data", "method"), ("method",)], ids=len)
-@over_asgi_only
+@table
 def test_a_parser_of_ones_own(parity: Parity, parser: Any, name: str, attributes: Any) -> None:
     body, headers = BODIES[name]
     headers = {**headers, "content-disposition": "attachment; filename=a.bin"}
@@ -259,7 +301,7 @@ def test_no_parsers_refuse_any_body(parity: Parity) -> None:
 
 @pytest.mark.parametrize("where", ["initial", "permission", "authenticator"])
 @pytest.mark.parametrize("name", ["json", "json malformed", "multipart", "multipart malformed"])
-@over_asgi_only
+@table
 def test_a_body_read_before_the_handler(parity: Parity, name: str, where: str) -> None:
     class Reads:
         message = None
@@ -330,7 +372,7 @@ class ReadsPost:
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("name", ["json", "form", "multipart", "multipart large", "xml"])
 @pytest.mark.parametrize("url", ["/?before", "/?after"])
-@over_asgi_only
+@table
 def test_middleware_that_reads_the_form(parity: Parity, name: str, url: str, method: str) -> None:
     body, headers = BODIES[name]
     middleware = ["tests.parity.test_bodies.ReadsPost"]

@@ -16,7 +16,6 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from tests.parity.harness import (
-    ASYNC_HANDLERS,
     ASYNC_VIEW,
     BASES,
     COLOURS,
@@ -28,6 +27,7 @@ from tests.parity.harness import (
     at_root,
     bug,
     over_asgi_only,
+    table,
 )
 from tests.site import Site
 
@@ -146,6 +146,7 @@ def rest(handler: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("authentication", [[], [Challenging]], ids=["nobody", "challenging"])
 @pytest.mark.parametrize("name", ERRORS)
+@table
 def test_an_exception_is_answered(parity: Parity, name: str, authentication: Any) -> None:
     assert parity(raising(ERRORS[name]), initkwargs={"authentication_classes": authentication}).status >= 400
 
@@ -158,6 +159,7 @@ def test_the_exception_handler_of_the_settings_answers(parity: Parity, name: str
 
 
 @pytest.mark.parametrize("name", ["value", "404", "teapot"])
+@table
 def test_the_exception_handler_of_a_view_answers(parity: Parity, name: str) -> None:
     def make(base: Any) -> Any:
         class V(raising(ERRORS[name])(base)):
@@ -218,7 +220,7 @@ HOOKS = [
 
 @pytest.mark.parametrize("error", [Teapot, Http404, ValueError, exceptions.NotAuthenticated, SuspiciousOperation])
 @pytest.mark.parametrize("name", HOOKS)
-@over_asgi_only
+@table
 def test_a_hook_that_raises(parity: Parity, name: str, error: Any) -> None:
     def make(base: Any) -> Any:
         def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -241,25 +243,22 @@ ANEW_IN_ASYNC = [
     "finalize_response",
     "handle_exception",
 ]
-_recursion = "a wrapper set on the instance that calls the original method recurses until RecursionError"
 
 
 @pytest.mark.parametrize("name", [name for name in HOOKS[:-2] if name not in ANEW + ANEW_IN_ASYNC])
-@over_asgi_only
+@table
 def test_a_wrapper_set_on_the_instance_is_called(parity: Parity, name: str) -> None:
     _wrapped_on_the_instance(parity, name)
 
 
 @pytest.mark.parametrize("name", ANEW)
 @over_asgi_only
-@bug(_recursion)
 def test_a_wrapper_of_a_check_set_on_the_instance_is_called(parity: Parity, name: str) -> None:
     _wrapped_on_the_instance(parity, name)
 
 
 @pytest.mark.parametrize("name", ANEW_IN_ASYNC)
 @over_asgi_only
-@bug(_recursion, ASYNC_VIEW, ASYNC_HANDLERS)
 def test_a_wrapper_of_a_step_set_on_the_instance_is_called(parity: Parity, name: str) -> None:
     _wrapped_on_the_instance(parity, name)
 
@@ -292,7 +291,7 @@ def _wrapped_on_the_instance(parity: Parity, name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["staticmethod", "lambda", "partial", "object", "classmethod"])
 @pytest.mark.parametrize("name", ["get_permissions", "check_permissions", "get_renderers", "get_throttles"])
-@over_asgi_only
+@table
 def test_a_hook_may_be_any_callable(parity: Parity, name: str, kind: str) -> None:
     from functools import partialmethod
 

@@ -12,7 +12,7 @@ from rest_framework.metadata import BaseMetadata, SimpleMetadata
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from tests.parity.harness import ASYNC_HANDLERS, ASYNC_VIEW, Ask, Parity, bug, over_asgi_only
+from tests.parity.harness import Ask, Parity, bug, table
 
 
 def echo(base: Any) -> Any:
@@ -94,7 +94,6 @@ def test_an_override_of_http_method_not_allowed_answers(parity: Parity, method: 
 
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-@bug("a handler that is None is answered 405, where DRF calls it: TypeError, 500", ASYNC_VIEW, ASYNC_HANDLERS)
 def test_a_handler_that_is_none(parity: Parity, method: str) -> None:
     def make(base: Any) -> Any:
         return type("V", (echo(base),), {"post": None, "options": None})
@@ -193,7 +192,7 @@ def with_serializer(base: Any) -> Any:
     ],
     ids=str,
 )
-@over_asgi_only
+@table
 def test_options_answers_the_metadata(parity: Parity, make: Any, attributes: dict[str, Any]) -> None:
     answer = parity(make, "OPTIONS", initkwargs=attributes)
     assert answer.status in {200, 403, 405, 500}

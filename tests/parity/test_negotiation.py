@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.urlpatterns import format_suffix_patterns
 
-from tests.parity.harness import Ask, Parity, over_asgi_only
+from tests.parity.harness import Ask, Parity, table
 
 hypothesis_settings = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -96,7 +96,7 @@ ACCEPTS = [
 
 @pytest.mark.parametrize("accept", ACCEPTS, ids=lambda accept: accept[:30])
 @pytest.mark.parametrize("renderers", [ALL, [JSONRenderer], [BrowsableAPIRenderer, Text]], ids=len)
-@over_asgi_only
+@table
 def test_the_accept_header_chooses_the_renderer(parity: Parity, accept: str, renderers: Any) -> None:
     answer = parity(page, headers={"accept": accept}, initkwargs={"renderer_classes": renderers})
     assert ("Vary" in answer.header) is (len(renderers) > 1)
@@ -125,7 +125,7 @@ def test_any_accept_header_is_answered_as_drf_answers_it(parity: Parity, accept:
 
 @pytest.mark.parametrize("query", ["json", "txt", "api", "vnd", "latin", "xml", "", "json&format=txt"])
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "application/xml"])
-@over_asgi_only
+@table
 def test_the_format_query_chooses_the_renderer(parity: Parity, query: str, accept: str) -> None:
     answer = parity(page, "GET", f"/?format={query}", headers={"accept": accept})
     assert answer.status in ({404} if query == "xml" else {200, 406})
@@ -144,7 +144,7 @@ def test_a_refused_method_is_refused_in_the_format_asked_for(parity: Parity) -> 
 @pytest.mark.parametrize("vary", ["Cookie", "accept", "*", "Accept, Cookie"])
 @pytest.mark.parametrize("made", [Response, HttpResponse])
 @pytest.mark.parametrize("renderers", [ALL, [JSONRenderer]], ids=len)
-@over_asgi_only
+@table
 def test_vary_of_the_handler_is_extended(parity: Parity, vary: str, made: Any, renderers: Any) -> None:
     def make(base: Any) -> Any:
         class V(base):
@@ -294,7 +294,7 @@ def in_path(view: Any) -> list[Any]:
         (None, "/page?version=1", {}, in_path),
     ],
 )
-@over_asgi_only
+@table
 def test_the_version_is_determined(parity: Parity, scheme: Any, url: str, headers: Any, urls: Any, method: str) -> None:
     answer = parity(
         versions(scheme), method, url, headers=headers, urls=urls, ALLOWED_HOSTS=["testserver", ".example.org"]

@@ -15,7 +15,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from tests.parity.harness import ASYNC_HANDLERS, ASYNC_VIEW, Ask, Parity, bug, over_asgi_only
+from tests.parity.harness import ASYNC_HANDLERS, ASYNC_VIEW, Ask, Parity, bug, over_asgi_only, table
 
 hypothesis_settings = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -133,7 +133,7 @@ A, B, NO, NOT_THE_OBJECT = says("a"), says("b"), says("no", False), says("keeper
     ],
     ids=lambda permission: getattr(permission, "__name__", "composed"),
 )
-@over_asgi_only
+@table
 def test_drfs_permissions_permit(parity: Parity, permission: Any, authentication: Any, method: str) -> None:
     kwargs = {"permission_classes": [permission], "authentication_classes": authentication}
     assert parity(recorded, method, initkwargs=kwargs).status in {200, 401, 403}
@@ -182,14 +182,10 @@ COMPOSED = [
 
 
 @pytest.mark.parametrize("url", ["/", "/?object"])
-@pytest.mark.parametrize("authentication", [[], [Challenging]], ids=["nobody", "challenging"])
 @pytest.mark.parametrize("classes", COMPOSED, ids=range(len(COMPOSED)))
-@over_asgi_only
-def test_permissions_are_asked_in_order_up_to_the_first_refusal(
-    parity: Parity, classes: Any, authentication: Any, url: str
-) -> None:
-    kwargs = {"permission_classes": classes, "authentication_classes": authentication}
-    answer = parity(awaiting, "GET", url, initkwargs=kwargs)
+@table
+def test_permissions_are_asked_in_order_up_to_the_first_refusal(parity: Parity, classes: Any, url: str) -> None:
+    answer = parity(awaiting, "GET", url, initkwargs={"permission_classes": classes})
     if answer.status != 500:
         assert answer.header["X-Calls"].split()[0].endswith(".view")
 
@@ -403,7 +399,7 @@ def waits(seconds: Any) -> Any:
     ],
     ids=lambda value: " ".join(getattr(cls, "__name__", str(cls)) for cls in value),
 )
-@over_asgi_only
+@table
 def test_throttles_refuse_with_the_longest_wait(
     parity: Parity, classes: Any, attributes: Any, authentication: Any
 ) -> None:

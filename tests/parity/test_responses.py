@@ -32,7 +32,7 @@ from rest_framework.renderers import (
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from tests.parity.harness import ASYNC_HANDLERS, Parity, bug, over_asgi_only
+from tests.parity.harness import ASYNC_HANDLERS, Parity, bug, table
 from tests.shop.models import Author, Book
 
 hypothesis_settings = settings(
@@ -135,13 +135,13 @@ DATA: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DATA)
-@over_asgi_only
+@table
 def test_data_of_any_kind_is_rendered(parity: Parity, name: str) -> None:
     assert parity(returning(lambda request: Response(DATA[name]()))).status in {200, 500}
 
 
 @pytest.mark.parametrize("name", ["none", "lazy", "dates", "nested generator", "nan", "object", "bytes not utf-8"])
-@over_asgi_only
+@table
 def test_data_of_any_kind_is_shown(parity: Parity, name: str) -> None:
     assert parity(returning(lambda request: Response(DATA[name]())), headers={"accept": "text/html"}).status in {
         200,
@@ -171,7 +171,7 @@ _values = st.recursive(
 
 @hypothesis_settings
 @given(value=_values, coerced=st.booleans())
-@over_asgi_only
+@table
 def test_any_data_are_rendered_as_drf_renders_them(parity: Parity, value: Any, coerced: bool) -> None:
     answer = parity(returning(lambda request: Response(iter([value]) if coerced else value)))
     assert answer.status in {200, 500}
@@ -214,7 +214,7 @@ class Context(BaseRenderer):
 
 @pytest.mark.parametrize("renderer", [Coercing, Ascii, Failing, Unicode, Context, BaseRenderer])
 @pytest.mark.parametrize("name", ["text", "uuid", "nan", "none", "set"])
-@over_asgi_only
+@table
 def test_a_renderer_of_ones_own_renders(parity: Parity, renderer: Any, name: str) -> None:
     parity(returning(lambda request: Response(DATA[name]()), renderer_classes=[renderer]))
 
@@ -267,7 +267,7 @@ def _with_cookie(response: Any) -> Any:
     ids=lambda renderers: renderers[0].__name__,
 )
 @pytest.mark.parametrize("name", RESPONSES)
-@over_asgi_only
+@table
 def test_a_response_of_any_kind_is_sent(parity: Parity, name: str, renderers: Any) -> None:
     parity(returning(RESPONSES[name], renderer_classes=renderers), TEMPLATES=TEMPLATES)
 
@@ -284,7 +284,7 @@ def test_a_response_to_any_method_is_sent(parity: Parity, name: str, method: str
 @pytest.mark.parametrize(
     "error", [NotFound, ValidationError(["a"]), ValidationError({"a": "b"}), permissions.exceptions.Throttled]
 )
-@over_asgi_only
+@table
 def test_an_error_has_a_template(parity: Parity, renderer: Any, error: Any) -> None:
     def fail(request: Any) -> Any:
         raise error
@@ -316,7 +316,7 @@ def test_a_stream_is_sent(parity: Parity, made: Any) -> None:
     assert parity(returning(made)).body in {b"ab", b"file"}
 
 
-@over_asgi_only
+@table
 def test_an_async_stream_is_sent(parity: Parity) -> None:
     async def chunks() -> Any:
         yield b"a"
@@ -376,6 +376,7 @@ def books(transactional_db: None) -> list[Book]:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
+@table
 def test_query_sets_in_the_data_are_evaluated(parity: Parity, books: Any, accept: str) -> None:
     made = {
         "values": lambda: Book.objects.values("title", "year"),
@@ -499,7 +500,7 @@ class NotTheObject(permissions.BasePermission):
     ],
     ids=str,
 )
-@over_asgi_only
+@table
 def test_the_browsable_api_shows_pages_and_forms(parity: Parity, books: Any, attributes: Any) -> None:
     html = {"accept": "text/html"}
     for method, url in (("GET", "/?page=2"), ("GET", "/?page=9"), ("OPTIONS", "/"), ("DELETE", "/")):
@@ -521,6 +522,7 @@ def test_lists_and_validation_errors_as_json(parity: Parity, books: Any) -> None
 @pytest.mark.parametrize(
     "make", [returning(lambda request: Response({"a": 1})), returning(lambda request: Response([1]))]
 )
+@table
 def test_the_browsable_api_of_a_view_without_serializer(parity: Parity, make: Any) -> None:
     for method in ("GET", "PUT", "OPTIONS", "PATCH"):
         assert b"<!DOCTYPE html>" in parity(make, method, headers={"accept": "text/html"}).body
@@ -556,6 +558,7 @@ def test_the_admin_renderer_shows_the_list_beside_a_form_error(parity: Parity, b
         gc.collect()  # the coroutine that nobody awaited
 
 
+@table
 def test_the_admin_renderer_lists(parity: Parity, books: Any) -> None:
     html = {"accept": "text/html"}
     assert parity(admin, headers=html).status == 200

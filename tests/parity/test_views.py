@@ -38,6 +38,7 @@ from tests.parity.harness import (
     bug,
     directly,
     over_asgi_only,
+    table,
 )
 from tests.site import Site
 
@@ -172,13 +173,14 @@ asks = [
 
 
 @pytest.mark.parametrize("name", DECORATORS)
+@table
 def test_djangos_decorators_on_dispatch(parity: Parity, name: str) -> None:
     parity(decorated(name, "dispatch"), "GET", "/", *asks, before=_start)
     assert len(calls) < len(asks) + 1
 
 
 @pytest.mark.parametrize("name", [name for name in DECORATORS if name not in {"csrf_protect", "cache_page"}])
-@over_asgi_only
+@table
 def test_djangos_decorators_on_a_handler(parity: Parity, name: str) -> None:
     parity(decorated(name, "get"), "GET", "/", *asks, before=_start)
 
@@ -199,6 +201,7 @@ def test_the_second_answer_of_a_cached_handler_over_wsgi(parity: Parity) -> None
 
 
 @pytest.mark.parametrize("name", DECORATORS)
+@table
 def test_djangos_decorators_around_the_view_function(parity: Parity, name: str) -> None:
     parity(counted, "GET", "/", *asks, before=_start, urls=lambda view: [path("", DECORATORS[name](view))])
 
@@ -300,6 +303,7 @@ STACK = [
 
 
 @pytest.mark.parametrize("url", ["/", "/?refuse", "/?raise", "/?mutate", "/?fresh", "/missing"])
+@table
 def test_djangos_middleware_sees_what_it_sees_of_drf(parity: Parity, url: str) -> None:
     requests = [
         Ask("GET", url, headers={"accept-encoding": "gzip"}),
