@@ -18,7 +18,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import authentication, negotiation, permissions, renderers, request, throttling, versioning, views
 
-from restflow.flow import blocking, hook, nonblocking, stand_in, truth
+from restflow.flow import blocking, hook, nonblocking, stand_in, sync, truth
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -230,38 +230,71 @@ nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
 
 
-async def _ask(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
-    return await truth(
-        await hook(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
-    )
+_OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
+
+
+async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
+    """Ask a permission, of whichever colour, simple or composed.
+
+    Args:
+        permission: an instance of a permission.
+        request: the request to be permitted.
+        view: the view it is for.
+        obj: one object, to ask ``has_object_permission`` about it.
+
+    Returns:
+        Whether it allows.
+    """
+    if isinstance(permission, _OPERATORS) and type(permission) not in _OPERATORS:
+        # A subclass that calls super() comes to DRF's own code, which would take an operand's coroutine for a yes.
+        for name in vars(permission).keys() & {"op1", "op2"}:
+            if not isinstance(operand := getattr(permission, name), _Operand):
+                setattr(permission, name, _Operand(operand))
+    name = "has_object_permission" if obj else "has_permission"
+    return await truth(await hook(permission, name, request, view, *obj))
+
+
+class _Operand:
+    """An operand that sync code asks, whatever its colour."""
+
+    def __init__(self, permission: Any) -> None:
+        self.permission = permission
+
+    @sync
+    async def has_permission(self, request: Any, view: Any) -> bool:
+        return await permits(self.permission, request, view)
+
+    @sync
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        return await permits(self.permission, request, view, obj)
 
 
 async def _and_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return await _ask(self.op1, request, view) and await _ask(self.op2, request, view)
+    return await permits(self.op1, request, view) and await permits(self.op2, request, view)
 
 
 async def _and_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    return await _ask(self.op1, request, view, obj) and await _ask(self.op2, request, view, obj)
+    return await permits(self.op1, request, view, obj) and await permits(self.op2, request, view, obj)
 
 
 async def _or_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return await _ask(self.op1, request, view) or await _ask(self.op2, request, view)
+    return await permits(self.op1, request, view) or await permits(self.op2, request, view)
 
 
 async def _or_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
     # An operand that refuses the view says nothing of the object (DRF issue 7117).
     for operand in (self.op1, self.op2):
-        if await _ask(operand, request, view) and await _ask(operand, request, view, obj):
+        if await permits(operand, request, view) and await permits(operand, request, view, obj):
             return True
     return False
 
 
 async def _not_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return not await _ask(self.op1, request, view)
+    return not await permits(self.op1, request, view)
 
 
 async def _not_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    return not await _ask(self.op1, request, view, obj)
+    return not await permits(self.op1, request, view, obj)
 
 
 stand_in(permissions.AND.has_permission, _and_has_permission)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction, sync_to_async
 
 from restflow.flow.steps import Step, is_awaitable, settle
 
@@ -111,15 +111,19 @@ def _bridge(step: Step) -> Any:
             f"async twin (the name with an 'a' before it) instead."
         )
     hop: _Hop[Any] | None = getattr(_thread, "hop", None)
+    # By its task context asgiref finds what to cancel. A bridge that itself goes to a thread (asgiref 3.13) leaves
+    # another's there, and a later one would be missed.
+    context = getattr(SyncToAsync.threadlocal, "task_context", None)
 
     async def take() -> Any:
-        return await (_take_on_loop(step) if hop is None else hop.bridge(step))
+        if hop is not None and hop.cancellation is not None:
+            raise asyncio.CancelledError
+        return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
-    return async_to_sync(take)()
-
-
-async def _take_on_loop(step: Step) -> Any:
-    return await _awaited(step.for_sync(*step.args, **step.kwargs))
+    try:
+        return async_to_sync(take)()
+    finally:
+        SyncToAsync.threadlocal.task_context = context
 
 
 async def _awaited(value: Any) -> Any:
@@ -184,7 +188,7 @@ class _Hop(Generic[_R]):
         self.began = self.finished = False
         self.cancellation: BaseException | None = None
         self.told = False
-        self.bridged: asyncio.Task[Any] | None = None
+        self.executor: Any = None
         self.waiter: asyncio.Future[None] | None = None
 
     # On the event loop.
@@ -222,22 +226,12 @@ class _Hop(Generic[_R]):
             if self.finished:
                 return True
             self.waiter = waiter
-        if self.bridged is not None:
-            self.bridged.cancel()
         while not waiter.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(waiter)
+        # asgiref took over the thread's context while it was still in a bridge, with that bridge's executor in it.
+        AsyncToSync.executors.current = self.executor
         return True
-
-    async def bridge(self, step: Step) -> Any:
-        """Take an async step that sync code inside the thread asked for, so that a cancelled request cancels it."""
-        if self.cancellation is not None:
-            raise asyncio.CancelledError
-        outer, self.bridged = self.bridged, asyncio.current_task()
-        try:
-            return await _take_on_loop(step)
-        finally:
-            self.bridged = outer
 
     # In the worker thread.
 
@@ -248,6 +242,7 @@ class _Hop(Generic[_R]):
                 return
             self.began = True
         outer, _thread.hop = getattr(_thread, "hop", None), self
+        self.executor = getattr(AsyncToSync.executors, "current", None)
         try:
             self.reached = self._drive(self.step)
         except BaseException as error:
@@ -272,7 +267,8 @@ class _Hop(Generic[_R]):
             if is_awaitable(value):
                 if error is None:
                     return settle(value)
-                value.close()
+                if asyncio.iscoroutine(value):
+                    value.close()  # it would warn that nobody awaited it
             try:
                 reached = _advance(self.flow, value, error)
             finally:

@@ -133,57 +133,75 @@ class TwoColoured:
     colour, that is listed before our base is completed the same way: without a twin of its own, ``super()`` under the
     other name would go past it.
 
-    ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks.
+    ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks; ``methods=`` those of our methods that have
+    one name.
     """
 
     _restflow_hooks: ClassVar[Mapping[str, type]] = {}
+    _restflow_methods: ClassVar[Mapping[str, type]] = {}
 
-    def __init_subclass__(cls, hooks: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init_subclass__(cls, hooks: Sequence[str] = (), methods: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        declared: dict[str, type] = dict.fromkeys(hooks, cls)
-        for base in reversed(cls.__mro__[1:]):
-            declared.update(base.__dict__.get("_restflow_hooks", {}))
-        cls._restflow_hooks = declared
-        for name, declarer in declared.items():
-            ours: type | None = None
-            for base in cls.__mro__:
-                if not _writes(base, name) or _is_behind(declarer, base):
-                    continue
-                if resolution.definition_by(base, name).flow is not None:
-                    ours = ours or base
-                elif ours is not None:
-                    raise _shadowed(cls, name, base, ours)
-                else:
-                    _complete(base, name)
+        cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
+        cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
+        for name, declarer in cls._restflow_hooks.items():
+            for base in _overrides(cls, name, declarer):
+                _complete(cls, base, name)
+        for name, declarer in cls._restflow_methods.items():
+            _overrides(cls, name, declarer)
 
 
-def _writes(cls: type, name: str) -> bool:
-    return resolution.nearest([cls], name) is not None
+def _declared(cls: type, names: Sequence[str], attr: str) -> dict[str, type]:
+    declared: dict[str, type] = dict.fromkeys(names, cls)
+    for base in reversed(cls.__mro__[1:]):
+        declared.update(base.__dict__.get(attr, {}))
+    return declared
 
 
-def _is_behind(declarer: type, base: type) -> bool:
-    """Tell whether ``base`` is what our bases are built on, whose hooks ours replace."""
-    return base is not declarer and (issubclass(declarer, base) or base.__module__.startswith("rest_framework."))
+def _overrides(cls: type, name: str, declarer: type) -> list[type]:
+    """Return the classes that write a hook before our base does, nearest first.
+
+    Raises:
+        TypeError: one stands behind our base, where Python would never ask it.
+    """
+    found: list[type] = []
+    ours: type | None = None
+    for base in cls.__mro__:
+        if resolution.nearest([base], name) is None or (base is not declarer and issubclass(declarer, base)):
+            continue
+        if resolution.definition_by(base, name).flow is not None:
+            ours = ours or base
+        elif ours is None:
+            found.append(base)
+        elif not _is_drfs(base):
+            raise TypeError(
+                f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before "
+                f"it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
+            )
+    return found
 
 
-def _complete(cls: type, name: str) -> None:
-    raw = resolution.written(cls, name)
-    if raw is resolution.ABSENT:
-        _generate(cls, name, name)
+def _is_drfs(cls: type) -> bool:
+    return cls.__module__.startswith("rest_framework.")
+
+
+def _complete(cls: type, base: type, name: str) -> None:
+    """Give ``base``, which writes a hook, both names of it; where it is DRF's own class, give them to ``cls``."""
+    async_name = "a" + name
+    if _is_drfs(base):
+        finder = next((found for found in cls.__mro__ if async_name in found.__dict__), None)
+        if finder is None or cls.__mro__.index(finder) > cls.__mro__.index(base):
+            _generate(cls, name, async_name)
         return
-    if resolution.written(cls, "a" + name) is resolution.ABSENT:
-        _generate(cls, name, "a" + name)
+    raw = resolution.written(base, name)
+    if raw is resolution.ABSENT:
+        _generate(base, name, name)
+        return
+    if resolution.written(base, async_name) is resolution.ABSENT:
+        _generate(base, name, async_name)
     nature = resolution.nature_of(raw)
     if nature.awaits and not nature.dual:
-        _dual(cls, name, raw)
-
-
-def _shadowed(cls: type, name: str, base: type, ours: type) -> TypeError:
-    """Fail closed where an override stands behind our base: Python would never ask it."""
-    return TypeError(
-        f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before it. "
-        f"List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
-    )
+        _dual(base, name, raw)
 
 
 async def _next_after(holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from rest_framework import views as drf
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import made
+from restflow.drf import made, permits
 from restflow.flow import (
     TwoColoured,
     arun,
@@ -70,7 +70,7 @@ _HOOKS = (
 )
 
 
-class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
+class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatch", "options")):
     """DRF's ``APIView`` with restflow's helper methods; the dispatch loop is DRF's own.
 
     Its checks ask permissions, throttles and authenticators of either colour: an ``async def has_permission`` is
@@ -133,7 +133,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         Source: DRF 3.18, views.py, ``check_permissions``.
         """
         for permission in await hook(self, "get_permissions"):
-            if not await truth(await hook(permission, "has_permission", request, self)):
+            if not await permits(permission, request, self):
                 await _refuse(self, request, permission)
 
     @sync
@@ -151,7 +151,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS):
         Source: DRF 3.18, views.py, ``check_object_permissions``.
         """
         for permission in await hook(self, "get_permissions"):
-            if not await truth(await hook(permission, "has_object_permission", request, self, obj)):
+            if not await permits(permission, request, self, obj):
                 await _refuse(self, request, permission)
 
     @sync
