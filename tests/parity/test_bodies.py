@@ -243,7 +243,6 @@ def test_a_parser_never_runs_on_the_event_loop(parity: Parity) -> None:
     assert "no loop" in str(parity(reads("data"), "POST", body=b"a", initkwargs=kwargs).json())
 
 
-@bug("an async def that wraps a sync function (functools.wraps) is taken for sync: no read-ahead", ASYNC_HANDLERS)
 def test_a_parser_of_a_wrapped_handler_never_runs_on_the_event_loop(parity: Parity) -> None:
     def make(base: Any) -> Any:
         class V(reads("data")(base)):
