@@ -218,7 +218,7 @@ HOOKS = [
 ]
 
 
-@pytest.mark.parametrize("error", [Teapot, Http404, ValueError, exceptions.NotAuthenticated, SuspiciousOperation])
+@pytest.mark.parametrize("error", [Teapot, ValueError, exceptions.NotAuthenticated])
 @pytest.mark.parametrize("name", HOOKS)
 @table
 def test_a_hook_that_raises(parity: Parity, name: str, error: Any) -> None:
