@@ -35,31 +35,45 @@ def _cached(predicate: _F) -> _F:
 
 
 @_cached
-def only_configures(cls: type) -> bool:
-    """Tell whether ``cls`` adds nothing but plain data to classes of DRF's and ours.
+def _foreign(cls: type) -> tuple[type, ...]:
+    return tuple(base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS))
+
+
+def only_configures(component: Any) -> bool:
+    """Tell whether a component runs no code but DRF's and ours.
 
     Args:
-        cls: the class of a component.
+        component: an instance, or its class.
 
     Returns:
-        False where a class of someone else's in its MRO holds a function, a class or a descriptor.
+        False where it, or a class of someone else's in its MRO, holds a function, a class or a descriptor.
     """
-    foreign = [base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS)]
+    cls = component if isinstance(component, type) else type(component)
+    holders = [vars(base) for base in _foreign(cls)]
+    if component is not cls and (own := getattr(component, "__dict__", None)):
+        holders.append(own)
     return not any(
         callable(value) or hasattr(type(value), "__get__")
-        for base in foreign
-        for name, value in vars(base).items()
+        for holder in holders
+        for name, value in holder.items()
         if name not in {"__dict__", "__weakref__"}
     )
 
 
 def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
-    return only_configures(type(component))
+    return only_configures(component)
+
+
+def _made_in_place(cls: Any) -> bool:
+    """Tell whether making an instance of ``cls`` runs no code of a user's."""
+    try:
+        return _is_made_in_place(cls)
+    except TypeError:  # it can't be hashed, so it is no class
+        return False
 
 
 @_cached
-def _made_in_place(cls: Any) -> bool:
-    """Tell whether making an instance of ``cls`` runs no code of a user's."""
+def _is_made_in_place(cls: Any) -> bool:
     if isinstance(cls, permissions.OperandHolder):
         return _made_in_place(cls.op1_class) and _made_in_place(cls.op2_class)
     if isinstance(cls, permissions.SingleOperandHolder):
@@ -77,7 +91,7 @@ def _made_in_place(cls: Any) -> bool:
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
         classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
-        if type(classes) is not list and type(classes) is not tuple:  # it may be a property that queries
+        if not _is_plain(classes):
             return False
         for cls in classes:  # noqa: SIM110 - a generator would cost more than the answer
             if not _made_in_place(cls):
@@ -85,6 +99,10 @@ def _all_made_in_place(name: str) -> Any:
         return True
 
     return predicate
+
+
+def _is_plain(classes: Any) -> bool:
+    return type(classes) is list or type(classes) is tuple  # anything else may be a property that queries
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
@@ -173,7 +191,12 @@ _APIView: Any = views.APIView
 
 def _keeps_allowed_methods(view: Any) -> bool:
     cls = type(view)
-    return cls.allowed_methods is _APIView.allowed_methods and cls._allowed_methods is _APIView._allowed_methods
+    return (
+        cls.allowed_methods is _APIView.allowed_methods
+        and cls._allowed_methods is _APIView._allowed_methods
+        and _is_plain(cls.http_method_names)
+        and _is_plain(view.__dict__.get("renderer_classes") or cls.renderer_classes)
+    )
 
 
 # DRF's functions that never block.
@@ -184,8 +207,6 @@ for _function in (
     permissions.BasePermission.has_object_permission,
     permissions.AllowAny.has_permission,
     authentication.BaseAuthentication.authenticate_header,
-    authentication.BasicAuthentication.authenticate_header,
-    authentication.TokenAuthentication.authenticate_header,
     request.ForcedAuthentication.authenticate,
     views.APIView.get_exception_handler,
     views.APIView.get_exception_handler_context,
@@ -207,6 +228,8 @@ for _function in (
     versioning.QueryParameterVersioning.determine_version,
     versioning.URLPathVersioning.determine_version,
     renderers.JSONRenderer.render,
+    authentication.BasicAuthentication.authenticate_header,
+    authentication.TokenAuthentication.authenticate_header,
 ):
     nonblocking(when=_configured)(_function)
 

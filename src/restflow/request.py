@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import tempfile
+import weakref
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from django.utils.datastructures import MultiValueDict
 from rest_framework import exceptions, negotiation
 from rest_framework import request as drf
 from rest_framework.parsers import FormParser, JSONParser
@@ -127,10 +131,10 @@ class Request(_Request):
     Source: DRF 3.18, request.py.
     """
 
-    _refusal: tuple[Exception, dict[str, Any]] | None = None
-    _parsed_accept_list: list[Any] | None = (
-        None  # DRF looks for it; not found here, it would be sought in Django's request
-    )
+    _parsed_accept_list: list[Any] | None = None  # DRF looks for it: unset, it would be sought in Django's request
+    _ahead: Request | None = None
+    _refusal: Exception | None = None
+    _closing: weakref.finalize[Any, Any]
 
     async def _user_of(self) -> Any:
         await authenticated(self)
@@ -155,35 +159,109 @@ class Request(_Request):
         run(authenticate(self), refusal=_LAZY_ON_THE_LOOP if is_async else "")
 
     def _read_ahead(self) -> None:
-        before = {name: vars(self)[name] for name in _PARSED}
+        """Parse the body in a copy of this request, which keeps what came of it until somebody reads the body.
+
+        A body that can be read again is: this request and Django's stay as they were, for a handler that reads the raw
+        body, sets upload handlers, or reads nothing.
+        """
+        http_request: Any = copy.copy(self._request)
+        stream: Any = self._request._stream
+        http_request._stream = _KeptOpen(stream)
+        ahead: Request = object.__new__(type(self))
+        vars(ahead).update(vars(self), _request=http_request)
+        ahead.parser_context = {**self.parser_context, "request": ahead}
         try:
-            super()._load_data_and_files()
+            super(Request, ahead)._load_data_and_files()
         except Exception as error:
-            self._refusal = (error, {name: vars(self)[name] for name in _PARSED})
-            vars(self).update(before)
+            ahead._refusal = error
+        # Uploads that nobody reads are closed with the copy; those that are read, by Django with its request.
+        ahead._closing = weakref.finalize(ahead, _close, _uploads(http_request))
+        if _is_rewindable(stream):
+            stream.seek(0)
+        else:
+            self._take_over(ahead, "_body")
+        self._ahead = ahead
+
+    def _take_over(self, ahead: Request, *names: str) -> None:
+        """Have Django's request say that its body was read, as it was in the copy."""
+        mine: Any = self._request
+        vars(mine).update({name: value for name, value in vars(ahead._request).items() if name in names})
+        stream = vars(ahead)["_stream"]
+        vars(self)["_stream"] = mine if stream is ahead._request else stream
+        if hasattr(mine, "_body"):
+            mine._stream = io.BytesIO(mine._body)
+        mine._read_started = True
 
     def _load_data_and_files(self) -> None:
-        if self._refusal is not None:
-            (error, after), self._refusal = self._refusal, None
-            vars(self).update(after)
-            raise error
-        super()._load_data_and_files()
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or not self._is_as_it_was(ahead):
+            super()._load_data_and_files()
+            return
+        for name in _PARSED:
+            vars(self)[name] = vars(ahead)[name]
+        self._take_over(ahead, "_body", "_files", "_post", "_upload_handlers")
+        if ahead._refusal is not None:
+            raise ahead._refusal
+        ahead._closing.detach()
+
+    def _is_as_it_was(self, ahead: Request) -> bool:
+        """Tell whether nothing was done meanwhile that makes a difference to parsing."""
+        mine: Any = self._request
+        if not _is_rewindable(mine._stream):
+            return True  # it can't be parsed again
+        return (
+            self.parsers is ahead.parsers
+            and not mine._upload_handlers
+            and (not mine._read_started or hasattr(mine, "_body"))
+        )
 
     def _parsing_may_block(self) -> bool:
-        if self._full_data is not drf.Empty or self._refusal is not None or not self._has_body():
+        if self._full_data is not drf.Empty or self._ahead is not None or not self._has_body():
             return False
-        if not _is_in_memory(self._request) or not isinstance(self.negotiator, negotiation.DefaultContentNegotiation):
-            return True
-        if not only_configures(type(self.negotiator)):
+        if not isinstance(self.negotiator, negotiation.DefaultContentNegotiation) or not only_configures(
+            self.negotiator
+        ):
             return True
         parser = self.negotiator.select_parser(self, self.parsers or ())
-        return parser is not None and (
-            type(parser).parse not in _IN_MEMORY_PARSERS or not only_configures(type(parser))
-        )
+        if parser is None:  # refused, unread
+            return False
+        known = type(parser).parse in _IN_MEMORY_PARSERS and only_configures(parser)
+        return not (known and _is_in_memory(self._request))
 
     def _has_body(self) -> bool:
         length = self._request.META.get("CONTENT_LENGTH", self._request.META.get("HTTP_CONTENT_LENGTH"))
         return length not in {None, "", "0"}
+
+
+def _uploads(http_request: Any) -> list[Any]:
+    files: Any = getattr(http_request, "_files", {})  # a plain dict where DRF's FileUploadParser gave it
+    stored = chain.from_iterable(
+        files.getlist(name) if isinstance(files, MultiValueDict) else [files[name]] for name in files
+    )
+    under_way = (getattr(handler, "file", None) for handler in http_request._upload_handlers)
+    return [file for file in (*stored, *under_way) if file is not None]
+
+
+def _close(files: list[Any]) -> None:
+    for file in files:
+        file.close()
+
+
+class _KeptOpen:
+    """A stream that its reader does not close."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def close(self) -> None:
+        """Leave the stream open."""
+
+
+def _is_rewindable(stream: Any) -> bool:
+    return isinstance(stream, (tempfile.SpooledTemporaryFile, io.BytesIO))
 
 
 def _is_in_memory(http_request: Any) -> bool:

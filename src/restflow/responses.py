@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
-from django.utils.functional import Promise
 from rest_framework import response as drf
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
@@ -42,7 +41,11 @@ def rendered_where_it_belongs(response: _R) -> _R:
         The same response. Its ``render`` is a coroutine function for Django's async handler; where no event loop runs,
         it renders at once, as DRF's does.
     """
-    if isinstance(response, drf.Response) and type(response).render is SimpleTemplateResponse.render:
+    if (
+        isinstance(response, drf.Response)
+        and type(response).render is SimpleTemplateResponse.render
+        and not response.is_rendered
+    ):
         response.render = types.MethodType(_render, response)  # type: ignore[method-assign]
     return response
 
@@ -98,10 +101,9 @@ class _MayBlock(Exception):
 
 
 class _InPlaceEncoder(JSONEncoder):
-    """DRF's encoder, which stops before it touches a query set, a generator or anything else that may block."""
+    """DRF's encoder, which stops before it touches anything that may block: a query set, a generator, a lazy string."""
 
     _harmless = (
-        Promise,
         bytes,
         datetime.date,
         datetime.datetime,

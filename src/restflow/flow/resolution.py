@@ -182,9 +182,18 @@ def written(cls: type, name: str) -> Any:
 
 
 def bound(raw: Any, obj: Any) -> Any:
-    """Bind what stands in a class to ``obj``, as an attribute look-up that finds it does."""
+    """Bind what stands in a class to ``obj``, as an attribute look-up that finds it does.
+
+    A property is read when it is called, where that may block.
+    """
+    if isinstance(raw, property):
+        return partial(_call_property, raw, obj)
     getter = getattr(type(raw), "__get__", None)
     return raw if getter is None else getter(raw, obj, type(obj))
+
+
+def _call_property(raw: property, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return raw.__get__(obj)(*args, **kwargs)
 
 
 def nearest(mro: Sequence[type], name: str) -> type | None:

@@ -146,7 +146,7 @@ class TwoColoured:
         cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
         for name, declarer in cls._restflow_hooks.items():
             for base in _overrides(cls, name, declarer):
-                _complete(cls, base, name)
+                _complete(base, name)
         for name, declarer in cls._restflow_methods.items():
             _overrides(cls, name, declarer)
 
@@ -185,14 +185,11 @@ def _is_drfs(cls: type) -> bool:
     return cls.__module__.startswith("rest_framework.")
 
 
-def _complete(cls: type, base: type, name: str) -> None:
-    """Give ``base``, which writes a hook, both names of it; where it is DRF's own class, give them to ``cls``."""
-    async_name = "a" + name
+def _complete(base: type, name: str) -> None:
+    """Give ``base``, which writes a hook, both names of it. A class of DRF's is left alone."""
     if _is_drfs(base):
-        finder = next((found for found in cls.__mro__ if async_name in found.__dict__), None)
-        if finder is None or cls.__mro__.index(finder) > cls.__mro__.index(base):
-            _generate(cls, name, async_name)
         return
+    async_name = "a" + name
     raw = resolution.written(base, name)
     if raw is resolution.ABSENT:
         _generate(base, name, name)
@@ -207,7 +204,11 @@ def _complete(cls: type, base: type, name: str) -> None:
 async def _next_after(holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call the hook's definition that is nearest from ``holder`` on, as an attribute look-up from there would."""
     mro = type(obj).__mro__
-    definer = resolution.nearest(mro[mro.index(holder) :], name)
+    start = mro.index(holder)
+    # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
+    while start and (_is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
+        start -= 1
+    definer = resolution.nearest(mro[start:], name)
     if definer is None:
         raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
     found = resolution.definition_by(definer, name)
