@@ -212,23 +212,7 @@ def test_a_subclass_of_an_operator_that_overrides_it_is_asked(view, colour, oper
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(
-    "denying",
-    [
-        # Its hooks decide the same when DRF's sync code calls them.
-        OurDeny,
-        pytest.param(
-            Deny,
-            marks=[
-                pytest.mark.xfail(
-                    strict=True, reason="BUG: DRF's AND, called by super(), takes a coroutine for a yes: a hole"
-                ),
-                pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-                pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-            ],
-        ),
-    ],
-)
+@pytest.mark.parametrize("denying", [Deny, OurDeny])
 def test_a_subclass_of_an_operator_that_calls_super_asks_its_operands(view, denying):
     class Logged(drf.AND):
         def has_permission(self, request, view):
