@@ -63,9 +63,16 @@ def table(test: Any) -> Any:
     return pytest.mark.parametrize("colour", [EVERY], indirect=True)(over_asgi_only(test))
 
 
-def bug(reason: str, *colours: str, of: Iterable[str] = COLOURS) -> Any:
-    """Parametrise a test over the colours, those where restflow departs from DRF marked so."""
+def bug(reason: str, *colours: str, of: Iterable[str] = COLOURS, over: str = "") -> Any:
+    """Parametrise a test over the colours, those where restflow departs from DRF (``over`` one transport) marked so."""
     mark = pytest.mark.xfail(strict=True, reason=f"BUG: {reason}")
+    if over:
+        cases = [(colour, transport) for colour in of for transport in TRANSPORTS]
+        marked = [
+            pytest.param(*case, marks=mark) if case[0] in (colours or COLOURS) and case[1] == over else case
+            for case in cases
+        ]
+        return pytest.mark.parametrize(("colour", "transport"), marked, indirect=True)
     values = [pytest.param(colour, marks=mark) if colour in (colours or COLOURS) else colour for colour in of]
     return pytest.mark.parametrize("colour", values, indirect=True)
 

@@ -20,13 +20,10 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 
 from tests.parity.harness import (
-    ASYNC_HANDLERS,
-    ASYNC_VIEW,
     BASES,
     Ask,
     Parity,
     at_root,
-    bug,
     directly,
     over_asgi_only,
     table,
@@ -381,7 +378,6 @@ def test_the_code_of_a_blocking_permission_may_query(parity: Parity, ann: Any) -
     assert parity(who, initkwargs=kwargs).status == 403
 
 
-@bug("authenticate_header of a subclass with a querying realm is called on the event loop", ASYNC_VIEW, ASYNC_HANDLERS)
 def test_the_realm_of_basic_authentication_may_query(parity: Parity, ann: Any) -> None:
     class PerTenant(authentication.BasicAuthentication):
         @property
@@ -420,7 +416,6 @@ def test_a_policy_attribute_may_be_a_property_that_queries(parity: Parity, ann: 
 
 @pytest.mark.parametrize("name", ["renderer_classes"])
 @over_asgi_only
-@bug("renderer_classes that is a property is read on the event loop", ASYNC_VIEW, ASYNC_HANDLERS)
 def test_the_renderers_may_be_a_property_that_queries(parity: Parity, ann: Any, name: str) -> None:
     _property_that_queries(parity, name)
 

@@ -16,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 
-from tests.parity.harness import ASGI, ASYNC_HANDLERS, Parity, bug, multipart, table
+from tests.parity.harness import ASGI, ASYNC_HANDLERS, WSGI, Parity, bug, multipart, table
 
 hypothesis_settings = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -154,9 +154,7 @@ def test_djangos_names_read_the_same_body(parity: Parity, name: str, attribute: 
     parity(reads(attribute, "data", "method"), "POST", body=body, headers=headers, **limits)
 
 
-_HANDLERS_READ = (
-    "the body is parsed before an async handler runs, so a handler that reads the raw body finds it consumed"
-)
+_READ_UNDER_WSGI = "under WSGI a body is parsed before an async handler runs, which finds it consumed"
 
 
 @pytest.mark.parametrize("attributes", [("body",), ("body", "data"), ("read",), ("stream", "method")], ids=str)
@@ -168,14 +166,14 @@ def test_the_raw_body_can_be_read(parity: Parity, name: str, attributes: Any) ->
 
 @pytest.mark.parametrize("attributes", [("body",), ("body", "data"), ("read",)], ids=str)
 @pytest.mark.parametrize("name", ["multipart", "multipart garbage"])
-@bug(_HANDLERS_READ, ASYNC_HANDLERS)
+@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_the_raw_body_of_a_form_can_be_read(parity: Parity, name: str, attributes: Any) -> None:
     body, headers = BODIES[name]
     answer = parity(reads(*attributes, "method"), "POST", body=body, headers=headers)
     assert "RawPostDataException" not in str(answer.json()[0])
 
 
-@bug(_HANDLERS_READ, ASYNC_HANDLERS)
+@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_the_raw_body_for_a_parser_of_ones_own_can_be_read(parity: Parity) -> None:
     class Lines(parsers.BaseParser):
         media_type = "text/lines"
@@ -193,7 +191,6 @@ def test_the_raw_body_for_a_parser_of_ones_own_can_be_read(parity: Parity) -> No
     assert answer.json()[0] == ["body", ["bytes", "a\nb"]]
 
 
-@bug("upload handlers can't be set by an async handler: the upload was processed before it", ASYNC_HANDLERS)
 def test_a_handler_may_set_the_upload_handlers(parity: Parity) -> None:
     def make(base: Any) -> Any:
         class V(base):
@@ -206,7 +203,7 @@ def test_a_handler_may_set_the_upload_handlers(parity: Parity) -> None:
     assert parity(make, "POST", body=PARTS[0], headers=PARTS[1]).json() == ["file", "name"]
 
 
-@bug("a body that may block (multipart; any under WSGI) is parsed before an async handler sets parsers", ASYNC_HANDLERS)
+@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_parsers_set_by_the_handler_are_used(parity: Parity) -> None:
     class Upper(parsers.BaseParser):
         media_type = "multipart/form-data"
@@ -378,7 +375,6 @@ def test_middleware_that_reads_the_form(parity: Parity, name: str, url: str, met
     parity(reads("data", "method"), method, url, body=body, headers=headers, MIDDLEWARE=middleware)
 
 
-@bug("the form of a PUT that nobody read is in Django's request.POST afterwards", ASYNC_HANDLERS)
 def test_middleware_sees_no_form_where_nobody_read_it(parity: Parity) -> None:
     middleware = ["tests.parity.test_bodies.ReadsPost"]
     answer = parity(reads("method"), "PUT", "/?after", body=PARTS[0], headers=PARTS[1], MIDDLEWARE=middleware)

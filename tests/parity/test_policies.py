@@ -15,7 +15,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from tests.parity.harness import ASYNC_HANDLERS, ASYNC_VIEW, Ask, Parity, bug, over_asgi_only, table
+from tests.parity.harness import Ask, Parity, over_asgi_only, table
 
 hypothesis_settings = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -274,18 +274,13 @@ def _unhashable(name: str) -> Any:
     return {name: [Factory(made.get(name.removesuffix("_classes"), permissions.AllowAny))]}
 
 
-_unhashable_bug = "the cache of _made_in_place hashes a component's factory; one that is unhashable is a TypeError, 500"
-
-
 @pytest.mark.parametrize("name", ["permission_classes", "throttle_classes", "authentication_classes", "parser_classes"])
 @over_asgi_only
-@bug(_unhashable_bug)
 def test_a_component_may_be_made_by_an_unhashable_callable(parity: Parity, name: str) -> None:
     assert parity(recorded, initkwargs=_unhashable(name)).status == 200
 
 
 @over_asgi_only
-@bug(_unhashable_bug, ASYNC_VIEW, ASYNC_HANDLERS)
 def test_a_renderer_may_be_made_by_an_unhashable_callable(parity: Parity) -> None:
     assert parity(recorded, initkwargs=_unhashable("renderer_classes")).status == 200
 

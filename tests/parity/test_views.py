@@ -31,13 +31,10 @@ from tests.parity.harness import (
     COLOURS,
     OVER,
     SYNC,
-    WSGI,
     Ask,
     Parity,
     at_root,
-    bug,
     directly,
-    over_asgi_only,
     table,
 )
 from tests.site import Site
@@ -189,14 +186,7 @@ def test_the_first_answer_of_a_cached_handler(parity: Parity) -> None:
     assert parity(decorated("cache_page", "get"), before=_start).status == 200
 
 
-@over_asgi_only
-@bug("a response that a handler takes from the cache has no _post_render_callbacks: 500", ASYNC_VIEW, ASYNC_HANDLERS)
-def test_the_second_answer_of_a_cached_handler_over_asgi(parity: Parity) -> None:
-    assert parity(decorated("cache_page", "get"), "GET", "/", Ask(), before=_start).json()["call"] == 1
-
-
-@pytest.mark.parametrize("transport", [WSGI], indirect=True)
-def test_the_second_answer_of_a_cached_handler_over_wsgi(parity: Parity) -> None:
+def test_the_second_answer_of_a_cached_handler(parity: Parity) -> None:
     assert parity(decorated("cache_page", "get"), "GET", "/", Ask(), before=_start).json()["call"] == 1
 
 
