@@ -260,9 +260,6 @@ def test_super_from_a_permission_reaches_what_it_overrides(root, colour, view):
     assert ask(type("V", (VIEWS[view],), {"permission_classes": [cls]})).status == plain.status
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: super().ahas_permission() goes past a permission of DRF's in the user's own bases: a hole"
-)
 @pytest.mark.parametrize("theirs", [drf_permissions.IsAuthenticated, drf_permissions.IsAdminUser])
 @pytest.mark.parametrize("colour", ["async", "a-name"])
 @pytest.mark.parametrize("view", VIEWS)
