@@ -795,9 +795,7 @@ def test_the_loop_goes_on_while_a_method_set_on_a_renderer_waits(name):
     [
         "get_accept_list",
         "get_indent",
-        pytest.param(
-            "__init__", marks=bug("whether a component is made in place is not found out again after a patch")
-        ),
+        pytest.param("__init__", marks=bug("what a patched __init__ does is not found out again")),
     ],
 )
 def test_the_loop_goes_on_while_a_method_patched_into_a_users_component_waits(name, monkeypatch):
@@ -844,9 +842,7 @@ class LazyItems(dict):
     "data",
     [
         lambda gate: {"x": lazy(lambda: gate.wait() or "x", str)()},
-        pytest.param(
-            lambda gate: {"x": SimpleLazyObject(lambda: gate.wait() or datetime.date(2020, 1, 1))}, marks=LAZY
-        ),
+        pytest.param(lambda gate: {"x": SimpleLazyObject(lambda: gate.wait() or datetime.date.max)}, marks=LAZY),
         pytest.param(lambda gate: type("Items", (LazyItems,), {"gate": gate})(x=1), marks=LAZY),
     ],
     ids=["lazy string", "SimpleLazyObject", "dict with items of its own"],
