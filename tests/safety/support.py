@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.test import AsyncRequestFactory
 from rest_framework.exceptions import APIException
 
 from tests.site import Answer, CountingExecutor, Site
@@ -103,3 +104,13 @@ async def visit(site: Site, url: str, leave: asyncio.Event) -> list[Any]:
     finally:
         executor.shutdown(wait=False)  # a thread that is still waiting for this loop must not block it
     return messages
+
+
+async def respond(site: Site, url: str) -> Any:
+    """Have Django's handler answer a GET in this very task, so that cancelling it cancels the view and nothing else."""
+    executor = CountingExecutor()
+    try:
+        async with ThreadSensitiveContext(executor=executor):
+            return await site.application.get_response_async(AsyncRequestFactory().get(url))
+    finally:
+        executor.shutdown(wait=False)

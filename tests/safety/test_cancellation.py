@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView
-from tests.safety.support import here, visit
+from tests.safety.support import here, respond, visit
 from tests.site import Site
 
 HOW = ["disconnect", "cancel"]
@@ -74,7 +74,8 @@ def leave(view: type, trace: Trace, how: str) -> list[Any]:
 
     async def main() -> list[Any]:
         gone = asyncio.Event()
-        task = asyncio.ensure_future(visit(site, "/x/", gone))
+        serving = visit(site, "/x/", gone) if how == "disconnect" else respond(site, "/x/")
+        task = asyncio.ensure_future(serving)
         while not trace.entered.is_set():  # noqa: ASYNC110 - it is set in another thread
             await asyncio.sleep(0.001)
         if how == "disconnect":
