@@ -90,8 +90,7 @@ run: $(VENV)/.example $(DATABASE)
 	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: $(VENV)/.test
-	@$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
-	@$(PY) -m coverage report
+	@$(PY) -m pytest -n auto --cov $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check

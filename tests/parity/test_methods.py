@@ -190,7 +190,7 @@ def with_serializer(base: Any) -> Any:
         {"permission_classes": [~NoPost | permissions.IsAuthenticated]},
         {"renderer_classes": [JSONRenderer]},
     ],
-    ids=str,
+    ids=lambda attributes: str(attributes).partition(" object at")[0],
 )
 @table
 def test_options_answers_the_metadata(parity: Parity, make: Any, attributes: dict[str, Any]) -> None:

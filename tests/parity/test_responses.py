@@ -498,7 +498,7 @@ class NotTheObject(permissions.BasePermission):
         {"permission_classes": [NotTheObject], "lookup": True, "paginated_by": None},
         {"permission_classes": [~ReadOnly | permissions.AllowAny]},
     ],
-    ids=str,
+    ids=lambda attributes: str(attributes).partition(" object at")[0],
 )
 @table
 def test_the_browsable_api_shows_pages_and_forms(parity: Parity, books: Any, attributes: Any) -> None:

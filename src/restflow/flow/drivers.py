@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction, sync_to_async
 
-from restflow.flow.steps import Step, is_awaitable, settle
+from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
 
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -39,8 +39,14 @@ class _End(Generic[_R]):
         self.value = value
 
 
-def _advance(flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | None) -> Step | _End[_R]:
-    """Resume ``flow`` with a step's value or error, as far as its next step or its end."""
+def _advance(
+    flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | None, driver: Driver | None
+) -> Step | _End[_R]:
+    """Resume ``flow`` with a step's value or error, as far as its next step or its end.
+
+    Under a ``driver``, sync steps are taken by the flow on the spot.
+    """
+    outer, here.driver = here.driver, driver
     try:
         step = flow.send(value) if error is None else flow.throw(error)
         while not isinstance(step, Step):
@@ -48,6 +54,7 @@ def _advance(flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | N
     except StopIteration as stop:
         return _End(stop.value)
     finally:
+        here.driver = outer
         del error  # this frame outlives the call where a traceback holds the flow's: no exception may hold itself
     return step
 
@@ -58,6 +65,9 @@ def _foreign(flow: Coroutine[Any, Any, Any], awaited: object) -> RuntimeError:
         f"The flow {name} awaited {awaited!r}. A flow awaits steps (hook, call, blocking, attribute) and other flows "
         f"only: put asyncio code into an async hook, which runs on the event loop."
     )
+
+
+_SYNC = Driver()
 
 
 def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
@@ -78,13 +88,14 @@ def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
     """
     value: Any = None
     error: BaseException | None = None
+    driver = None if refusal and on_loop() else _SYNC
     try:
         while True:
-            reached = _advance(flow, value, error)
+            reached = _advance(flow, value, error, driver)
             if isinstance(reached, _End):
                 return reached.value
             value = error = None
-            if refusal and on_loop():
+            if driver is None:
                 flow.close()
                 raise RuntimeError(refusal)
             try:
@@ -148,7 +159,7 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         BaseException: whatever the flow raised.
     """
     try:
-        reached = _advance(flow, None, None)
+        reached = _advance(flow, None, None, None)
         while not isinstance(reached, _End):
             if not reached.for_async_awaits:
                 reached = await _Hop(flow, reached).go()
@@ -163,7 +174,7 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
             except BaseException as raised:
                 error = raised
             try:
-                reached = _advance(flow, value, error)
+                reached = _advance(flow, value, error, None)
             finally:
                 del error
         return reached.value
@@ -176,8 +187,10 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
 _thread = threading.local()
 
 
-class _Hop(Generic[_R]):
+class _Hop(Driver, Generic[_R]):
     """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step."""
+
+    prefers_async = True
 
     def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
         self.flow = flow
@@ -198,11 +211,11 @@ class _Hop(Generic[_R]):
         try:
             await _in_thread(self, asyncio.get_running_loop())
         except GeneratorExit:
-            self.cancellation = asyncio.CancelledError()
+            self.cancellation, self.cancelled = asyncio.CancelledError(), True
             raise
         except BaseException as raised:  # cancelled, or no worker to be had
             if not await self._wait(raised):
-                return _advance(self.flow, None, raised)
+                return _advance(self.flow, None, raised, None)
         error, self.error = self.error, None
         try:
             if error is not None:
@@ -213,7 +226,8 @@ class _Hop(Generic[_R]):
         if self.cancellation is not None and not self.told:  # it came after the thread's last look
             if isinstance(self.reached, _End):
                 raise self.cancellation
-            return _advance(self.flow, None, self.cancellation)
+            drop(self.reached)
+            return _advance(self.flow, None, self.cancellation, None)
         return self.reached
 
     async def _wait(self, cancellation: BaseException) -> bool:
@@ -221,6 +235,7 @@ class _Hop(Generic[_R]):
         waiter = asyncio.get_running_loop().create_future()
         with self.lock:
             self.cancellation = cancellation
+            self.cancelled = True
             if not self.began:
                 return False
             if self.finished:
@@ -262,20 +277,27 @@ class _Hop(Generic[_R]):
                 value = step.for_async(*step.args, **step.kwargs)
             except BaseException as raised:
                 error = raised
-            if self.cancellation is not None and not self.told:
-                self.told, error = True, self.cancellation
-            if is_awaitable(value):
-                if error is None:
-                    return settle(value)
-                if asyncio.iscoroutine(value):
-                    value.close()  # it would warn that nobody awaited it
+            if is_awaitable(value) and not self.cancelled:
+                return settle(value)
             try:
-                reached = _advance(self.flow, value, error)
+                reached = self._resume(value, error)
             finally:
                 del error
             if isinstance(reached, _End) or reached.for_async_awaits:
                 return reached
             step = reached
+
+    def _resume(self, value: Any, error: BaseException | None) -> Step | _End[_R]:
+        if self.cancelled:
+            self.told, error = True, self.cancellation
+            self.cancelled = False
+            if is_awaitable(value):
+                drop(settle(value))
+        reached = _advance(self.flow, value, error, self)
+        if self.cancelled and not isinstance(reached, _End):  # it came between two steps; this one has not begun
+            drop(reached)
+            return self._resume(None, None)
+        return reached
 
 
 @sync_to_async

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
@@ -39,6 +40,25 @@ class Step:
         self.kwargs = kwargs
 
 
+class _Here(threading.local):
+    """Who drives the flow that runs in this thread, where its driver lets sync steps be taken on the spot."""
+
+    driver: Driver | None = None
+
+
+class Driver:
+    """A driver under which blocking code may run where the flow is."""
+
+    prefers_async = False
+    """Which colour it takes where a class writes both."""
+
+    cancelled = False
+    """Whether the flow is to be told of a cancellation at its next step."""
+
+
+here = _Here()
+
+
 @types.coroutine
 def trap(step: Step) -> Generator[Step, Any, Any]:
     """Hand ``step`` to whoever drives the flow, and be resumed with its result or its exception."""
@@ -66,6 +86,13 @@ def settle(value: Any) -> Step:
     return Step(function, True, function, True)
 
 
+def drop(step: Step) -> None:
+    """Give up a step that will not be taken: a coroutine it was to await would warn that nobody did."""
+    function = step.for_async
+    if isinstance(function, partial) and function.func is _itself and inspect.iscoroutine(function.args[0]):
+        function.args[0].close()
+
+
 async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
     """Call ``function`` where it may block: in place under ``run``, in the request's worker thread under ``arun``.
 
@@ -80,7 +107,12 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
     Raises:
         BaseException: whatever ``function`` raised, at this ``await``.
     """
-    result: _R = await trap(Step(function, False, function, False, args, kwargs))
+    driver = here.driver
+    result: _R
+    if driver is not None and not driver.cancelled:
+        result = await _done(function(*args, **kwargs))
+    else:
+        result = await trap(Step(function, False, function, False, args, kwargs))
     return result
 
 
@@ -105,6 +137,9 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     nature = nature_of(inner)
     if nature.flow is not None:
         return nature.flow(*owner, *args, **kwargs)
+    driver = here.driver
+    if driver is not None and not (nature.awaits or driver.cancelled):
+        return _done(function(*args, **kwargs))
     if nature.harmless is not None and nature.harmless(*owner, *args, **kwargs):
         return _done(function(*args, **kwargs))
     return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
@@ -150,6 +185,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         return flow(obj, *args, **kwargs)
     if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
         return _done(function(obj, *args, **kwargs))
+    driver = here.driver
+    if driver is not None and not driver.cancelled:
+        if not driver.prefers_async and not found.for_sync_awaits:
+            return _done(bound(found.for_sync, obj)(*args, **kwargs))
+        if driver.prefers_async and not found.for_async_awaits:
+            return _done(bound(found.for_async, obj)(*args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 

@@ -144,11 +144,19 @@ class TwoColoured:
         super().__init_subclass__(**kwargs)
         cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
         cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
+        names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
+        written = {name for base in cls.__mro__ if not _is_settled(base) for name in names & vars(base).keys()}
         for name, declarer in cls._restflow_hooks.items():
-            for base in _overrides(cls, name, declarer):
-                _complete(base, name)
-        for name, declarer in cls._restflow_methods.items():
-            _overrides(cls, name, declarer)
+            if name in written or "a" + name in written:
+                for base in _overrides(cls, name, declarer):
+                    _complete(base, name)
+        for name in written & cls._restflow_methods.keys():
+            _overrides(cls, name, cls._restflow_methods[name])
+
+
+def _is_settled(cls: type) -> bool:
+    """Tell whether ``cls`` is a base of ours, or one that ours are built on."""
+    return cls.__module__.startswith(("restflow.", "rest_framework.", "django.", "builtins"))
 
 
 def _declared(cls: type, names: Sequence[str], attr: str) -> dict[str, type]:
