@@ -67,13 +67,13 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
 def _made_in_place(cls: Any) -> bool:
     """Tell whether making an instance of ``cls`` runs no code of a user's."""
     try:
-        return _is_made_in_place(cls)
+        return _is_made_in_place(cls, getattr(cls, "__init__", None))
     except TypeError:  # it can't be hashed, so it is no class
         return False
 
 
 @_cached
-def _is_made_in_place(cls: Any) -> bool:
+def _is_made_in_place(cls: Any, init: Any) -> bool:
     if isinstance(cls, permissions.OperandHolder):
         return _made_in_place(cls.op1_class) and _made_in_place(cls.op2_class)
     if isinstance(cls, permissions.SingleOperandHolder):
@@ -85,7 +85,7 @@ def _is_made_in_place(cls: Any) -> bool:
         return False
     if issubclass(cls, throttling.SimpleRateThrottle):
         return only_configures(cls)
-    return cls.__init__ is object.__init__
+    return init is object.__init__
 
 
 def _all_made_in_place(name: str) -> Any:

@@ -114,6 +114,6 @@ class _InPlaceEncoder(JSONEncoder):
     )
 
     def default(self, obj: Any) -> Any:
-        if isinstance(obj, self._harmless):
+        if issubclass(type(obj), self._harmless):  # isinstance would believe a lazy object
             return super().default(obj)
         raise _MayBlock

@@ -176,11 +176,8 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         found = answer[2]  # what resolve() does first, without the call
     else:
         found = memory.resolve(cls)
-    if found is None:  # a proxy with __getattr__
-        value = getattr(obj, name)
-        if is_generated(value):
-            raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
-        return call(value, *args, **kwargs)
+    if found is None:
+        return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
@@ -203,6 +200,17 @@ async def _done(value: Any) -> Any:
 
 async def _asked(step: Step) -> Any:
     return await trap(step)
+
+
+async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
+    value: Any = await blocking(getattr, obj, name, None)
+    value = value or await blocking(getattr, obj, "a" + name, None)
+    if value is None or is_generated(value):
+        raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
+    if isinstance(value, types.MethodType) and value.__self__ is not obj:
+        return await hook(value.__self__, name, *args, **kwargs)
+    return await call(value, *args, **kwargs)
 
 
 def _own_hook(

@@ -176,6 +176,51 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             await hook(self, "throttled", request, max(known, default=None))
 
     @sync
+    async def get_authenticate_header(self, request: DRFRequest) -> Any:
+        """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
+
+        Args:
+            request: the request.
+
+        Returns:
+            The header; None makes the response a 403.
+
+        Source: DRF 3.18, views.py, ``get_authenticate_header``.
+        """
+        authenticators = await hook(self, "get_authenticators")
+        return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
+
+    @sync
+    async def handle_exception(self, exc: Exception) -> DRFResponse:
+        """Turn an exception into a response, by the exception handler of the settings.
+
+        Args:
+            exc: what the checks or the handler raised.
+
+        Returns:
+            The handler's response, marked ``exception``.
+
+        Raises:
+            Exception: the same exception, where the handler answers None.
+
+        Source: DRF 3.18, views.py, ``handle_exception``.
+        """
+        if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
+            header = await hook(self, "get_authenticate_header", self.request)
+            if header:
+                exc.auth_header = header  # type: ignore[union-attr]
+            else:
+                exc.status_code = status.HTTP_403_FORBIDDEN
+        handler = await hook(self, "get_exception_handler")
+        context = await hook(self, "get_exception_handler_context")
+        response: DRFResponse | None = await call(handler, exc, context)
+        if response is None:
+            await hook(self, "raise_uncaught_exception", exc)
+            raise exc
+        response.exception = True
+        return response
+
+    @sync
     async def options(  # type: ignore[override]  # as DRF's own: a DRF request instead of Django's
         self, request: DRFRequest, *args: Any, **kwargs: Any
     ) -> DRFResponse:
@@ -366,51 +411,6 @@ class AsyncAPIView(AsyncHelpers, APIView):
         await authenticated(request)
 
     @sync
-    async def get_authenticate_header(self, request: DRFRequest) -> Any:
-        """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
-
-        Args:
-            request: the request.
-
-        Returns:
-            The header; None makes the response a 403.
-
-        Source: DRF 3.18, views.py, ``get_authenticate_header``.
-        """
-        authenticators = await hook(self, "get_authenticators")
-        return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
-
-    @sync
-    async def handle_exception(self, exc: Exception) -> DRFResponse:
-        """Turn an exception into a response, by the exception handler of the settings.
-
-        Args:
-            exc: what the checks or the handler raised.
-
-        Returns:
-            The handler's response, marked ``exception``.
-
-        Raises:
-            Exception: the same exception, where the handler answers None.
-
-        Source: DRF 3.18, views.py, ``handle_exception``.
-        """
-        if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
-            header = await hook(self, "get_authenticate_header", self.request)
-            if header:
-                exc.auth_header = header  # type: ignore[union-attr]
-            else:
-                exc.status_code = status.HTTP_403_FORBIDDEN
-        handler = await hook(self, "get_exception_handler")
-        context = await hook(self, "get_exception_handler_context")
-        response: DRFResponse | None = await call(handler, exc, context)
-        if response is None:
-            await hook(self, "raise_uncaught_exception", exc)
-            raise exc
-        response.exception = True
-        return response
-
-    @sync
     async def finalize_response(
         self, request: DRFRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> Any:
@@ -463,8 +463,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
     acheck_permissions = asynchronous(APIView.check_permissions)
     acheck_object_permissions = asynchronous(APIView.check_object_permissions)
     acheck_throttles = asynchronous(APIView.check_throttles)
-    aget_authenticate_header = asynchronous(get_authenticate_header)
-    ahandle_exception = asynchronous(handle_exception)
+    aget_authenticate_header = asynchronous(APIView.get_authenticate_header)
+    ahandle_exception = asynchronous(APIView.handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
     # DRF's own methods, callable under both names too.
