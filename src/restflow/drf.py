@@ -274,7 +274,8 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
     name = "has_object_permission" if obj else "has_permission"
-    return await truth(await hook(permission, name, request, view, *obj))
+    allowed = await hook(permission, name, request, view, *obj)
+    return allowed if type(allowed) is bool else await truth(allowed)
 
 
 class _Operand:

@@ -181,7 +181,7 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
             ours = ours or base
         elif ours is None:
             found.append(base)
-        elif not _is_drfs(base):
+        elif not _is_settled(base):
             raise TypeError(
                 f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before "
                 f"it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."

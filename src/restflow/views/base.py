@@ -96,9 +96,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
         return super().as_view(**initkwargs)
 
-    @sync
-    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Wrap Django's request in DRF's.
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
 
         Args:
             request: Django's request.
@@ -110,14 +109,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        context = await hook(self, "get_parser_context", request)
-        return Request(
-            request,
-            parsers=await hook(self, "get_parsers"),
-            authenticators=await hook(self, "get_authenticators"),
-            negotiator=await hook(self, "get_content_negotiator"),
-            parser_context=context,
-        )
+        made = super().initialize_request(request, *args, **kwargs)
+        if type(made) is DRFRequest:
+            made.__class__ = Request  # which adds methods only
+        return made
 
     @sync
     async def check_permissions(self, request: DRFRequest) -> None:
@@ -321,6 +316,29 @@ class AsyncAPIView(AsyncHelpers, APIView):
         return rendered_where_it_belongs(self.response)
 
     @sync
+    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Wrap Django's request in DRF's.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The request that the view works with.
+
+        Source: DRF 3.18, views.py, ``initialize_request``.
+        """
+        context = await hook(self, "get_parser_context", request)
+        return Request(
+            request,
+            parsers=await hook(self, "get_parsers"),
+            authenticators=await hook(self, "get_authenticators"),
+            negotiator=await hook(self, "get_content_negotiator"),
+            parser_context=context,
+        )
+
+    @sync
     async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
         """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
 
@@ -455,7 +473,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """Answer OPTIONS with the view's metadata, as ``APIView.options`` does."""
         return await _options(self, request, *args, **kwargs)
 
-    ainitialize_request = asynchronous(APIView.initialize_request)
+    ainitialize_request = asynchronous(initialize_request)
     ainitial = asynchronous(initial)
     aperform_content_negotiation = asynchronous(perform_content_negotiation)
     adetermine_version = asynchronous(determine_version)
