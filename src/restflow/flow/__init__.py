@@ -14,7 +14,7 @@ This package is the only place that decides where code runs. Users need one name
 
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
-from restflow.flow.steps import attribute, blocking, call, hook, truth
+from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
 from restflow.flow.twins import TwoColoured, asynchronous, either, give_twin, sync, twin
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "nonblocking",
     "on_loop",
     "overridden",
+    "plan_hooks",
     "run",
     "stand_in",
     "sync",

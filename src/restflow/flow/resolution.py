@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial, partialmethod
-from typing import Any, TypeVar, overload
+from operator import attrgetter, is_
+from typing import Any, NamedTuple, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -50,6 +51,7 @@ class Definition:
     for_sync_awaits: bool
     for_async: Any
     for_async_awaits: bool
+    async_name: str
     flow: Flow | None
     function: Callable[..., Any] | None
     when: Callable[..., bool] | None
@@ -123,6 +125,7 @@ def _learn(facts: WeakKeyDictionary[Callable[..., Any], Any], function: Callable
     facts[function] = fact
     _natures.clear()
     memories.clear()
+    _plans.clear()
 
 
 def learn_flow(function: Callable[..., Any], flow: Flow) -> None:
@@ -140,10 +143,11 @@ def learn_generated(function: Callable[..., Any]) -> None:
     _learn(generated, function, True)
 
 
-def define(sync_raw: Any, async_raw: Any) -> Definition:
+def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     """Combine what stands under a hook's two names; at least one is not ``ABSENT``.
 
     Args:
+        name: the hook's sync name.
         sync_raw: what stands under its sync name.
         async_raw: what stands under its async name.
 
@@ -163,6 +167,7 @@ def define(sync_raw: Any, async_raw: Any) -> Definition:
         for_sync_awaits=natures[0].awaits,
         for_async=async_raw if async_nature else sync_raw,
         for_async_awaits=natures[-1].awaits,
+        async_name="a" + name,
         flow=flow,
         function=None if when is None else sync_raw if sync_nature else async_raw,
         when=None if when is always else when,
@@ -206,7 +211,7 @@ def nearest(mro: Sequence[type], name: str) -> type | None:
 
 def definition_by(cls: type, name: str) -> Definition:
     """Return what ``cls``, which writes the hook ``name``, says of it."""
-    return define(written(cls, name), written(cls, "a" + name))
+    return define(name, written(cls, name), written(cls, "a" + name))
 
 
 class _Memory:
@@ -249,6 +254,45 @@ class _Memories(dict[str, _Memory]):
 
 
 memories = _Memories()
+
+
+class _Plan(NamedTuple):
+    """The answers for all hooks of a class, and what their names found when they were given."""
+
+    find: Callable[[type], tuple[Any, ...]]
+    found: tuple[Any, ...]
+    answers: dict[str, Definition]
+
+
+_plans: dict[type, _Plan] = {}
+
+
+def plan_of(cls: type, names: Iterable[str]) -> dict[str, Definition]:
+    """Return what the objects of ``cls`` take for their hooks, looked up at once for a whole request.
+
+    Args:
+        cls: the type of the hooks' owner.
+        names: the hooks' sync names.
+
+    Returns:
+        The definitions by hook; one that can't be looked up this way is left out.
+    """
+    plan = _plans.get(cls)
+    if plan is None or not all(map(is_, plan.find(cls), plan.found)):
+        answers: dict[str, Definition] = {}
+        attributes = ["__class__", "__doc__"]
+        for name in names:
+            both = [name, "a" + name]
+            # A descriptor that gives something new each time can't be compared.
+            if all(hasattr(cls, attr) and getattr(cls, attr) is getattr(cls, attr) for attr in both):
+                definition = memories[name].resolve(cls)
+                if definition is not None:
+                    answers[name] = definition
+                    attributes += both
+        find = attrgetter(*attributes)
+        plan = _Plan(find, find(cls), answers)
+        _remember(_plans, cls, plan)
+    return plan.answers
 
 
 def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:

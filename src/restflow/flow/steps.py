@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import threading
 import types
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import bound, is_generated, memories, nature_of, never_blocks
+from restflow.flow.resolution import bound, is_generated, memories, nature_of, never_blocks, plan_of
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -74,6 +74,19 @@ def is_awaitable(value: Any) -> bool:
     if cls in _PLAIN:
         return False
     return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
+
+
+PLAN = "_restflow_plan"
+
+
+def plan_hooks(obj: Any, names: Iterable[str]) -> None:
+    """Look up all hooks of ``obj`` at once, for as long as it lives (a view: one request).
+
+    Args:
+        obj: the owner of the hooks.
+        names: their sync names.
+    """
+    vars(obj)[PLAN] = plan_of(type(obj), names)
 
 
 def _itself(value: Any) -> Any:
@@ -165,19 +178,16 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         BaseException: whatever the hook raised.
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
-    memory = memories[name]
-    async_name = memory.async_name
     own = getattr(obj, "__dict__", _NOTHING)
-    if name in own or (async_name in own and not is_generated(own[async_name])):
-        return _own_hook(own, name, args, kwargs)
-    cls = type(obj)
-    answer = memory.answers.get(cls)
-    if answer is not None and answer[0] is getattr(cls, name, None) and answer[1] is getattr(cls, async_name, None):
-        found = answer[2]  # what resolve() does first, without the call
-    else:
-        found = memory.resolve(cls)
-    if found is None:
-        return _proxied_hook(obj, name, args, kwargs)
+    plan = own.get(PLAN)
+    found = None if plan is None else plan.get(name)
+    if found is None or name in own or found.async_name in own:
+        memory = memories[name]
+        if name in own or (memory.async_name in own and not is_generated(own[memory.async_name])):
+            return _own_hook(own, name, args, kwargs)
+        found = memory.resolve(type(obj))
+        if found is None:
+            return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):

@@ -27,6 +27,7 @@ from restflow.flow import (
     either,
     hook,
     is_coroutine_function,
+    plan_hooks,
     sync,
     truth,
     twin,
@@ -297,6 +298,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
+        plan_hooks(self, self._restflow_hooks)
         self.args, self.kwargs = args, kwargs
         drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
         self.headers = await attribute(self, "default_response_headers")
