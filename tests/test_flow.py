@@ -16,7 +16,7 @@ import pytest
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.utils.asyncio import async_unsafe
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restflow.flow import (
@@ -258,6 +258,22 @@ def test_where_both_colours_are_written_the_driver_takes_its_own(drive: Driver, 
     assert drive(flow()) == expected
 
 
+@pytest.mark.parametrize(("drive", "expected"), [(run, "sync"), (drive_in_loop, "async")])
+def test_where_an_object_has_both_colours_the_driver_takes_its_own_in_the_thread_too(
+    drive: Driver, expected: str
+) -> None:
+    async def aask() -> str:
+        return "async"
+
+    owner: Any = Places()
+    owner.ask, owner.aask = lambda: "sync", _wrapped(aask)
+
+    async def flow() -> list[str]:
+        return [await hook(owner, "sync"), await hook(owner, "ask"), await hook(owner, "sync")]
+
+    assert drive(flow())[1] == expected
+
+
 @drivers
 def test_a_hook_of_a_proxy_is_called(drive: Driver) -> None:
     class Proxy:
@@ -355,6 +371,7 @@ def test_hops_are_the_separate_stretches_of_blocking_work(steps: str, hops: int)
     assert counted(flow())[1] == hops
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("sap"), max_size=12))
 def test_any_mix_of_steps_costs_one_hop_a_stretch(steps: list[str]) -> None:
     names = {"s": "sync", "a": "coroutine", "p": "pure"}
@@ -706,6 +723,138 @@ def test_a_flow_that_ends_while_it_is_cancelled_does_not_hide_the_cancellation()
     assert asyncio.run(main()) == "swallowed, as plain asyncio code may"
 
 
+class After:
+    """A step of each kind that must not begin once its flow was cancelled."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def sync(self) -> None:
+        self.log.append("began")
+
+    async def coroutine(self) -> None:
+        self.log.append("began")
+
+
+NEXT: dict[str, Callable[[After], Any]] = {
+    "blocking": lambda after: blocking(after.sync),
+    "call": lambda after: call(after.sync),
+    "async call": lambda after: call(after.coroutine),
+    "hook": lambda after: hook(after, "sync"),
+    "async hook": lambda after: hook(after, "coroutine"),
+}
+next_steps = pytest.mark.parametrize("following", NEXT.values(), ids=NEXT)
+
+
+@next_steps
+def test_a_flow_cancelled_in_a_later_step_of_its_stretch_is_told_before_the_next_begins(following: Any) -> None:
+    begun, release = threading.Event(), threading.Event()
+    log: list[str] = []
+
+    def slow() -> None:
+        begun.set()
+        release.wait(10)
+        log.append("slow done")
+
+    async def flow() -> None:
+        await blocking(here)
+        await blocking(slow)
+        try:
+            await following(After(log))
+        finally:
+            await hook(Places(), "sync")  # a flow that was told may still take steps
+            log.append("finally")
+
+    async def main() -> None:
+        task = asyncio.ensure_future(arun(flow()))
+        await _cancelled_when(begun, task, release)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert log == ["slow done", "finally"]
+
+
+def test_a_flow_that_ends_with_the_step_it_was_cancelled_in_is_cancelled() -> None:
+    begun, release = threading.Event(), threading.Event()
+    log: list[str] = []
+
+    def slow() -> None:
+        begun.set()
+        release.wait(10)
+
+    async def flow() -> str:
+        await blocking(here)
+        await blocking(slow)
+        log.append("ended")
+        return "done"
+
+    async def main() -> None:
+        task = asyncio.ensure_future(arun(flow()))
+        await _cancelled_when(begun, task, release)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert log == ["ended"]
+
+
+async def _cancelled_once_its_thread_is_done(flow: Coroutine[Any, Any, Any]) -> None:
+    """Cancel a flow when its thread is done and the event loop has yet to hear of it."""
+    with CountingExecutor() as executor:
+        async with ThreadSensitiveContext(executor=executor):
+            task = asyncio.ensure_future(arun(flow))
+            while not executor.hops:  # noqa: ASYNC110 - it is counted in this very thread
+                await asyncio.sleep(0)
+            executor.submit(here).result(10)  # the one worker is free again; the loop stood still meanwhile
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+def test_a_flow_cancelled_between_its_last_step_and_the_loop_is_cancelled() -> None:
+    log: list[str] = []
+
+    async def flow() -> str:
+        await blocking(here)
+        log.append("ended")
+        return "done"
+
+    asyncio.run(_cancelled_once_its_thread_is_done(flow()))
+    assert log == ["ended"]
+
+
+def test_a_flow_that_fails_between_its_last_step_and_the_cancellation_raises_its_own_error() -> None:
+    async def flow() -> None:
+        await blocking(here)
+        raise Boom
+
+    async def main() -> None:
+        with pytest.raises(Boom):
+            await _cancelled_once_its_thread_is_done(flow())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["hook", "returned"])
+def test_an_async_step_that_was_reached_before_the_cancellation_never_begins(kind: str) -> None:
+    log: list[str] = []
+
+    async def flow() -> None:
+        after = After(log)
+        await blocking(here)
+        try:
+            # What a step returned is a coroutine already: left behind it would warn, and a warning fails the test.
+            await (hook(after, "coroutine") if kind == "hook" else blocking(after.coroutine))
+        finally:
+            await hook(Places(), "sync")
+            log.append("finally")
+
+    asyncio.run(_cancelled_once_its_thread_is_done(flow()))
+    gc.collect()
+    assert log == ["finally"]
+
+
 def test_a_hop_that_is_cancelled_before_it_begins_never_runs() -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
@@ -870,6 +1019,31 @@ def test_a_flow_thrown_away_in_its_thread_ends_there() -> None:
 
     asyncio.run(main())
     assert log == []
+
+
+def test_a_flow_thrown_away_while_it_waits_for_its_thread_never_runs_there() -> None:
+    log: list[str] = []
+
+    async def flow() -> None:
+        try:
+            await blocking(log.append, "ran")
+        finally:
+            log.append("finally")
+
+    async def main() -> None:
+        release = threading.Event()
+        with CountingExecutor() as executor:
+            async with ThreadSensitiveContext(executor=executor):
+                executor.submit(release.wait, 10)
+                driven = arun(flow())
+                driven.send(None)
+                driven.close()
+                assert log == ["finally"]
+                release.set()
+                executor.submit(here).result(10)  # its turn has come and gone
+
+    asyncio.run(main())
+    assert log == ["finally"]
 
 
 def test_without_a_worker_the_flow_is_told() -> None:
@@ -1194,6 +1368,18 @@ def test_a_twin_of_a_hook_nobody_writes_is_an_attribute_error() -> None:
         asyncio.run(Ours().aask())
 
 
+def test_super_of_a_hook_nobody_writes_is_an_attribute_error() -> None:
+    class Ours(TwoColoured, hooks=("ask",)):
+        aask = twin("ask")
+
+    class Sub(Ours):
+        async def aask(self) -> Any:
+            return await super().aask()
+
+    with pytest.raises(AttributeError, match="'Sub' object has no attribute 'ask'"):
+        asyncio.run(Sub().aask())
+
+
 def test_asynchronous_takes_only_what_sync_made() -> None:
     with pytest.raises(TypeError, match="made by sync"):
         asynchronous(here)  # type: ignore[arg-type]
@@ -1314,9 +1500,9 @@ def test_overridden_tells_an_override_of_a_class_an_object_or_a_patch(monkeypatc
 
 def test_what_is_remembered_of_classes_made_for_one_request_is_bounded() -> None:
     async def flow() -> None:
-        for _ in range(5000):
-            cls = type("Made", (), {"ask": nonblocking(lambda self: 1)})
-            assert await hook(cls(), "ask") == 1
+        for number in range(5000):
+            cls = type("Made", (), {"ask": lambda self, number=number: number})
+            assert await hook(cls(), "ask") == number
 
     run(flow())
     from restflow.flow import resolution

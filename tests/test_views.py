@@ -1,0 +1,145 @@
+"""Views: what as_view refuses, dispatch's corners, and the helpers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import RequestFactory
+from rest_framework import serializers
+from rest_framework.pagination import PageNumberPagination
+
+from restflow.responses import Response
+from restflow.views import OFF, APIView, AsyncAPIView
+from restflow.views.helpers import MissingSerializer
+from tests.safety.support import ask
+
+
+class Named(serializers.Serializer):
+    name = serializers.CharField()
+    context_keys = serializers.SerializerMethodField()
+
+    def get_context_keys(self, obj: Any) -> list[str]:
+        return sorted(self.context)
+
+
+class PageOfOne(PageNumberPagination):
+    page_size = 1
+
+
+BOOKS = [{"name": "Emma"}, {"name": "Persuasion"}]
+
+views = pytest.mark.parametrize("base", [APIView, AsyncAPIView], ids=["sync", "async"])
+
+
+def getting(base: type, helper: str, *args: Any, **kwargs: Any) -> type:
+    """A view whose GET answers with a helper, in the colour of the view."""
+
+    def get(self: Any, request: Any) -> Response:
+        return getattr(self, helper)(*args, **kwargs)
+
+    async def aget(self: Any, request: Any) -> Response:
+        return await getattr(self, f"a{helper}")(*args, **kwargs)
+
+    return type("Books", (base,), {"get": aget if base is AsyncAPIView else get})
+
+
+# as_view --------------------------------------------------------------------------------------------------------------
+
+
+def test_async_handlers_of_a_sync_view_are_refused_where_its_url_is_made() -> None:
+    class Books(APIView):
+        async def get(self, request: Any) -> Response:
+            return Response([])
+
+    with pytest.raises(ImproperlyConfigured, match=r"^Books has async handlers\. Derive it from AsyncAPIView\.$"):
+        Books.as_view()
+
+
+def test_a_setup_without_super_is_told_what_it_forgot() -> None:
+    class Books(AsyncAPIView):
+        def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+            pass
+
+    with pytest.raises(AttributeError, match=r"^Books instance has no 'request' attribute\. Did you override setup"):
+        asyncio.run(Books.as_view()(RequestFactory().get("/")))
+
+
+# Exceptions -----------------------------------------------------------------------------------------------------------
+
+
+@views
+def test_an_exception_that_nobody_handles_is_raised_where_raise_uncaught_exception_returns(base: type) -> None:
+    class Boom(Exception):
+        pass
+
+    reported: list[Exception] = []
+
+    def get(self: Any, request: Any) -> Response:
+        raise Boom
+
+    def raise_uncaught_exception(self: Any, exc: Exception) -> None:
+        reported.append(exc)
+
+    view: Any = type("Books", (base,), {"get": get, "raise_uncaught_exception": raise_uncaught_exception})
+
+    async def request() -> Any:
+        response = view.as_view()(RequestFactory().get("/"))
+        return await response if base is AsyncAPIView else response
+
+    with pytest.raises(Boom) as caught:
+        asyncio.run(request())
+    assert reported == [caught.value]
+
+
+# Helpers --------------------------------------------------------------------------------------------------------------
+
+
+def test_off_shows_itself_by_its_name() -> None:
+    assert repr(OFF) == "OFF"
+
+
+@views
+@pytest.mark.parametrize("helper", ["validated_serializer", "get_serializer"])
+def test_a_helper_without_a_serializer_class_says_what_to_set(base: type, helper: str) -> None:
+    caught: list[Exception] = []
+
+    def handle_exception(self: Any, exc: Exception) -> Response:
+        caught.append(exc)
+        return Response({})
+
+    view = getting(base, helper)
+    view.handle_exception = handle_exception  # type: ignore[attr-defined]
+    assert ask(view).status == 200
+    (error,) = caught
+    assert isinstance(error, MissingSerializer)
+    assert str(error) == (
+        "Books has no serializer class. Set Books.serializer_class, override get_serializer_class(), or pass "
+        "serializer_class= to the helper."
+    )
+
+
+@views
+def test_a_context_that_is_passed_is_the_serializers_whole_context(base: type) -> None:
+    given = getting(base, "serialized_response", BOOKS[0], serializer_class=Named, context={"shelf": 1})
+    assert ask(given).json() == {"name": "Emma", "context_keys": ["shelf"]}
+    not_given = getting(base, "serialized_response", BOOKS[0], serializer_class=Named)
+    assert ask(not_given).json() == {"name": "Emma", "context_keys": ["request", "view"]}
+
+
+@views
+def test_a_page_has_the_headers_and_the_status_it_was_given(base: type) -> None:
+    view = getting(
+        base,
+        "paginated_response",
+        BOOKS,
+        serializer_class=Named,
+        pagination_class=PageOfOne,
+        headers={"X-Shelf": "1"},
+        status=206,
+    )
+    answer = ask(view)
+    assert (answer.status, answer.headers["X-Shelf"]) == (206, "1")
+    assert answer.json()["count"] == 2
