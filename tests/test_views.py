@@ -94,6 +94,16 @@ def test_an_exception_that_nobody_handles_is_raised_where_raise_uncaught_excepti
     assert reported == [caught.value]
 
 
+@views
+def test_options_without_metadata_are_what_http_method_not_allowed_answers(base: type) -> None:
+    def http_method_not_allowed(self: Any, request: Any, *args: Any, **kwargs: Any) -> Response:
+        return Response({"try": "GET"}, status=405)
+
+    view = type("Books", (base,), {"metadata_class": None, "http_method_not_allowed": http_method_not_allowed})
+    answer = ask(view, "OPTIONS")
+    assert (answer.status, answer.json()) == (405, {"try": "GET"})
+
+
 # Helpers --------------------------------------------------------------------------------------------------------------
 
 
