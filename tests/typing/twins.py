@@ -40,8 +40,7 @@ async def flow(door: Door) -> None:
 
 async def twins(door: Door) -> None:
     assert_type(door.open("ada", times=2), list[str])
-    opening = door.aopen("ada", times=2)
-    assert_type(opening, Coroutine[Any, Any, list[str]])
+    opening: Coroutine[Any, Any, list[str]] = door.aopen("ada", times=2)
     assert_type(await opening, list[str])
     assert_type(await door.aopen("ada"), list[str])
     assert_type(await door.get("ada"), bytes)
