@@ -273,6 +273,7 @@ def test_where_an_object_has_both_colours_the_driver_takes_its_own_in_the_thread
         return [await hook(owner, "sync"), await hook(owner, "ask"), await hook(owner, "sync")]
 
     assert drive(flow())[1] == expected
+    assert counted(flow())[1] == 2  # it is asked where the step before it was
 
 
 @drivers
@@ -952,7 +953,8 @@ def test_a_bridge_asked_for_after_the_cancellation_is_refused() -> None:
     assert log == []
 
 
-def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed() -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed(is_first: bool) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def returns_coroutine() -> Any:
@@ -961,6 +963,8 @@ def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed() -> None:
         return _coroutine(1)
 
     async def flow() -> None:
+        if not is_first:
+            await blocking(here)
         await blocking(returns_coroutine)
 
     async def main() -> None:
@@ -1512,6 +1516,27 @@ def test_a_flow_stands_in_for_a_function_but_not_for_its_override() -> None:
         return [await hook(Theirs(), "ask"), await hook(Sub(), "ask")]
 
     assert run(flow()) == ["ours", "sub of theirs"]
+
+
+def test_super_of_a_declared_twin_enters_the_flow_that_stands_in() -> None:
+    class Theirs:
+        def ask(self) -> str:
+            return "theirs"
+
+    async def flow_of_ours(self: Any) -> str:
+        return "ours"
+
+    stand_in(Theirs.ask, flow_of_ours)
+
+    class Ours(TwoColoured, Theirs, hooks=("ask",)):
+        aask = twin("ask")
+
+    class Sub(Ours):
+        async def aask(self) -> str:
+            return f"sub of {await super().aask()}"
+
+    assert asyncio.run(Sub().aask()) == "sub of ours"
+    assert Sub().ask() == "sub of ours"
 
 
 def test_overridden_tells_an_override_of_a_class_an_object_or_a_patch(monkeypatch: pytest.MonkeyPatch) -> None:

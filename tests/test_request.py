@@ -46,8 +46,14 @@ def test_a_user_property_of_a_requests_own_class_is_read_in_the_worker_thread_be
     async def async_get(self: Any, request: Any) -> Response:
         return get(self, request)
 
-    handler = async_get if view is AsyncAPIView else get
-    answer = ask(type("View", (view,), {"initialize_request": initialize_request, "get": handler}))
+    async def ainitialize_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return Theirs(request)
+
+    colours = {
+        APIView: {"initialize_request": initialize_request, "get": get},
+        AsyncAPIView: {"ainitialize_request": ainitialize_request, "get": async_get},
+    }
+    answer = ask(type("View", (view,), colours[view]))
     assert (answer.status, answer.json()) == (200, "theirs")
     assert log == ["thread", "handler"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -58,8 +59,8 @@ def test_an_encoder_that_replaces_drfs_for_the_whole_project_is_used_in_the_work
 ) -> None:
     class Encoder(JSONEncoder):
         def default(self, obj: Any) -> Any:
-            return here() if isinstance(obj, complex) else super().default(obj)
+            return here() if isinstance(obj, datetime.date) else super().default(obj)
 
     monkeypatch.setattr(JSONRenderer, "encoder_class", Encoder)
-    answer = rendered_by(JSONRenderer, {"place": 1j})
+    answer = rendered_by(JSONRenderer, {"place": datetime.date.max})
     assert (answer.json(), answer.hops) == ({"place": "thread"}, 1)
