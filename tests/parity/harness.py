@@ -55,7 +55,7 @@ Make = Callable[[Any], Any]
 
 
 over_asgi_only = pytest.mark.parametrize("transport", [ASGI], indirect=True)
-"""For bugs that do not differ by transport."""
+"""For what does not differ by transport."""
 
 
 def table(test: Any) -> Any:
@@ -63,9 +63,9 @@ def table(test: Any) -> Any:
     return pytest.mark.parametrize("colour", [EVERY], indirect=True)(over_asgi_only(test))
 
 
-def bug(reason: str, *colours: str, of: Iterable[str] = COLOURS, over: str = "") -> Any:
-    """Parametrise a test over the colours, those where restflow departs from DRF (``over`` one transport) marked so."""
-    mark = pytest.mark.xfail(strict=True, reason=f"BUG: {reason}")
+def limit(reason: str, *colours: str, of: Iterable[str] = COLOURS, over: str = "") -> Any:
+    """Parametrise a test over the colours, marking those of a known limit (``over`` one transport)."""
+    mark = pytest.mark.xfail(strict=True, reason=f"LIMIT: {reason}")
     if over:
         cases = [(colour, transport) for colour in of for transport in TRANSPORTS]
         marked = [

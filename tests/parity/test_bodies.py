@@ -16,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 
-from tests.parity.harness import ASGI, ASYNC_HANDLERS, WSGI, Parity, bug, multipart, table
+from tests.parity.harness import ASGI, ASYNC_HANDLERS, WSGI, Parity, limit, multipart, table
 
 hypothesis_settings = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -166,14 +166,14 @@ def test_the_raw_body_can_be_read(parity: Parity, name: str, attributes: Any) ->
 
 @pytest.mark.parametrize("attributes", [("body",), ("body", "data"), ("read",)], ids=str)
 @pytest.mark.parametrize("name", ["multipart", "multipart garbage"])
-@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
+@limit(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_the_raw_body_of_a_form_can_be_read(parity: Parity, name: str, attributes: Any) -> None:
     body, headers = BODIES[name]
     answer = parity(reads(*attributes, "method"), "POST", body=body, headers=headers)
     assert "RawPostDataException" not in str(answer.json()[0])
 
 
-@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
+@limit(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_the_raw_body_for_a_parser_of_ones_own_can_be_read(parity: Parity) -> None:
     class Lines(parsers.BaseParser):
         media_type = "text/lines"
@@ -203,7 +203,7 @@ def test_a_handler_may_set_the_upload_handlers(parity: Parity) -> None:
     assert parity(make, "POST", body=PARTS[0], headers=PARTS[1]).json() == ["file", "name"]
 
 
-@bug(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
+@limit(_READ_UNDER_WSGI, ASYNC_HANDLERS, over=WSGI)
 def test_parsers_set_by_the_handler_are_used(parity: Parity) -> None:
     class Upper(parsers.BaseParser):
         media_type = "multipart/form-data"

@@ -25,7 +25,7 @@ from tests.parity.harness import (
     Ask,
     Parity,
     at_root,
-    bug,
+    limit,
     over_asgi_only,
     table,
 )
@@ -174,12 +174,17 @@ def test_the_exception_handler_of_a_view_answers(parity: Parity, name: str) -> N
     assert parity(make).status == 418
 
 
-@bug("StopIteration of sync code reaches the exception handler as RuntimeError", SYNC, ASYNC_VIEW, of=(ASYNC_VIEW,))
+@limit(
+    "StopIteration of sync code becomes RuntimeError (PEP 479)",
+    SYNC,
+    ASYNC_VIEW,
+    of=(ASYNC_VIEW,),
+)
 def test_stop_iteration_of_a_handler_reaches_the_exception_handler(parity: Parity) -> None:
     assert parity(raising(StopIteration), **rest(reported)).json()["type"] == "StopIteration"
 
 
-@bug("StopIteration of sync code reaches the exception handler as RuntimeError")
+@limit("StopIteration of sync code becomes RuntimeError (PEP 479)")
 def test_stop_iteration_of_a_permission_reaches_the_exception_handler(parity: Parity) -> None:
     class Empty(permissions.BasePermission):
         def has_permission(self, request: Any, view: Any) -> bool:

@@ -32,7 +32,7 @@ from rest_framework.renderers import (
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from tests.parity.harness import ASYNC_HANDLERS, Parity, bug, table
+from tests.parity.harness import ASYNC_HANDLERS, Parity, limit, table
 from tests.shop.models import Author, Book
 
 hypothesis_settings = settings(
@@ -528,7 +528,7 @@ def test_the_browsable_api_of_a_view_without_serializer(parity: Parity, make: An
         assert b"<!DOCTYPE html>" in parity(make, method, headers={"accept": "text/html"}).body
 
 
-@bug(
+@limit(
     "with serializer_class alone the browsable API fills its raw data forms, which DRF's APIView leaves empty",
 )
 def test_the_browsable_api_of_a_view_with_serializer_class_alone(parity: Parity) -> None:
@@ -545,7 +545,7 @@ def admin(base: Any) -> Any:
     )
 
 
-@bug(
+@limit(
     "AdminRenderer calls view.get() of an async handler after a 400 and takes the coroutine for a response: 500",
     ASYNC_HANDLERS,
 )

@@ -296,7 +296,9 @@ def test_a_hook_wrapped_on_its_instance_runs_around_the_hook(colour):
     assert ran == ["wrapped"]
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: an instance's override that kept the other colour's twin never ends: 500")
+@pytest.mark.xfail(
+    strict=True, reason="LIMIT: an instance's override that kept the other colour's twin never ends: 500"
+)
 def test_a_hook_wrapped_on_its_instance_under_the_other_name_runs_around_the_hook():
     ran: list[str] = []
 
