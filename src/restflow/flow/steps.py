@@ -216,10 +216,10 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
     """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
     value: Any = await blocking(getattr, obj, name, None)
     value = value or await blocking(getattr, obj, "a" + name, None)
-    if value is None or is_generated(value):
-        raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
     if isinstance(value, types.MethodType) and value.__self__ is not obj:
         return await hook(value.__self__, name, *args, **kwargs)
+    if value is None or is_generated(value):
+        raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
     return await call(value, *args, **kwargs)
 
 
