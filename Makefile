@@ -90,7 +90,7 @@ run: $(VENV)/.example $(DATABASE)
 	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: $(VENV)/.test
-	@$(PY) -m pytest -n auto --cov $(PYTEST_ARGS)
+	@$(PY) -m pytest -n auto --cov=restflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check

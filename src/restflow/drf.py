@@ -254,6 +254,7 @@ nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 
 
 _OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
+_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in _OPERATORS}
 
 
 async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
@@ -268,8 +269,10 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     Returns:
         Whether it allows.
     """
-    if isinstance(permission, _OPERATORS) and type(permission) not in _OPERATORS:
-        # A subclass that calls super() comes to DRF's own code, which would take an operand's coroutine for a yes.
+    cls = type(permission)
+    if isinstance(permission, _OPERATORS) and _ORIGINALS.get(cls) != (cls.has_permission, cls.has_object_permission):
+        # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
+        # which would take an operand's coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))

@@ -134,6 +134,7 @@ class Request(_Request):
     _parsed_accept_list: list[Any] | None = None  # DRF looks for it: unset, it would be sought in Django's request
     _ahead: Request | None = None
     _refusal: Exception | None = None
+    _handlers_before: list[Any]
     _closing: weakref.finalize[Any, Any]
 
     async def _user_of(self) -> Any:
@@ -170,6 +171,7 @@ class Request(_Request):
         ahead: Request = object.__new__(type(self))
         vars(ahead).update(vars(self), _request=http_request)
         ahead.parser_context = {**self.parser_context, "request": ahead}
+        ahead._handlers_before = list(http_request._upload_handlers)
         try:
             super(Request, ahead)._load_data_and_files()
         except Exception as error:
@@ -211,7 +213,7 @@ class Request(_Request):
             return True  # it can't be parsed again
         return (
             self.parsers is ahead.parsers
-            and not mine._upload_handlers
+            and mine._upload_handlers == ahead._handlers_before
             and (not mine._read_started or hasattr(mine, "_body"))
         )
 

@@ -19,7 +19,7 @@ Flow = Callable[..., Coroutine[Any, Any, Any]]
 # decorator's wrapper must not inherit what only its inner function promised.
 flows: WeakKeyDictionary[Callable[..., Any], Flow] = WeakKeyDictionary()
 harmless: WeakKeyDictionary[Callable[..., Any], Callable[..., bool]] = WeakKeyDictionary()
-generated: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+generated: WeakKeyDictionary[Callable[..., Any], tuple[type, str]] = WeakKeyDictionary()
 duals: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
 
 
@@ -138,9 +138,9 @@ def learn_dual(function: Callable[..., Any]) -> None:
     _learn(duals, function, True)
 
 
-def learn_generated(function: Callable[..., Any]) -> None:
-    """Know ``function`` as a twin that we generated."""
-    _learn(generated, function, True)
+def learn_generated(function: Callable[..., Any], holder: type, attr: str) -> None:
+    """Know ``function`` as the twin that we generated as ``holder.attr``."""
+    _learn(generated, function, (holder, attr))
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
@@ -174,16 +174,17 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     )
 
 
-def is_generated(raw: Any) -> bool:
-    """Tell whether ``raw`` is a twin that we generated, which is nobody's writing."""
-    function = raw.__func__ if isinstance(raw, types.MethodType) else raw
-    return isinstance(function, types.FunctionType) and function in generated
+def is_own_twin(raw: Any, obj: Any) -> bool:
+    """Tell whether ``raw`` is a twin that we generated, bound to ``obj`` itself: it is nobody's writing."""
+    return isinstance(raw, types.MethodType) and raw.__self__ is obj and raw.__func__ in generated
 
 
 def written(cls: type, name: str) -> Any:
     """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
     raw = cls.__dict__.get(name, ABSENT)
-    return ABSENT if is_generated(raw) else raw
+    # Copied into another class, a twin is what that class writes.
+    is_twin = isinstance(raw, types.FunctionType) and generated.get(raw) == (cls, name)
+    return ABSENT if is_twin else raw
 
 
 def bound(raw: Any, obj: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, S
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import bound, is_generated, memories, nature_of, never_blocks, plan_of
+from restflow.flow.resolution import bound, is_own_twin, memories, nature_of, never_blocks, plan_of
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -86,7 +86,7 @@ def plan_hooks(obj: Any, names: Iterable[str]) -> None:
         obj: the owner of the hooks.
         names: their sync names.
     """
-    vars(obj)[PLAN] = plan_of(type(obj), names)
+    vars(obj)[PLAN] = (type(obj), plan_of(type(obj), names))
 
 
 def _itself(value: Any) -> Any:
@@ -180,10 +180,10 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own = getattr(obj, "__dict__", _NOTHING)
     plan = own.get(PLAN)
-    found = None if plan is None else plan.get(name)
+    found = plan[1].get(name) if plan is not None and plan[0] is type(obj) else None
     if found is None or name in own or found.async_name in own:
         memory = memories[name]
-        if name in own or (memory.async_name in own and not is_generated(own[memory.async_name])):
+        if name in own or (memory.async_name in own and not is_own_twin(own[memory.async_name], obj)):
             return _own_hook(own, name, args, kwargs)
         found = memory.resolve(type(obj))
         if found is None:
@@ -217,8 +217,10 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
     value: Any = await blocking(getattr, obj, name, None)
     value = value or await blocking(getattr, obj, "a" + name, None)
     if isinstance(value, types.MethodType) and value.__self__ is not obj:
-        return await hook(value.__self__, name, *args, **kwargs)
-    if value is None or is_generated(value):
+        theirs = value.__self__
+        if value in (getattr(theirs, name, None), getattr(theirs, "a" + name, None)):
+            return await hook(theirs, name, *args, **kwargs)
+    if value is None or is_own_twin(value, obj):
         raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
     return await call(value, *args, **kwargs)
 

@@ -41,7 +41,7 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             if _is_reached_by_name(self, name, method):
-                result: _R = run(hook(self, name, *args, **kwargs))
+                result: _R = run(_by_name(self, name, args, kwargs))
             else:
                 result = run(flow(self, *args, **kwargs))
         except SynchronousOnlyOperation as error:
@@ -78,7 +78,7 @@ def asynchronous(
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         if _is_reached_by_name(self, "a" + name, twin):
-            result: _R = await arun(hook(self, name, *args, **kwargs))
+            result: _R = await arun(_by_name(self, name, args, kwargs))
         else:
             result = await arun(flow(self, *args, **kwargs))
         return result
@@ -209,9 +209,16 @@ def _complete(base: type, name: str) -> None:
         _dual(base, name, raw)
 
 
-async def _next_after(holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+async def _by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    # Asked inside a flow, so that the driver that answers is the flow's and not one around it.
+    return await hook(obj, name, *args, **kwargs)
+
+
+async def _next_after(
+    holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, copied: bool = False
+) -> Any:
     """Call the hook's definition that is nearest from ``holder`` on, as an attribute look-up from there would."""
-    mro = type(obj).__mro__
+    mro = holder.__mro__ if copied or holder not in type(obj).__mro__ else type(obj).__mro__
     start = mro.index(holder)
     # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
     while start and (_is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
@@ -230,9 +237,10 @@ def _generate(holder: type, name: str, attr: str) -> None:
     """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        if _is_reached_by_name(obj, attr, made):
-            return hook(obj, name, *args, **kwargs)
-        return _next_after(holder, obj, name, args, kwargs)
+        provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
+        if provider is holder and _is_reached_by_name(obj, attr, made):
+            return _by_name(obj, name, args, kwargs)
+        return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return run(coroutine(self, method, args, kwargs))
@@ -243,7 +251,7 @@ def _generate(holder: type, name: str, attr: str) -> None:
     made: Any = method if attr == name else amethod
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
-    resolution.learn_generated(made)
+    resolution.learn_generated(made, holder, attr)
     setattr(holder, attr, made)
 
 
@@ -271,10 +279,10 @@ def give_twin(obj: Any, name: str) -> None:
 @lru_cache
 def _object_twin(name: str) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await arun(hook(self, name, *args, **kwargs))
+        return await arun(_by_name(self, name, args, kwargs))
 
     method.__name__ = method.__qualname__ = "a" + name
-    resolution.learn_generated(method)
+    resolution.learn_generated(method, object, "a" + name)
     return method
 
 

@@ -315,6 +315,9 @@ class AsyncAPIView(AsyncHelpers, APIView):
         except Exception as error:
             response = await hook(self, "handle_exception", error)
         self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
+        if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
+            response: Any = self.response
+            response._resource_closers.append(ahead._closing)
         return rendered_where_it_belongs(self.response)
 
     @sync
