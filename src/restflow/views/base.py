@@ -316,8 +316,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
             response = await hook(self, "handle_exception", error)
         self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
         if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
-            response: Any = self.response
-            response._resource_closers.append(ahead._closing)
+            answer: Any = self.response
+            answer._resource_closers.append(ahead._closing)
         return rendered_where_it_belongs(self.response)
 
     @sync
