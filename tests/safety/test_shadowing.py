@@ -137,3 +137,14 @@ def test_a_permission_behind_our_base_is_obeyed(name):
             return Response({})
 
     assert ask(V).status == 403
+
+
+def test_an_as_view_behind_asyncapiview_is_refused_with_the_cure():
+    class Wrapping(drf.APIView):
+        @classmethod
+        def as_view(cls, **initkwargs):
+            return super().as_view(**initkwargs)
+
+    with pytest.raises(TypeError, match=r"Wrapping\.as_view would not wrap V.*List Wrapping first"):
+        type("V", (AsyncAPIView, Wrapping), {}).as_view()
+    type("V", (Wrapping, AsyncAPIView), {}).as_view()

@@ -275,7 +275,16 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Returns:
             A view function that carries ``cls`` and ``initkwargs``. A view's own ``__init__`` and ``setup``, and a sync
             ``dispatch``, run in the worker thread.
+
+        Raises:
+            TypeError: a class behind AsyncAPIView has an ``as_view`` of its own, whose wrapper would be lost.
         """
+        for base in cls.__mro__[cls.__mro__.index(AsyncAPIView) + 1 :]:
+            if "as_view" in vars(base) and not base.__module__.startswith(("restflow.", "rest_framework.", "django.")):
+                raise TypeError(
+                    f"{base.__name__}.as_view would not wrap {cls.__name__}, because AsyncAPIView comes before it. "
+                    f"List {base.__name__} first."
+                )
 
         async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             return await arun(_serve(cls, initkwargs, request, *args, **kwargs))
