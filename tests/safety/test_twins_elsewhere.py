@@ -1,5 +1,8 @@
 """A twin that restflow made, taken out of its class, and answers kept for a request: neither skips a check."""
 
+import asyncio
+import gc
+
 import pytest
 from rest_framework import permissions as drf
 from rest_framework.response import Response
@@ -80,3 +83,18 @@ def test_a_proxy_that_renames_a_hook_is_obeyed():
             return getattr(Legacy(), {"has_permission": "has_strict"}.get(name, name))
 
     assert ask(type("V", (Open,), {"get_permissions": lambda self: [Proxy()]})).status == 403
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_async_answer_on_the_loop_is_not_taken_for_a_yes():
+    class Deny(permissions.BasePermission):
+        async def has_permission(self, request, view):
+            return False
+
+    async def main():
+        assert await Deny().has_permission(None, None) is False
+        with pytest.raises(TypeError, match="was not awaited"):
+            bool(Deny().has_permission(None, None))
+
+    asyncio.run(main())
+    gc.collect()
