@@ -117,7 +117,8 @@ class _Unanswered(Awaitable[Any]):
         self.answer = answer
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self.answer.__await__()
+        awaited: Generator[Any, Any, Any] = self.answer.__await__()
+        return awaited
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self.answer!r} was not awaited: sync code on the event loop can't know what it answers.")
