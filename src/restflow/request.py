@@ -6,17 +6,19 @@ import copy
 import io
 import tempfile
 import weakref
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.utils.datastructures import MultiValueDict
 from rest_framework import exceptions, negotiation
 from rest_framework import request as drf
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.settings import api_settings
 
 from restflow.drf import only_configures
-from restflow.flow import arun, blocking, hook, run, stand_in
+from restflow.flow import TwoColoured, arun, blocking, call, hook, run, stand_in
 
 __all__ = ["Request"]
 
@@ -40,6 +42,8 @@ async def authenticate(request: Any) -> None:
     Source: DRF 3.18, request.py, ``Request._authenticate``.
     """
     for authenticator in request.authenticators:
+        if isinstance(authenticator, SessionAuthentication):
+            _have_csrf_enforced(authenticator)
         try:
             credentials = await hook(authenticator, "authenticate", request)
         except exceptions.APIException:
@@ -52,14 +56,39 @@ async def authenticate(request: Any) -> None:
     await _not_authenticated(request)
 
 
+_DRFS_ENFORCE_CSRF = SessionAuthentication.enforce_csrf
+
+
+class _Enforced:
+    """An ``enforce_csrf`` for DRF's own code to call, which would drop the coroutine of an async one."""
+
+    def __init__(self, enforce_csrf: Any) -> None:
+        self.enforce_csrf = enforce_csrf
+
+    def __call__(self, request: Any) -> None:
+        run(call(self.enforce_csrf, request))
+
+
+def _have_csrf_enforced(authenticator: Any) -> None:
+    """Have an override of ``enforce_csrf`` awaited: dropped, it would let forged requests in."""
+    enforce_csrf = authenticator.enforce_csrf
+    is_drfs = getattr(enforce_csrf, "__func__", None) is _DRFS_ENFORCE_CSRF
+    if not (is_drfs or isinstance(enforce_csrf, _Enforced) or isinstance(authenticator, TwoColoured)):
+        authenticator.enforce_csrf = _Enforced(enforce_csrf)
+
+
 async def _not_authenticated(request: Any) -> None:
-    user: Any = api_settings.UNAUTHENTICATED_USER
-    name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"
-    is_drfs = user is None or name == "django.contrib.auth.models.AnonymousUser"
-    if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None:
+    if api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
         request._not_authenticated()
     else:
         await blocking(request._not_authenticated)
+
+
+@lru_cache(maxsize=8)
+def _is_nobody(user: Any) -> bool:
+    """Tell whether making an unauthenticated user runs no code but Django's."""
+    name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"
+    return user is None or name == "django.contrib.auth.models.AnonymousUser"
 
 
 async def authenticated(request: Any) -> None:

@@ -1,0 +1,49 @@
+"""DRF's filter backends with hooks in two colours; DRF's own, and any written for DRF, work as they are."""
+
+from __future__ import annotations
+
+from rest_framework import filters as drf
+
+from restflow.flow import TwoColoured, twin
+
+__all__ = ["BaseFilterBackend", "OrderingFilter", "SearchFilter"]
+
+
+class BaseFilterBackend(TwoColoured, drf.BaseFilterBackend, hooks=("filter_queryset",)):
+    """A filter backend whose ``filter_queryset`` may be written in either colour.
+
+    Write ``filter_queryset`` or ``afilter_queryset``, sync or ``async def``: whichever name is called, the nearest
+    override answers.
+
+    Source: DRF 3.18, filters.py.
+    """
+
+    afilter_queryset = twin("filter_queryset")
+
+
+class SearchFilter(
+    drf.SearchFilter,
+    BaseFilterBackend,
+    hooks=("construct_search", "get_search_fields", "get_search_terms", "must_call_distinct"),
+):
+    """Search by ``?search=`` in the view's ``search_fields``; its own hooks may be of either colour too.
+
+    Source: DRF 3.18, filters.py.
+    """
+
+
+class OrderingFilter(
+    drf.OrderingFilter,
+    BaseFilterBackend,
+    hooks=(
+        "get_default_ordering",
+        "get_default_valid_fields",
+        "get_ordering",
+        "get_valid_fields",
+        "remove_invalid_fields",
+    ),
+):
+    """Order by ``?ordering=`` among the view's ``ordering_fields``; its own hooks may be of either colour too.
+
+    Source: DRF 3.18, filters.py.
+    """

@@ -1,0 +1,146 @@
+"""DRF's paginations with hooks in two colours, and one that does not count; DRF's own work as they are."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+from django.core.paginator import EmptyPage, Page, Paginator
+from django.utils.translation import gettext_lazy as _
+from rest_framework import pagination as drf
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from restflow.flow import TwoColoured, asynchronous, hook, sync, twin
+
+__all__ = [
+    "BasePagination",
+    "CursorPagination",
+    "FastPageNumberPagination",
+    "LimitOffsetPagination",
+    "PageNumberPagination",
+]
+
+_LINKS = ("get_html_context", "get_next_link", "get_previous_link", "get_results", "to_html")
+
+
+class BasePagination(TwoColoured, drf.BasePagination, hooks=("paginate_queryset", "get_paginated_response", *_LINKS)):
+    """A pagination whose ``paginate_queryset`` and ``get_paginated_response`` may be written in either colour.
+
+    Write ``paginate_queryset`` or ``apaginate_queryset``, sync or ``async def``: whichever name is called, the nearest
+    override answers. So it is for the methods that DRF's paginations call themselves (``get_page_size``, ``get_count``,
+    ``get_next_link``, …): DRF's code runs in the worker thread, and an ``async def`` it comes to on the event loop.
+
+    Source: DRF 3.18, pagination.py.
+    """
+
+    apaginate_queryset = twin("paginate_queryset")
+    aget_paginated_response = twin("get_paginated_response")
+
+
+class PageNumberPagination(drf.PageNumberPagination, BasePagination, hooks=("get_page_number", "get_page_size")):
+    """Pages by number: ``?page=4``. Source: DRF 3.18, pagination.py."""
+
+
+class LimitOffsetPagination(drf.LimitOffsetPagination, BasePagination, hooks=("get_count", "get_limit", "get_offset")):
+    """Pages by limit and offset: ``?limit=100&offset=400``. Source: DRF 3.18, pagination.py."""
+
+
+class CursorPagination(
+    drf.CursorPagination, BasePagination, hooks=("decode_cursor", "encode_cursor", "get_ordering", "get_page_size")
+):
+    """Pages by a cursor into an ordered query set: ``?cursor=cD0…``. Source: DRF 3.18, pagination.py."""
+
+
+class _UncountedPaginator(Paginator[Any]):
+    """A paginator that reads a page and one row more, and so knows whether another follows."""
+
+    num_pages: Any = math.inf
+    """Once a page was read: its number, or the next where another follows."""
+
+    def page(self, number: Any) -> Page[Any]:
+        """Read a page.
+
+        Args:
+            number: its number, from 1 on; a digit string too.
+
+        Returns:
+            The page, of rows that are fetched.
+
+        Raises:
+            InvalidPage: ``number`` is no such number, or the page is empty and not the first.
+        """
+        number = self.validate_number(number)
+        bottom = (number - 1) * self.per_page
+        top = bottom + self.per_page
+        # No database takes an offset or a limit above 64 bits, and no table has that many rows.
+        rows = list(self.object_list[bottom : min(top + 1, sys.maxsize)]) if bottom < sys.maxsize else []
+        if not rows and number > 1:
+            raise EmptyPage(self.error_messages["no_results"])
+        self.num_pages = number + (len(rows) > self.per_page)
+        return Page(rows[: self.per_page], number, self)
+
+
+class FastPageNumberPagination(PageNumberPagination):
+    """Pages by number without ``COUNT(*)``: one query reads a page and one row more, to know whether a next exists.
+
+    The response has ``next``, ``previous`` and ``results``, and no ``count``. ``?page=last`` is a 404: the last page is
+    not known. In all else, and by all its attributes, as ``PageNumberPagination``.
+    """
+
+    django_paginator_class = _UncountedPaginator
+    template = "rest_framework/pagination/previous_and_next.html"
+    no_last_page_message: Any = _("The last page is not known: ask for a page by its number.")
+
+    def get_page_number(self, request: Request, paginator: Any) -> int | str:
+        """Return the number of the page asked for.
+
+        Args:
+            request: the request.
+            paginator: the Django paginator of the query set.
+
+        Returns:
+            The number, as it was sent.
+
+        Raises:
+            NotFound: the last page was asked for.
+
+        Source: DRF 3.18, pagination.py, ``PageNumberPagination.get_page_number``.
+        """
+        number = super().get_page_number(request, paginator)
+        if number == math.inf:
+            raise NotFound(self.no_last_page_message)
+        return number
+
+    @sync
+    async def get_paginated_response(self, data: Any) -> Response:
+        """Return the response for a page: links and results.
+
+        Args:
+            data: the page's items, serialized.
+
+        Returns:
+            The response.
+        """
+        links = {"next": await hook(self, "get_next_link"), "previous": await hook(self, "get_previous_link")}
+        return Response({**links, "results": data})
+
+    aget_paginated_response = asynchronous(get_paginated_response)
+
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        """Return the OpenAPI schema of a page.
+
+        Args:
+            schema: the schema of its results.
+
+        Returns:
+            DRF's, without ``count``.
+
+        Source: DRF 3.18, pagination.py, ``PageNumberPagination.get_paginated_response_schema``.
+        """
+        page = dict(super().get_paginated_response_schema(schema))
+        page["required"] = [name for name in page["required"] if name != "count"]
+        page["properties"] = {name: value for name, value in page["properties"].items() if name != "count"}
+        return page
