@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework import serializers
+import pytest
+from rest_framework import exceptions, serializers
 
 from restflow.responses import Response
-from restflow.views import AsyncAPIView
+from restflow.views import APIView, AsyncAPIView
 from tests.safety.support import ask, here
 
 
@@ -55,3 +56,27 @@ def test_an_async_surface_of_the_serializers_own_is_kept() -> None:
             return Response([await serializer.asave(), await serializer.adata])
 
     assert ask(View, "POST", {"n": 1}).json() == ["asave", "adata"]
+
+
+@pytest.mark.parametrize("base", [APIView, AsyncAPIView])
+def test_an_is_valid_of_the_instances_own_is_asked_and_does_not_call_itself(base: Any) -> None:
+    def never(*, raise_exception: bool = False) -> bool:
+        raise exceptions.PermissionDenied("never valid")
+
+    class Guarded(Numbered):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.is_valid = never
+
+    class View(base):
+        serializer_class = Guarded
+
+        def post(self, request: Any) -> Response:
+            return Response(self.validated_serializer().validated_data)
+
+    class AsyncView(View):
+        async def post(self, request: Any) -> Response:
+            return Response((await self.avalidated_serializer()).validated_data)
+
+    for view in (View, AsyncView) if base is AsyncAPIView else (View,):
+        assert ask(view, "POST", {"n": 1}).status == 403

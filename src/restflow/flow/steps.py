@@ -184,7 +184,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     if found is None or name in own or found.async_name in own:
         memory = memories[name]
         if name in own or (memory.async_name in own and not is_own_twin(own[memory.async_name], obj)):
-            return _own_hook(own, name, args, kwargs)
+            return _own_hook(obj, own, name, args, kwargs)
         found = memory.resolve(type(obj))
         if found is None:
             return _proxied_hook(obj, name, args, kwargs)
@@ -226,11 +226,11 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
 
 
 def _own_hook(
-    own: Mapping[str, Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    obj: Any, own: Mapping[str, Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
     for_sync = own.get(name, own.get("a" + name))
     for_async = own.get("a" + name, for_sync)
-    if for_sync is for_async:
+    if for_sync is for_async or is_own_twin(for_async, obj):
         return call(for_sync, *args, **kwargs)
     natures = nature_of(for_sync), nature_of(for_async)
     return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
