@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
-from django.db.models import F, Manager, Model, QuerySet, Window
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import F, ForeignKey, Manager, Model, QuerySet, Window
 from django.db.models.functions import DenseRank, RowNumber
 
 from restflow.flow import TwoColoured, asynchronous, blocking, sync
@@ -13,6 +14,8 @@ from restflow.flow import TwoColoured, asynchronous, blocking, sync
 __all__ = ["PostFetch"]
 
 _RANK = "_restflow_rank"
+_KEY = "_restflow_key_"
+_Keyed = tuple[Any, tuple[Any, ...]]
 
 
 class PostFetch(TwoColoured, hooks=("fetch",)):
@@ -80,45 +83,121 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
 
     def _attach(self, items: Iterable[Any]) -> list[Any]:
         found = list(items)
-        keys = [tuple(_key(item, field) for field in self.queries.values()) for item in found]
+        joins_of = {kind: self._joins(kind) for kind in set(map(type, found))}
+        # One group, and so one query, unless foreign keys of several models among the items hold different columns.
+        groups: dict[tuple[str, ...], list[_Keyed]] = {}
+        for item in found:
+            joins = joins_of[type(item)]
+            key = tuple(join.key_of(item) for join in joins)
+            groups.setdefault(tuple(join.lookup for join in joins), []).append((item, key))
+        for lookups, group in groups.items():
+            self._attach_matches(lookups, group)
+        return found
+
+    def _joins(self, kind: type) -> tuple[_Join, ...]:
+        return tuple(_join(self.queryset.model, secondary, kind, base) for secondary, base in self.queries.items())
+
+    def _attach_matches(self, lookups: Sequence[str], group: list[_Keyed]) -> None:
         matches: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-        if asked := {key for key in keys if None not in key}:
-            for row in self._rows(asked):
-                matches.setdefault(tuple(row[field] for field in self.queries), []).append(row)
-        for item, key in zip(found, keys, strict=True):
+        if asked := {key for _, key in group if None not in key}:
+            for row, key in self._rows(lookups, asked):
+                matches.setdefault(key, []).append(row)
+        for item, key in group:
             # Each item gets rows of its own: what a serializer does to one must not show in another.
             rows = [dict(row) for row in matches.get(key, ())]
             _write(item, self.to_attr, rows if self.limit != 1 else rows[0] if rows else None)
-        return found
 
-    def _rows(self, keys: set[tuple[Any, ...]]) -> Iterable[dict[str, Any]]:
-        columns = zip(self.queries, zip(*keys, strict=True), strict=True)
-        queryset = self.queryset.filter(**{f"{field}__in": set(column) for field, column in columns})
+    def _rows(self, lookups: Sequence[str], keys: set[tuple[Any, ...]]) -> Iterator[_Keyed]:
+        columns = zip(lookups, zip(*keys, strict=True), strict=True)
+        queryset = self.queryset.filter(**{f"{lookup}__in": set(column) for lookup, column in columns})
         if self.order_by:
             queryset = queryset.order_by(*self.order_by)
         elif not queryset.ordered and queryset.query.group_by is None:
             queryset = queryset.order_by("pk")
-        fields = dict.fromkeys([*self.values, *self.queries])
+        shown = {field: F(field) for field in (*self.values, *self.queries)} | self.values_dict
         if self.limit is not None:
-            queryset = queryset.alias(**{_RANK: self._rank(queryset, fields)}).filter(**{f"{_RANK}__lte": self.limit})
-        rows: Iterable[dict[str, Any]] = queryset.values(*fields, **self.values_dict)
-        return rows
+            queryset = queryset.alias(**{_RANK: self._rank(queryset, lookups, shown)})
+            queryset = queryset.filter(**{f"{_RANK}__lte": self.limit})
+        selected = shown | {f"{_KEY}{lookup}": F(lookup) for lookup in lookups}
+        source = _once(queryset, selected)
+        fields = [name for name in source.values() if name not in self.values_dict and not name.startswith(_KEY)]
+        expressions = {name: selected[name] for name in source.values() if name not in fields}
+        for row in queryset.values(*dict.fromkeys(fields), **expressions):
+            key = tuple(row[source[f"{_KEY}{lookup}"]] for lookup in lookups)
+            yield {name: row[source[name]] for name in shown}, key
 
-    def _rank(self, queryset: QuerySet[Any, Any], fields: Iterable[str]) -> Window:
+    def _rank(self, queryset: QuerySet[Any, Any], lookups: Iterable[str], shown: Mapping[str, Any]) -> Window:
         # The order as Django compiles it, which knows of relations, reversed query sets and "?"; Django's own sliced
         # prefetch (db/models/fields/related_descriptors.py) ranks the same way.
         compiler = queryset.query.get_compiler(using=queryset.db)
         order = [expression for expression, _ in compiler.get_order_by()]
-        partition = [F(field) for field in self.queries]
+        partition = [F(lookup) for lookup in lookups]
         if queryset.query.distinct:  # rows that will turn out equal share a rank
-            order += [F(field).asc() for field in fields] + list(self.values_dict.values())
+            order += list(shown.values())
             return Window(DenseRank(), partition_by=partition, order_by=order)
         return Window(RowNumber(), partition_by=partition, order_by=order or None)
 
 
-def _key(item: Any, field: str) -> Any:
-    value = _read(item, field)
-    return value.pk if isinstance(value, Model) else value
+def _once(queryset: QuerySet[Any, Any], selected: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each name the first that means the same column.
+
+    Django's compiler loses count of the columns of a query that filters by a window and selects one of them twice.
+    """
+    query = queryset.query.clone()
+    first: dict[Any, str] = {}
+    return {name: first.setdefault(meant.resolve_expression(query), name) for name, meant in selected.items()}
+
+
+class _Join(NamedTuple):
+    """How items of one type are joined by one pair: what ``base`` holds, against the related rows' ``lookup``."""
+
+    lookup: str
+    base: str
+    target: Any  # the field that a related instance counts as, or None
+
+    def key_of(self, item: Any) -> Any:
+        value = _read(item, self.base)
+        if not isinstance(value, Model):
+            return value
+        target = self.target
+        return value.pk if target is None or not isinstance(value, target.model) else getattr(value, target.attname)
+
+
+def _join(model: type[Model], secondary: str, kind: type, base: str) -> _Join:
+    prefix, field = _resolve(model, secondary)
+    key = _resolve(kind, base)[1] if issubclass(kind, Model) else None
+    if not isinstance(key, ForeignKey) or key.name != base:
+        return _Join(secondary, base, _target(field))
+    # The column of a foreign key is read instead of the relation, which could be a query for each item. Where the two
+    # sides refer to different fields of the related model, the database looks up the one that the items have.
+    target = _target(key)
+    lookup = secondary
+    if field is not None and _target(field) != target:
+        if field.related_model and issubclass(field.related_model, target.model):
+            lookup = f"{prefix}{field.name}__{target.name}"
+        elif getattr(field, "primary_key", False) and issubclass(field.model, target.model):
+            lookup = f"{prefix}{target.name}"
+    return _Join(lookup, key.attname, target)
+
+
+def _resolve(model: Any, path: str) -> tuple[str, Any]:
+    """Return what stands before the last name of a path of fields, and the field; None where it is no field."""
+    *through, last = path.split("__")
+    try:
+        for name in through:
+            model = model._meta.get_field(name).related_model
+        field = model._meta.pk if last == "pk" else model._meta.get_field(last)
+    except (FieldDoesNotExist, AttributeError):  # an annotation, a transform
+        field = None
+    return "".join(f"{name}__" for name in through), field
+
+
+def _target(field: Any) -> Any:
+    """Return the field whose values a relation holds; the field itself where it is no relation."""
+    while field is not None and field.is_relation:
+        related = field.related_model  # None of a generic foreign key
+        field = field.target_field if isinstance(field, ForeignKey) else related and related._meta.pk
+    return field
 
 
 def _read(item: Any, field: str) -> Any:

@@ -23,3 +23,18 @@ class Review(models.Model):
     book_title = models.CharField(max_length=100)
     rating = models.IntegerField()
     created = models.DateField(null=True)
+
+
+class Prize(models.Model):
+    title = models.CharField(max_length=100)
+    author = models.ForeignKey(Author, on_delete=models.CASCADE, to_field="name", related_name="prizes")
+
+
+class Medal(Prize):
+    metal = models.CharField(max_length=30, unique=True)
+
+
+class Exhibit(models.Model):
+    prize = models.ForeignKey(Prize, on_delete=models.CASCADE, null=True, related_name="+")
+    medal = models.ForeignKey(Medal, on_delete=models.CASCADE, null=True, related_name="+")
+    metal = models.ForeignKey(Medal, on_delete=models.CASCADE, null=True, to_field="metal", related_name="+")
