@@ -1,0 +1,49 @@
+"""restflow's settings, in the Django setting ``RESTFLOW``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from rest_framework.settings import APISettings
+
+DEFAULTS: Any = {
+    "THROTTLE_STORAGE": "memory://",
+    "THROTTLE_STORAGE_OPTIONS": {},
+    "THROTTLE_FAILS_OPEN": False,
+    "THROTTLE_HEADERS": True,
+}
+
+
+class Settings(APISettings):
+    """The settings as attributes; each is read from ``RESTFLOW`` once, and has a default."""
+
+    @property
+    def user_settings(self) -> dict[str, Any]:
+        """What the project sets.
+
+        Returns:
+            The Django setting ``RESTFLOW``.
+
+        Raises:
+            ImproperlyConfigured: it holds a name that restflow does not know, which would be ignored.
+        """
+        chosen: dict[str, Any] = getattr(django_settings, "RESTFLOW", {})
+        if unknown := sorted(chosen.keys() - self.defaults.keys()):
+            raise ImproperlyConfigured(
+                f"RESTFLOW has no setting {unknown[0]!r}. It has: {', '.join(sorted(self.defaults))}."
+            )
+        return chosen
+
+
+settings = Settings(None, DEFAULTS, ())
+
+
+def _reload(*, setting: str, **kwargs: Any) -> None:
+    if setting == "RESTFLOW":
+        settings.reload()
+
+
+setting_changed.connect(_reload)
