@@ -49,8 +49,12 @@ def only_configures(component: Any) -> bool:
         False where it, or a class of someone else's in its MRO, holds a function, a class or a descriptor.
     """
     cls = component if isinstance(component, type) else type(component)
-    holders = [vars(base) for base in _foreign(cls)]
-    if component is not cls and (own := getattr(component, "__dict__", None)):
+    own = getattr(component, "__dict__", None) if component is not cls else None
+    foreign = _foreign(cls)
+    if not (foreign or own):
+        return True
+    holders = [vars(base) for base in foreign]
+    if own:
         holders.append(own)
     return not any(
         callable(value) or hasattr(type(value), "__get__")
@@ -91,12 +95,7 @@ def _is_made_in_place(cls: Any, init: Any) -> bool:
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
         classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
-        if not _is_plain(classes):
-            return False
-        for cls in classes:  # noqa: SIM110 - a generator would cost more than the answer
-            if not _made_in_place(cls):
-                return False
-        return True
+        return _is_plain(classes) and all(map(_made_in_place, classes))
 
     return predicate
 
@@ -106,8 +105,10 @@ def _is_plain(classes: Any) -> bool:
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
-    made = vars(view).get("content_negotiation_class") or type(view).content_negotiation_class
-    return "_negotiator" in vars(view) or _made_in_place(made)
+    own = view.__dict__
+    if "_negotiator" in own:
+        return True
+    return _made_in_place(own.get("content_negotiation_class") or type(view).content_negotiation_class)
 
 
 async def made(cls: Any) -> Any:
@@ -184,6 +185,36 @@ def _knows_the_authenticator(view: Any, request: Any, *args: Any, **kwargs: Any)
 
 def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
     return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
+
+
+_Negotiation: Any = negotiation.DefaultContentNegotiation
+_READS_ACCEPT = (_Negotiation._get_parsed_accept_list, _Negotiation.get_accept_list)
+
+
+class _Accept:
+    """All that DRF's negotiation reads of a request to parse its Accept header."""
+
+    _parsed_accept_list = None
+
+    def __init__(self, header: str) -> None:
+        self.headers = {"accept": header}
+
+
+def parse_accept(negotiator: Any, request: Any) -> None:
+    """Have DRF parse the Accept header of a request whose other headers nobody has asked for.
+
+    DRF reads it from ``request.headers``, and Django parses all headers for that: more work than all of negotiation.
+
+    Args:
+        negotiator: the view's content negotiation; one with its own way to read the header is left to it.
+        request: our request.
+    """
+    cls = type(negotiator)
+    http_request = request._request
+    as_drf = (getattr(cls, "_get_parsed_accept_list", None), getattr(cls, "get_accept_list", None)) == _READS_ACCEPT
+    if as_drf and not getattr(negotiator, "__dict__", None) and "headers" not in http_request.__dict__:
+        accept = _Accept(http_request.META.get("HTTP_ACCEPT", "*/*"))
+        request._parsed_accept_list = negotiator._get_parsed_accept_list(accept)
 
 
 _APIView: Any = views.APIView

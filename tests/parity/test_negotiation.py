@@ -183,15 +183,44 @@ class Short(DefaultContentNegotiation):
     max_accept_header_length = 10
 
 
+class Other(DefaultContentNegotiation):
+    def get_accept_list(self, request: Any) -> list[str]:
+        return [request.headers.get("x-accept", "text/plain")]
+
+
+class Stateful(DefaultContentNegotiation):
+    def __init__(self) -> None:
+        self.get_accept_list = lambda request: [request.headers.get("x-accept", "text/plain")]
+
+
 class Failing(BaseContentNegotiation):
     def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
         raise ValueError("no idea")
 
 
-@pytest.mark.parametrize("negotiation", [First, Short, Failing, BaseContentNegotiation])
+@pytest.mark.parametrize("negotiation", [First, Short, Other, Stateful, Failing, BaseContentNegotiation])
 @pytest.mark.parametrize("accept", ["text/plain", "application/xml"])
 def test_a_negotiation_class_of_ones_own(parity: Parity, negotiation: Any, accept: str) -> None:
     parity(page, headers={"accept": accept}, initkwargs={"content_negotiation_class": negotiation})
+
+
+def test_a_handler_reads_all_headers_after_negotiation_and_sees_those_set_before_it(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class View(base):
+            def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+                if "x-early" in request.META.get("HTTP_X_ORDER", ""):
+                    assert request.headers["X-Order"]
+                request._request.META["HTTP_ACCEPT"] = "application/json"
+                super().initial(request, *args, **kwargs)
+
+            def get(self, request: Any) -> Response:
+                return Response(sorted(request.headers.items()))
+
+        return View
+
+    for order in ("x-early", "late"):
+        answer = parity(make, headers={"accept": "text/plain, */*;q=0.1", "x-order": order})
+        assert answer.status in {200, 406}
 
 
 def test_the_renderer_of_an_error_before_negotiation_is_the_first(parity: Parity) -> None:

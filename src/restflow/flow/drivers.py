@@ -49,7 +49,7 @@ def _advance(
     outer, here.driver = here.driver, driver
     try:
         step = flow.send(value) if error is None else flow.throw(error)
-        while not isinstance(step, Step):
+        while type(step) is not Step:
             step = flow.throw(_foreign(flow, step))
     except StopIteration as stop:
         return _End(stop.value)

@@ -77,6 +77,8 @@ def is_coroutine_function(function: Any) -> bool:
         True for an ``async def``, however bound or partially applied, and for an object whose class has an
         ``async def __call__``.
     """
+    if type(function) is types.MethodType:
+        function = function.__func__
     while isinstance(function, (partial, partialmethod, staticmethod, classmethod, types.MethodType)):
         function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
     if not isinstance(function, types.FunctionType):
@@ -192,6 +194,8 @@ def bound(raw: Any, obj: Any) -> Any:
 
     A property is read when it is called, where that may block.
     """
+    if type(raw) is types.FunctionType:
+        return types.MethodType(raw, obj)
     if isinstance(raw, property):
         return partial(_call_property, raw, obj)
     getter = getattr(type(raw), "__get__", None)
@@ -239,9 +243,10 @@ class _Memory:
             The definition, or None where no class in the MRO writes it.
         """
         found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
-        answer = self.answers.get(cls)
-        if answer is not None and answer[0] is found and answer[1] is async_found:
-            return answer[2]
+        if cls in self.answers:
+            was, async_was, definition = self.answers[cls]
+            if was is found and async_was is async_found:
+                return definition
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
         _remember(self.answers, cls, (found, async_found, definition))

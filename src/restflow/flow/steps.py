@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, S
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import bound, is_own_twin, memories, nature_of, never_blocks, plan_of
+from restflow.flow.resolution import Definition, bound, is_own_twin, memories, nature_of, never_blocks, plan_of
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -180,8 +180,14 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own = getattr(obj, "__dict__", _NOTHING)
     plan = own.get(PLAN)
-    found = plan[1].get(name) if plan is not None and plan[0] is type(obj) else None
-    if found is None or name in own or found.async_name in own:
+    found: Definition | None
+    if (
+        plan is None
+        or plan[0] is not type(obj)
+        or (found := plan[1].get(name)) is None
+        or name in own
+        or found.async_name in own
+    ):
         memory = memories[name]
         if name in own or (memory.async_name in own and not is_own_twin(own[memory.async_name], obj)):
             return _own_hook(obj, own, name, args, kwargs)
@@ -194,10 +200,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         return _done(function(obj, *args, **kwargs))
     driver = here.driver
     if driver is not None and not driver.cancelled:
-        if not driver.prefers_async and not found.for_sync_awaits:
-            return _done(bound(found.for_sync, obj)(*args, **kwargs))
-        if driver.prefers_async and not found.for_async_awaits:
-            return _done(bound(found.for_async, obj)(*args, **kwargs))
+        in_async = driver.prefers_async
+        if not (found.for_async_awaits if in_async else found.for_sync_awaits):
+            raw = found.for_async if in_async else found.for_sync
+            if type(raw) is types.FunctionType:  # binding it would be passing obj
+                return _done(raw(obj, *args, **kwargs))
+            return _done(bound(raw, obj)(*args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 

@@ -40,7 +40,7 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
 
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            if _is_reached_by_name(self, name, method):
+            if _gives_way(self, name, name, method, flow):
                 result: _R = run(_by_name(self, name, args, kwargs))
             else:
                 result = run(flow(self, *args, **kwargs))
@@ -75,9 +75,10 @@ def asynchronous(
     if flow is None:
         raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
     name = flow.__name__
+    async_name = "a" + name
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if _is_reached_by_name(self, "a" + name, twin):
+        if _gives_way(self, name, async_name, twin, flow):
             result: _R = await arun(_by_name(self, name, args, kwargs))
         else:
             result = await arun(flow(self, *args, **kwargs))
@@ -267,6 +268,17 @@ def _generate(holder: type, name: str, attr: str) -> None:
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
     resolution.learn_generated(made, holder, attr)
     setattr(holder, attr, made)
+
+
+def _gives_way(obj: Any, name: str, attr: str, method: Any, flow: Flow) -> bool:
+    """Tell whether ``obj.attr``, a face of ``flow``, is reached by name and the hook ``name`` means something else."""
+    memory = resolution.memories[name]
+    own = getattr(obj, "__dict__", ())
+    if name not in own and memory.async_name not in own:
+        found = memory.resolve(type(obj))
+        if found is not None and found.flow is flow:
+            return False
+    return _is_reached_by_name(obj, attr, method)
 
 
 def _is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:

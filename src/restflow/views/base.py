@@ -16,7 +16,7 @@ from rest_framework import views as drf
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import made, permits
+from restflow.drf import made, parse_accept, permits
 from restflow.flow import (
     TwoColoured,
     arun,
@@ -394,6 +394,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """
         renderers = await hook(self, "get_renderers")
         negotiator = await hook(self, "get_content_negotiator")
+        if type(request) is Request and request._parsed_accept_list is None:
+            parse_accept(negotiator, request)
         try:
             chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, self.format_kwarg)
         except Exception:
