@@ -40,11 +40,8 @@ class _Reader:
     What that code would ask of the authenticator, a flow asks next, in whichever colour it is written.
     """
 
-    def __init__(self, authenticator: Any, **attributes: Any) -> None:
-        vars(self).update(attributes, _authenticator=authenticator)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._authenticator, name)
+    def __init__(self, keyword: Any = None) -> None:
+        self.keyword = keyword
 
     def authenticate_credentials(self, *credentials: Any) -> tuple[Any, ...]:
         """Return the credentials that were read."""
@@ -77,7 +74,7 @@ class BasicAuthentication(drf.BasicAuthentication, BaseAuthentication, hooks=("a
         """
         if "HTTP_AUTHORIZATION" not in request.META:
             return None
-        reader: Any = _Reader(self)
+        reader: Any = _Reader()
         credentials = drf.BasicAuthentication.authenticate(reader, request)
         return credentials and await hook(self, "authenticate_credentials", *credentials)
 
@@ -108,7 +105,7 @@ class TokenAuthentication(drf.TokenAuthentication, BaseAuthentication, hooks=("a
         """
         if "HTTP_AUTHORIZATION" not in request.META:
             return None
-        reader: Any = _Reader(self, keyword=await attribute(self, "keyword"))
+        reader: Any = _Reader(await attribute(self, "keyword"))
         credentials = drf.TokenAuthentication.authenticate(reader, request)
         return credentials and await hook(self, "authenticate_credentials", *credentials)
 
@@ -138,7 +135,7 @@ class SessionAuthentication(drf.SessionAuthentication, BaseAuthentication, hooks
 
         Source: DRF 3.18, authentication.py, ``SessionAuthentication.authenticate``.
         """
-        credentials: Credentials = await call(drf.SessionAuthentication.authenticate, _Reader(self), request)
+        credentials: Credentials = await call(drf.SessionAuthentication.authenticate, _Reader(), request)
         if credentials is not None:
             await hook(self, "enforce_csrf", request)
         return credentials
