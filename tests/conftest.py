@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+import redis
 from django.conf import settings
 
 
@@ -23,3 +26,24 @@ def database(request: pytest.FixtureRequest) -> str:
     if alias not in settings.DATABASES:
         pytest.skip("PostgreSQL is not running")
     return alias
+
+
+@pytest.fixture
+def redis_storage() -> Iterator[dict[str, Any]]:
+    """The setting ``RESTFLOW`` by which throttles count in Redis, under keys of this test's own."""
+    if not settings.REDIS:
+        pytest.skip("Redis is not running")
+    prefix = f"restflow-tests-{uuid4().hex}"
+    yield {"THROTTLE_STORAGE": settings.REDIS_URL, "THROTTLE_STORAGE_OPTIONS": {"key_prefix": prefix}}
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def throttle_storage(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The setting ``RESTFLOW`` for each storage that throttles can count in."""
+    if request.param == "memory":
+        return {"THROTTLE_STORAGE": "memory://"}
+    storage: dict[str, Any] = request.getfixturevalue("redis_storage")
+    return storage

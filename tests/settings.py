@@ -5,6 +5,7 @@ import socket
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SECRET_KEY = "tests"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
@@ -66,3 +67,7 @@ if POSTGRES:
         "PORT": POSTGRES_PORT,
         "TEST": {"NAME": f"restflow_tests_{os.getpid()}"},
     }
+
+REDIS_URL = os.environ.get("RESTFLOW_REDIS_URL", "redis://127.0.0.1:6379/0")
+_redis = urlsplit(REDIS_URL)
+REDIS = SERVICES_REQUIRED or _answers(_redis.hostname or "127.0.0.1", _redis.port or 6379)
