@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.utils.translation import gettext_lazy as _
@@ -54,7 +54,13 @@ class CursorPagination(
     """Pages by a cursor into an ordered query set: ``?cursor=cD0…``. Source: DRF 3.18, pagination.py."""
 
 
-class _UncountedPaginator(Paginator[Any]):
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+
+class _UncountedPaginator(_Paginator):
     """A paginator that reads a page and one row more, and so knows whether another follows."""
 
     num_pages: Any = math.inf
