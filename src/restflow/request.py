@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 import tempfile
 import weakref
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from rest_framework import exceptions, negotiation
 from rest_framework import request as drf
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.settings import api_settings
+from rest_framework.utils import json
+from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import only_configures
 from restflow.flow import TwoColoured, arun, blocking, call, hook, run, stand_in
@@ -28,6 +32,14 @@ _LAZY_ON_THE_LOOP = (
     "Use `await request.auser()` instead."
 )
 _PARSED = ("_data", "_files", "_full_data")
+_TOO_DEEP = "JSON parse error - The document is nested too deeply."
+_NOT_RENDERED = "JSON parse error - The document holds a number or a character that can't be represented: {error}."
+
+# What a number beyond a float's range looks like once all digits are "0": an exponent of three digits, or 200 in a row.
+_NUMBERS = bytes(ord("0" if chr(c) in "0123456789+" else "e" if chr(c) in "eE" else ".") for c in range(256))
+_LARGE, _LONG = b"e000", b"0" * 200
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LIKE_ASCII = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1"}
 
 
 async def authenticate(request: Any) -> None:
@@ -149,6 +161,7 @@ if TYPE_CHECKING:
 
         def _authenticate(self) -> None: ...
         def _load_data_and_files(self) -> None: ...
+        def _parse(self) -> tuple[Any, Any]: ...
 
 else:
     _Request = drf.Request
@@ -235,6 +248,37 @@ class Request(_Request):
             raise ahead._refusal
         ahead._closing.detach()
 
+    def _parse(self) -> tuple[Any, Any]:
+        """Parse the body, and refuse JSON that Python reads and can't write: rendering it would be a 500 later on."""
+        try:
+            data, files = super()._parse()
+        except RecursionError as error:
+            if _is_json(self._parser()):
+                raise exceptions.ParseError(_TOO_DEEP) from error
+            raise
+        if data and not isinstance(data, QueryDict) and self._may_not_render():
+            parser = self._parser()
+            if _is_json(parser) and (reason := _why_not_rendered(data, parser)):
+                # What DRF leaves behind where it refuses.
+                vars(self)["_data"] = self._full_data = QueryDict("", encoding=self._request.encoding)
+                vars(self)["_files"] = MultiValueDict()
+                raise exceptions.ParseError(reason)
+        return data, files
+
+    def _parser(self) -> Any:
+        negotiator: Any = self.negotiator
+        return negotiator.select_parser(self, self.parsers)
+
+    def _may_not_render(self) -> bool:
+        """Tell whether a body may hold what JSON can't be made of; a look at the bytes clears nearly all."""
+        body: Any = getattr(self._request, "_body", None)
+        if body is None or str(self.parser_context.get("encoding", "")).lower() not in _LIKE_ASCII:
+            return True
+        if b"\\" in body and _SURROGATE.search(body):
+            return True
+        numbers = body.translate(_NUMBERS)
+        return _LARGE in numbers or _LONG in numbers
+
     def _is_as_it_was(self, ahead: Request) -> bool:
         """Tell whether nothing was done meanwhile that makes a difference to parsing."""
         mine: Any = self._request
@@ -262,6 +306,26 @@ class Request(_Request):
     def _has_body(self) -> bool:
         length = self._request.META.get("CONTENT_LENGTH", self._request.META.get("HTTP_CONTENT_LENGTH"))
         return length not in {None, "", "0"}
+
+
+def _is_json(parser: Any) -> bool:
+    return isinstance(parser, JSONParser) or str(getattr(parser, "media_type", "")).endswith(("/json", "+json"))
+
+
+def _why_not_rendered(data: Any, parser: Any) -> str:
+    strict = getattr(parser, "strict", api_settings.STRICT_JSON)
+    try:
+        text = json.dumps(data, cls=JSONEncoder, allow_nan=not strict, ensure_ascii=not api_settings.UNICODE_JSON)
+        text.encode()
+    except RecursionError:
+        return _TOO_DEEP
+    except UnicodeEncodeError as error:
+        return _NOT_RENDERED.format(error=error.reason)
+    except ValueError as error:
+        return _NOT_RENDERED.format(error=error)
+    except TypeError:  # the parser made objects of its own
+        return ""
+    return ""
 
 
 def _uploads(http_request: Any) -> list[Any]:
