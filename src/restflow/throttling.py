@@ -153,6 +153,10 @@ class _Redis:
         allowed = await limiter.hit(item, key)
         return _window(allowed, item, await limiter.get_window_stats(item, key))
 
+    def close(self) -> None:
+        """Let go of the clients. Their loops close the connections when they next run."""
+        self._clients.clear()
+
     async def _on_this_loop(self) -> Any:
         # A connection belongs to the loop it was opened on.
         loop = asyncio.get_running_loop()
@@ -175,8 +179,10 @@ class _Redis:
 
 
 def _window(allowed: bool, item: Any, stats: Any) -> _Window:
+    now = time.time()
     used = item.amount - stats.remaining
-    return _Window(allowed, used, stats.reset_time - item.get_expiry() if used else None, time.time())
+    # Redis keeps times to the tenth of a millisecond, so that one may seem to be yet to come.
+    return _Window(allowed, used, min(now, stats.reset_time - item.get_expiry()) if used else None, now)
 
 
 def _missing(package: str, extra: str) -> ImproperlyConfigured:
@@ -217,7 +223,9 @@ class _Counter:
 
     def forget(self, *, setting: str, **kwargs: Any) -> None:
         if setting == "RESTFLOW":
-            self._made = None
+            made, self._made = self._made, None
+            if isinstance(made, _Redis):
+                made.close()
 
 
 _counter = _Counter()
@@ -230,16 +238,20 @@ _LARGEST = 999_999_999_999_999  # of an Integer, RFC 9651 section 3.3.1
 _OUTSIDE_STRINGS = re.compile(r"[^\x20-\x7e]")
 
 
+def _integer(value: float) -> int:
+    return min(max(0, math.ceil(value)), _LARGEST)
+
+
 def _announce(view: Any, name: str, amount: int, seconds: float, window: _Window) -> None:
     """Add one throttle to the view's header fields. Source: draft-ietf-httpapi-ratelimit-headers, sections 3 and 4."""
     headers = getattr(view, "headers", None)
     if not isinstance(headers, dict) or not settings.THROTTLE_HEADERS:
         return
     policy = '"{}"'.format(_OUTSIDE_STRINGS.sub("?", name).replace("\\", "\\\\").replace('"', '\\"'))
-    left = seconds if window.oldest is None else max(0.0, window.oldest + seconds - window.now)
+    left = seconds if window.oldest is None else window.oldest + seconds - window.now
     fields = {
-        "RateLimit-Policy": f"{policy};q={min(amount, _LARGEST)};w={math.ceil(seconds)}",
-        "RateLimit": f"{policy};r={min(max(0, amount - window.used), _LARGEST)};t={math.ceil(left)}",
+        "RateLimit-Policy": f"{policy};q={_integer(amount)};w={_integer(seconds)}",
+        "RateLimit": f"{policy};r={_integer(amount - window.used)};t={_integer(left)}",
     }
     # A new dict: what default_response_headers gives may be shared.
     view.headers = headers | {
