@@ -122,9 +122,9 @@ class _Redis:
             raise _missing("redis", "redis") from error
 
         def connect(pools: Any, retries: Any, storages: Any, limiters: Any, scheme: str = "", **kinds: Any) -> Any:
-            # Redis-py would try again three times, for seconds. A request whose answer was lost is not asked again: it
-            # would count twice.
-            retry = retries(redis.backoff.NoBackoff(), 0)
+            # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut while
+            # nobody used it; no answer in time is an answer.
+            retry = retries(redis.backoff.NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
             pool = pools.from_url(url.replace("redis+unix:", "unix:"), retry=retry, **{**self.defaults, **options})
             return pool, limiters(storages(scheme + url, connection_pool=pool, key_prefix=key_prefix, **kinds))
 
