@@ -12,24 +12,29 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
+from restflow.flow.bridges import bridged, dual, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
 from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
-from restflow.flow.twins import TwoColoured, asynchronous, either, give_twin, sync, twin
+from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twin, sync, twin
 
 __all__ = [
     "Descriptor",
     "TwoColoured",
     "arun",
+    "async_twin",
     "asynchronous",
     "attribute",
     "blocking",
+    "bridged",
     "call",
+    "dual",
     "either",
     "give_twin",
     "hook",
     "is_coroutine_function",
     "marked_async",
+    "never_awaits",
     "never_blocks",
     "nonblocking",
     "on_loop",

@@ -315,11 +315,13 @@ def _object_twin(name: str) -> Callable[..., Any]:
 class _Twin:
     """A placeholder for the twins of a hook, replaced when its class is made."""
 
-    def __init__(self, hook_name: str) -> None:
+    def __init__(self, hook_name: str, *, of_both: bool = True) -> None:
         self.hook_name = hook_name
+        self.of_both = of_both
 
     def __set_name__(self, owner: type, name: str) -> None:
-        _generate(owner, self.hook_name, self.hook_name)
+        if self.of_both:
+            _generate(owner, self.hook_name, self.hook_name)
         _generate(owner, self.hook_name, name)
 
 
@@ -333,3 +335,17 @@ def twin(name: str) -> Any:
         A placeholder: the class gets the hook under both names, and each calls it in whichever colour it is written.
     """
     return _Twin(name)
+
+
+def async_twin(name: str) -> Any:
+    """Declare the async twin of a hook, as ``twin`` does, and leave the sync name to DRF's own function.
+
+    For a hook that DRF's loops call once for each item: a sync twin would cost each of them a flow.
+
+    Args:
+        name: the hook's sync name.
+
+    Returns:
+        A placeholder.
+    """
+    return _Twin(name, of_both=False)

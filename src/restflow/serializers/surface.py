@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from restflow.flow import arun, blocking, give_twin
+from restflow.flow import TwoColoured, arun, blocking, give_twin
+from restflow.serializers.bridging import attend
 
 if TYPE_CHECKING:
     from rest_framework.serializers import BaseSerializer
@@ -51,17 +52,23 @@ class Data:
 def with_async_surface(serializer: Any) -> AsyncSerializer:
     """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
 
-    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true.
+    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true. Async hooks
+    that a plain DRF class writes are bridged on the object.
 
     Args:
         serializer: any DRF serializer.
 
     Returns:
         The same serializer.
+
+    Raises:
+        TypeError: a plain class overrides an async hook by a sync one, which would take a coroutine from ``super()``.
     """
-    for name in ("is_valid", "save"):
-        give_twin(serializer, name)
-    if not hasattr(type(serializer), "adata"):
-        serializer.adata = Data(serializer)
-    surfaced: AsyncSerializer = serializer
-    return surfaced
+    if not isinstance(serializer, TwoColoured):
+        attend(serializer)
+        for name in ("is_valid", "save"):
+            give_twin(serializer, name)
+        if not hasattr(type(serializer), "adata"):
+            serializer.adata = Data(serializer)
+    surfaced: Any = serializer
+    return cast("AsyncSerializer", surfaced)

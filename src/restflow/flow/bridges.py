@@ -1,0 +1,136 @@
+"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, update_wrapper
+from typing import Any, TypeVar, cast
+
+from restflow.flow import resolution
+from restflow.flow.drivers import marked_async, on_loop, run
+from restflow.flow.resolution import is_coroutine_function
+from restflow.flow.steps import call, drop, is_awaitable, settle, trap
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_AWAITING = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
+_SETTLED = ("rest_framework.", "django.", "restflow.")
+
+
+def bridged(function: _F) -> _F:
+    """Return ``function`` for sync code to call: what it returns is awaited where it can be.
+
+    Called in a thread, the result is that of the coroutine, which runs on the request's event loop. Called on an event
+    loop, an async function raises: the loop can't wait for itself.
+
+    Args:
+        function: a function, partial or callable object of whichever colour.
+
+    Returns:
+        The same, where it is known to be sync code of Django's, of DRF's or of ours; else a function around it.
+    """
+    made: Any
+    inner: Any = function
+    if isinstance(inner, types.MethodType):
+        made = _bridge(inner.__func__)
+        return function if made is inner.__func__ else cast(_F, types.MethodType(made, inner.__self__))
+    cls: Any = type(inner)
+    if cls is types.FunctionType:
+        return cast(_F, _bridge(inner))
+    return function if never_awaits(cls) else cast(_F, _bridge_around(function))
+
+
+@lru_cache(maxsize=1024)
+def _bridge(function: Any) -> Any:
+    return _bridge_around(function) if _may_await(function) else function
+
+
+def _may_await(function: Any) -> bool:
+    if not isinstance(function, types.FunctionType) or is_coroutine_function(function):
+        return True
+    if function in resolution.duals or function in resolution.generated:
+        return False
+    return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
+
+
+def _bridge_around(function: Any) -> Any:
+    def bridge(*args: Any, **kwargs: Any) -> Any:
+        return _answer(function, args, kwargs)
+
+    wrapper: Any = update_wrapper(bridge, function)
+    # DRF looks for it on the object, where one of a class's own is found too.
+    wrapper.requires_context = getattr(function, "requires_context", False)
+    return wrapper
+
+
+def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
+    """Return an async method of ``owner`` for async code to await, and for sync code to call.
+
+    Args:
+        raw: the method, as it stands in the class.
+        name: its name.
+        owner: the class that writes it.
+
+    Returns:
+        A function for the class. Called by async code it gives ``raw``'s own coroutine, called by sync code its result.
+        Sync code on an event loop gets an error, never a coroutine to be taken for a value.
+    """
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        function = resolution.bound(raw, self)
+        if on_loop() and _is_async(sys._getframe(1)):
+            return function(*args, **kwargs)
+        return _answer(function, args, kwargs)
+
+    inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
+    update_wrapper(method, inner)
+    method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
+    resolution.learn_dual(method)
+    return marked_async(method)
+
+
+def _is_async(frame: types.FrameType | None) -> bool:
+    """Tell whether the code that makes a call can await what it gives."""
+    while frame is not None and frame.f_code.co_name in _INLINE:  # part of the function around it
+        frame = frame.f_back
+    return frame is not None and bool(frame.f_code.co_flags & _AWAITING)
+
+
+@lru_cache(maxsize=1024)
+def never_awaits(cls: type) -> bool:
+    """Tell whether the objects of a class are called without running code but Django's, DRF's and ours.
+
+    Args:
+        cls: the type of a callable.
+
+    Returns:
+        False for a class of others, and for one with an ``async def __call__``.
+    """
+    if issubclass(cls, (types.FunctionType, types.MethodType)):
+        return False
+    settled = all(base.__module__.startswith((*_SETTLED, "builtins")) for base in cls.__mro__)
+    return settled and not is_coroutine_function(getattr(cls, "__call__", None))  # noqa: B004 - the function itself
+
+
+def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    if is_coroutine_function(function):
+        return run(call(function, *args, **kwargs))
+    value = function(*args, **kwargs)
+    if not is_awaitable(value):
+        return value
+    step = settle(value)
+    if on_loop():
+        drop(step)
+        raise RuntimeError(
+            f"Sync code on the event loop asked for {getattr(function, '__qualname__', function)!r}, which is async: "
+            f"the loop would wait for itself. Await the async twin of what you called (the name with an 'a' before it)."
+        )
+    return run(_taken(step))
+
+
+async def _taken(step: Any) -> Any:
+    return await trap(step)

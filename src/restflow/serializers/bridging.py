@@ -1,0 +1,250 @@
+"""Async hooks inside DRF's loops, made callable by sync code on the serializer and on its fields."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from functools import lru_cache
+from operator import is_not
+from typing import Any, TypeVar
+
+from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
+from rest_framework.serializers import BaseSerializer
+from rest_framework.utils.serializer_helpers import BindingDict
+
+from restflow.flow import TwoColoured, bridged, dual, is_coroutine_function, never_awaits
+
+# The methods by which the loops of a serializer begin.
+_OWN_HOOKS = ("get_", "validate_")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_ATTENDED = "_restflow_attended"
+_PREPARED = "_restflow_prepared"
+_CHILDREN = ("child", "child_relation", "pk_field")
+
+
+def _cached(function: _F) -> _F:
+    wrapper: Any = lru_cache(maxsize=1024)(function)
+    cached: _F = wrapper
+    return cached
+
+
+def make_duals(cls: type[Any]) -> None:
+    """Make the async hooks that ``cls`` and its mixins write callable by sync code, in the classes themselves.
+
+    Args:
+        cls: a serializer class of ours.
+    """
+    fields = getattr(cls, "_declared_fields", {}).values()
+    methods = {field.method_name for field in fields if isinstance(field, SerializerMethodField)}
+    for base in cls.__mro__:
+        if not _is_settled(base):
+            for name, raw in list(vars(base).items()):
+                if is_coroutine_function(raw) and (
+                    name.startswith(_OWN_HOOKS) or name in methods or _is_drfs(cls, name)
+                ):
+                    setattr(base, name, dual(raw, name, base))
+
+
+def attend(serializer: Any) -> None:
+    """Have the async hooks of a plain DRF serializer bridged once its loops begin.
+
+    Args:
+        serializer: a serializer of a class that is not ours.
+
+    Raises:
+        TypeError: a sync method overrides an async one.
+    """
+    own = vars(serializer)
+    if _ATTENDED in own or not isinstance(serializer, BaseSerializer):
+        return
+    own[_ATTENDED] = True
+    _bridge_methods(serializer)
+    for name, prepare in _PREPARATIONS.items():
+        if name in own:
+            prepare(serializer)
+        else:
+            own[name] = types.MethodType(_first(name), serializer)
+
+
+@lru_cache
+def _first(name: str) -> Callable[..., Any]:
+    """Return a method that an object has until its first call, which prepares what the class's method needs."""
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        vars(self).pop(name, None)
+        _PREPARATIONS[name](self)
+        return getattr(self, name)(*args, **kwargs)
+
+    return method
+
+
+def bridge_fields(serializer: Any) -> None:
+    """Make the async hooks of a serializer's fields callable by the loop that is about to begin.
+
+    A nested serializer prepares its own fields when its loop begins: building them costs, and may never be needed.
+
+    Args:
+        serializer: any serializer, in the thread where its loop runs.
+    """
+    own = serializer.__dict__
+    built = own.get("fields")
+    named: dict[str, Any] = built.fields if type(built) is BindingDict else _fields(serializer)
+    fields = list(named.values())
+    if own.get(_PREPARED) == fields:  # asked for each item of a list
+        return
+    own[_PREPARED] = fields
+    _bridge_methods(serializer)
+    _bridge_method(serializer, "validate")
+    for name, field in named.items():
+        if _is_simple(type(field)):
+            _bridge_values(field)
+        else:
+            _bridge_field(field)
+            if isinstance(field, SerializerMethodField):
+                _bridge_method(serializer, field.method_name, only_async=True)
+        if not field.read_only:
+            _bridge_method(serializer, "validate_" + name)
+
+
+def _fields(serializer: Any) -> dict[str, Any]:
+    fields = getattr(serializer, "fields", None)
+    return dict(_children(serializer)) if fields is None else dict(fields)
+
+
+def bridge_validators(field: Any) -> None:
+    """Make a field's async validators callable by the loop that is about to run them.
+
+    Args:
+        field: any field or serializer.
+    """
+    validators = field.validators
+    asked = [bridged(validator) for validator in validators]
+    # Compared by what they are: a validator may say that it equals another.
+    if any(map(is_not, asked, validators)):
+        field.validators = asked
+
+
+def bridge_initial(serializer: Any) -> None:
+    """Make what the fields of a serializer begin with callable by the loop that is about to ask for it.
+
+    Args:
+        serializer: any serializer.
+    """
+    bridge_fields(serializer)
+    for field in (serializer, *_fields(serializer).values()):
+        if callable(initial := field.initial):
+            field.initial = bridged(initial)
+
+
+# The methods by which the loops of a serializer begin.
+_PREPARATIONS: dict[str, Callable[[Any], None]] = {
+    "get_initial": bridge_initial,
+    "run_validation": bridge_fields,
+    "run_validators": bridge_validators,
+    "to_internal_value": bridge_fields,
+    "to_representation": bridge_fields,
+}
+
+
+def _bridge_field(field: Any) -> None:
+    if isinstance(field, BaseSerializer):
+        if not isinstance(field, TwoColoured):
+            attend(field)
+    else:
+        _bridge_methods(field)
+        if "_validators" not in vars(field) and _has_validators(type(field)):
+            bridge_validators(field)
+        for _, child in _children(field):
+            _bridge_field(child)
+    _bridge_values(field)
+
+
+def _bridge_values(field: Any) -> None:
+    own = vars(field)
+    for validator in own.get("_validators", ()):
+        kind: Any = type(validator)
+        if not never_awaits(kind):
+            bridge_validators(field)
+            break
+    default = own["default"]
+    if default is not empty and callable(default):
+        field.default = _bridged_default(default)
+
+
+def _bridged_default(value: Any) -> Any:
+    if type(value) is CreateOnlyDefault and callable(value.default):
+        return CreateOnlyDefault(_bridged_default(value.default))
+    return bridged(value)
+
+
+def _bridge_methods(field: Any) -> None:
+    for name, method in _async_methods(type(field)):
+        if name not in vars(field):
+            setattr(field, name, types.MethodType(method, field))
+
+
+def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> None:
+    method = getattr(serializer, name, None)
+    if method is None or (only_async and not is_coroutine_function(method)):
+        return
+    if (ours := bridged(method)) is not method:
+        setattr(serializer, name, ours)
+
+
+def _children(field: Any) -> list[tuple[str, Any]]:
+    own = vars(field)
+    return [(name, own[name]) for name in _CHILDREN if isinstance(own.get(name), Field)]
+
+
+@_cached
+def _is_simple(cls: type[Any]) -> bool:
+    """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
+    return (
+        cls.__module__ == Field.__module__
+        and not issubclass(cls, (DictField, ListField, SerializerMethodField))
+        and not _has_validators(cls)
+    )
+
+
+def _is_settled(cls: type) -> bool:
+    return cls.__module__.startswith(("rest_framework.", "django.", "restflow.", "builtins"))
+
+
+def _is_drfs(cls: type, name: str) -> bool:
+    """Tell whether DRF's own code knows a method of this name."""
+    return not name.startswith("__") and any(
+        name in vars(base) for base in cls.__mro__ if base.__module__.startswith("rest_framework.")
+    )
+
+
+@_cached
+def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]:
+    """Return what an instance of ``cls`` needs in place of its async methods that DRF calls.
+
+    Raises:
+        TypeError: a sync method stands before an async one, whose coroutine ``super()`` would give it.
+    """
+    found: list[tuple[str, Callable[..., Any]]] = []
+    if _is_settled(cls):
+        return ()
+    for name in dir(cls):
+        if not _is_drfs(cls, name) and not (name.startswith("validate_") and issubclass(cls, BaseSerializer)):
+            continue
+        holders = [base for base in cls.__mro__ if name in vars(base)]
+        awaits = [is_coroutine_function(vars(base)[name]) for base in holders]
+        if awaits[0]:
+            found.append((name, dual(vars(holders[0])[name], name, holders[0])))
+        elif any(awaits):
+            raise TypeError(
+                f"{holders[0].__qualname__}.{name} is sync and overrides {holders[awaits.index(True)].__qualname__}."
+                f"{name}, which is async: super() would give it a coroutine. Write it as async def"
+                + (", or inherit from restflow.serializers." if issubclass(cls, BaseSerializer) else ".")
+            )
+    return tuple(found)
+
+
+@_cached
+def _has_validators(cls: type[Any]) -> bool:
+    """Tell whether the fields of a class have validators that no instance was given."""
+    return cls.get_validators is not Field.get_validators or bool(cls.default_validators)
