@@ -11,12 +11,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)(?P<title>[^\n]*)\n(?P<code>.*?)^(?P=indent)```$", re.M | re.S)
+_CAPTION = re.compile(r"\*\*`(?P<title>[^`\n]+)`\*\*(?P<rest>[^\n]*)\n\n\Z")
 _DIRECTIVE = re.compile(r"<!--\s*(?P<name>skip|run by): *(?P<value>[^>]*?)\s*-->\s*\Z")
 
 
 @dataclass
 class Block:
-    """A fenced block: its page, language and code, the line its code begins at, and the comment before it."""
+    """A fenced block: its page, language and code, the line its code begins at, and the comment before it.
+
+    Its title is that of the fence, or stands above it: **`file.py`**
+    """
 
     page: Path
     language: str
@@ -37,8 +41,10 @@ def blocks_of(page: Path) -> Iterator[Block]:
         indent = len(fence["indent"])
         code = "".join(line[indent:] or "\n" for line in fence["code"].splitlines(keepends=True))
         title = re.search(r'title="([^"]*)"', fence["title"])
-        line = text.count("\n", 0, fence.start()) + 2
-        block = Block(page, fence["language"], title[1] if title else "", code, line)
-        if directive := _DIRECTIVE.search(text[: fence.start()]):
+        before = text[: fence.start()]
+        caption = _CAPTION.search(before)
+        named = title[1] if title else "".join(caption.groups()) if caption else ""
+        block = Block(page, fence["language"], named, code, before.count("\n") + 2)
+        if directive := _DIRECTIVE.search(before):
             block.directive, block.value = directive["name"], directive["value"]
         yield block

@@ -55,6 +55,7 @@ class Follower:
             [*call, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "WARNINGS" not in done.stderr, done.stderr
 
     def serve(self, command: Command) -> None:
         self.stop()
