@@ -22,7 +22,7 @@ def tests(session: nox.Session, pins: list[str]) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install("--upgrade", "-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"), *pins)
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
