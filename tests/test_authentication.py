@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from restflow import authentication
+from restflow.flow import nonblocking
 from restflow.views import APIView, AsyncAPIView
 from tests.parity.harness import ASGI, BASES, COLOURS, EVERY, TRANSPORTS, Ask, Parity, close_loop
 from tests.parity.test_authentication import CREDENTIALS, SESSIONS, basic, who
@@ -261,9 +263,9 @@ def test_the_authenticate_header_is_asked_in_any_colour(ann: Any, view: Any, col
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Own GET")
 
 
-def extended(name: str, hook: str, colour: str, seen: list[Any]) -> Any:
+def extended(name: str, hook: str, colour: str, seen: list[Any], base: Any = None) -> Any:
     """A class of ours whose ``hook`` goes on with ``super()``, in ``colour``."""
-    base = getattr(authentication, name)
+    base = base or getattr(authentication, name)
 
     def sync_hook(self: Any, *args: Any) -> Any:
         seen.append(here())
@@ -305,6 +307,17 @@ def test_an_inner_override_is_asked_below_an_outer_one(
     assert ask_with(view, type("Both", (outer,), {attr: method}), ann).status == 418
 
 
+@pytest.mark.parametrize("hook_colour", WRITTEN)
+@pytest.mark.parametrize("colour", WRITTEN)
+@pytest.mark.parametrize(("name", "hook"), INNER)
+def test_super_passes_no_override_of_another_colour(
+    ann: Any, view: Any, name: str, hook: str, colour: str, hook_colour: str
+) -> None:
+    attr, method = written(hook_colour, hook, refuse)
+    middle = type("Middle", (getattr(authentication, name),), {attr: method})
+    assert ask_with(view, extended(name, hook, colour, [], middle), ann).status == 418
+
+
 def test_the_twins_answer_a_direct_call(ann: Any) -> None:
     class Direct(AsyncAPIView):
         authentication_classes: list[Any] = []
@@ -336,10 +349,22 @@ def test_the_sync_names_answer_where_no_loop_runs(ann: Any) -> None:
 @pytest.mark.parametrize("name", ["BasicAuthentication", "TokenAuthentication", "SessionAuthentication"])
 def test_a_request_without_credentials_costs_no_hop(name: str) -> None:
     cls = getattr(authentication, name)
-    named = type("Named", (cls,), {"keyword": "Bearer", "www_authenticate_realm": "books"})
-    for each in (cls, named):
-        answer = ask(AsyncWho, each, {})
-        assert (answer.status, answer.hops) == (403 if name == "SessionAuthentication" else 401, 0)
+    answer = ask(AsyncWho, cls, {})
+    assert (answer.status, answer.hops) == (403 if name == "SessionAuthentication" else 401, 0)
+
+
+def test_nor_does_a_keyword_that_is_not_needed() -> None:
+    class Named(authentication.TokenAuthentication):
+        @property
+        def keyword(self) -> str:  # type: ignore[override]
+            raise Refused
+
+        @nonblocking
+        def authenticate_header(self, request: Any) -> str:
+            return "Own"
+
+    answer = ask(AsyncWho, Named, {})
+    assert (answer.status, answer.hops) == (401, 0)
 
 
 @pytest.mark.parametrize("name", ["BasicAuthentication", "TokenAuthentication", "SessionAuthentication"])
@@ -451,17 +476,16 @@ def test_where_it_can_not_be_awaited_nobody_gets_in(ann: Any, view: Any, cls: An
         assert ask_with(view, cls, ann, csrf=csrf).status >= 403
 
 
-def test_a_shared_authenticator_is_asked_once_a_request(ann: Any, view: Any) -> None:
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_shared_authenticator_is_asked_alike_by_every_request(ann: Any, view: Any, colour: str) -> None:
     asked = []
-
-    class Counting(drf.SessionAuthentication):
-        async def enforce_csrf(self, request: Any) -> None:
-            asked.append(request.method)
-
+    attr, method = written(colour, "enforce_csrf", lambda self, request: asked.append(len(inspect.stack(0))))
+    Counting: Any = type("Counting", (drf.SessionAuthentication,), {attr: method})
     shared = Counting()
     for _ in range(3):
         assert (
             ask_with(type("Sharing", (view,), {"get_authenticators": lambda self: [shared]}), Counting, ann).status
             == 200
         )
-    assert asked == ["POST"] * 3
+    assert len(asked) == 3
+    assert len(set(asked)) == 1

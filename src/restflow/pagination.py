@@ -81,8 +81,8 @@ class _UncountedPaginator(_Paginator):
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         top = bottom + self.per_page
-        # No database takes an offset or a limit above 64 bits, and no table has that many rows.
-        rows = list(self.object_list[bottom : min(top + 1, sys.maxsize)]) if bottom < sys.maxsize else []
+        # No database takes a limit above 64 bits, and no table has that many rows.
+        rows = list(self.object_list[bottom : min(top + 1, sys.maxsize)])
         if not rows and number > 1:
             raise EmptyPage(self.error_messages["no_results"])
         self.num_pages = number + (len(rows) > self.per_page)
