@@ -85,9 +85,23 @@ def test_each_throttle_is_one_of_drfs(name):
 # Counts
 
 
+class Slowly(int):
+    """A limit that gives other threads a turn at the moment a count is compared with it."""
+
+    __hash__ = int.__hash__
+
+    def __gt__(self, other):
+        time.sleep(0.0001)
+        return super().__gt__(other)
+
+
 def test_threads_and_an_event_loop_share_one_exact_count(throttle_storage):
     class Some(throttling.AnonRateThrottle):
         rate = "100/hour"
+
+        def parse_rate(self, rate):
+            amount, seconds = super().parse_rate(rate)
+            return Slowly(amount), seconds
 
     sync, request = throttled(Sync, Some), APIRequestFactory().get("/")
     with Site({"x/": throttled(Async, Some)}, RESTFLOW=throttle_storage) as site, ThreadPoolExecutor(8) as threads:
@@ -476,7 +490,7 @@ class WaitingAnon(throttling.AnonRateThrottle):
 class Lazy(BaseAuthentication):
     gate: Gate
 
-    def authenticate(self, request):
+    async def authenticate(self, request):
         def user() -> Any:
             self.gate.wait()
             return User(pk=1)
@@ -620,7 +634,10 @@ def test_counting_goes_on_when_redis_is_back(base, redis_storage):
 def test_each_loop_has_connections_of_its_own_and_closes_them(redis_storage):
     with Site({"x/": throttled(Async, Twice)}, RESTFLOW=redis_storage) as site:
 
+        loops = []
+
         async def some() -> list[int]:
+            loops.append(weakref.ref(asyncio.get_running_loop()))
             return [answer.status for answer in await asyncio.gather(*(site.asend("GET", "/x/") for _ in range(5)))]
 
         found = asyncio.run(some()) + asyncio.run(some())
@@ -628,6 +645,7 @@ def test_each_loop_has_connections_of_its_own_and_closes_them(redis_storage):
             for done in [threads.submit(asyncio.run, some()) for _ in range(2)]:
                 found += done.result()
         gc.collect()  # an unclosed connection would warn
+        assert [loop() for loop in loops] == [None] * 4
     assert found.count(200) == 2
 
 
