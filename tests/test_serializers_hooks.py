@@ -1,7 +1,7 @@
 """Hooks of serializers, written ``async def``, do what the same hooks do in DRF's own serializers on DRF's own view.
 
-Each case is written once. It is asked with sync hooks on DRF's view, and with async ones on each of ours, with serializers
-of DRF's own classes and of ours.
+Each case is written once. It is asked with sync hooks on DRF's view, and with async ones on each of ours, with DRF's
+own serializers and with ours.
 """
 
 from __future__ import annotations

@@ -38,3 +38,26 @@ class Exhibit(models.Model):
     prize = models.ForeignKey(Prize, on_delete=models.CASCADE, null=True, related_name="+")
     medal = models.ForeignKey(Medal, on_delete=models.CASCADE, null=True, related_name="+")
     metal = models.ForeignKey(Medal, on_delete=models.CASCADE, null=True, to_field="metal", related_name="+")
+
+
+class Edition(models.Model):
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="editions")
+    number = models.IntegerField(default=1)
+    language = models.CharField(max_length=2)
+    printed = models.DateField(null=True)
+    code = models.SlugField(unique=True, null=True)
+    title = models.CharField(max_length=30, blank=True, unique_for_date="printed")
+    details = models.JSONField(default=dict)
+    scan = models.FileField(upload_to="scans", blank=True)
+
+    class Meta:
+        unique_together = [("book", "number")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["book", "language"],
+                condition=models.Q(number__gt=1),
+                name="one_reprint_a_language",
+                violation_error_message="There is a reprint in this language.",
+                violation_error_code="reprinted",
+            )
+        ]
