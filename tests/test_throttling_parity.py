@@ -105,9 +105,7 @@ policies = st.lists(
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-@settings(
-    max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=steps,
     names=policies,

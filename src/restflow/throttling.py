@@ -112,14 +112,14 @@ class _Redis:
             from limits.storage import RedisStorage
             from limits.strategies import MovingWindowRateLimiter as MovingWindow
         except ImportError as error:
-            raise _missing("limits", "throttling") from error
+            raise _missing("limits") from error
         try:
             import redis.backoff
             from redis import asyncio as aioredis
             from redis.asyncio.retry import Retry as AsyncRetry
             from redis.retry import Retry
         except ImportError as error:
-            raise _missing("redis", "redis") from error
+            raise _missing("redis") from error
 
         def connect(pools: Any, retries: Any, storages: Any, limiters: Any, scheme: str = "", **kinds: Any) -> Any:
             # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut while
@@ -185,10 +185,10 @@ def _window(allowed: bool, item: Any, stats: Any) -> _Window:
     return _Window(allowed, used, min(now, stats.reset_time - item.get_expiry()) if used else None, now)
 
 
-def _missing(package: str, extra: str) -> ImproperlyConfigured:
+def _missing(package: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(
         f"RESTFLOW['THROTTLE_STORAGE'] needs the package {package!r}. Install it: "
-        f'pip install "django-restflow[{extra}]"'
+        'pip install "django-restflow[throttling]"'
     )
 
 

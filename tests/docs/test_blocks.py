@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from django.test import SimpleTestCase, override_settings
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.throttling import SimpleRateThrottle
 
 import tests.docs.accounts
 import tests.shop.models
@@ -70,6 +71,8 @@ class Page:
         self.stack.enter_context(override_settings(**settings))
         if size := settings.get("REST_FRAMEWORK", {}).get("PAGE_SIZE"):
             self.monkeypatch.setattr(PageNumberPagination, "page_size", size)  # DRF read the setting at import
+        if rates := settings.get("REST_FRAMEWORK", {}).get("DEFAULT_THROTTLE_RATES"):
+            self.monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
 
     def console(self, block: Block) -> None:
         with Site(self.module.urlpatterns) as site:
