@@ -648,6 +648,16 @@ def test_each_loop_has_connections_of_its_own_and_closes_them(redis_storage):
     assert found.count(200) == 2
 
 
+def test_loops_that_are_open_together_count_together(redis_storage):
+    with (
+        Site({"x/": throttled(Async, Twice)}, RESTFLOW=redis_storage) as site,
+        asyncio.Runner() as one,
+        asyncio.Runner() as other,
+    ):
+        found = [runner.run(site.asend("GET", "/x/")).status for runner in (one, other, one, other)]
+    assert found == [200, 200, 429, 429]
+
+
 def test_a_loop_that_was_closed_in_haste_is_forgotten(redis_storage):
     with Site({"x/": throttled(Async, Twice)}, RESTFLOW=redis_storage) as site:
         loop = asyncio.new_event_loop()

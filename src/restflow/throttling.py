@@ -122,8 +122,8 @@ class _Redis:
             raise _missing("redis") from error
 
         def connect(pools: Any, retries: Any, storages: Any, limiters: Any, scheme: str = "", **kinds: Any) -> Any:
-            # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut while
-            # nobody used it; no answer in time is an answer.
+            # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
+            # while nobody used it. A request that got no answer in time is not sent again.
             retry = retries(redis.backoff.NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
             pool = pools.from_url(url.replace("redis+unix:", "unix:"), retry=retry, **{**self.defaults, **options})
             return pool, limiters(storages(scheme + url, connection_pool=pool, key_prefix=key_prefix, **kinds))
@@ -162,8 +162,9 @@ class _Redis:
         loop = asyncio.get_running_loop()
         found = self._clients.get(loop)
         if found is None:
-            for other in [other for other in self._clients if other.is_closed()]:
-                del self._clients[other]
+            for other in self._clients.keyrefs():  # a copy: other threads may have loops too
+                if (closed := other()) is not None and closed.is_closed():
+                    self._clients.pop(closed, None)
             opened = self._open(loop)
             self._clients[loop] = found = await anext(opened), opened
         return found[0]
