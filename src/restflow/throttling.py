@@ -224,7 +224,8 @@ class _Counter:
 
     def forget(self, *, setting: str, **kwargs: Any) -> None:
         if setting == "RESTFLOW":
-            made, self._made = self._made, None
+            with self._lock:
+                made, self._made = self._made, None
             if isinstance(made, _Redis):
                 made.close()
 
@@ -244,7 +245,7 @@ def _integer(value: float) -> int:
 
 
 def _announce(view: Any, name: str, amount: int, seconds: float, window: _Window) -> None:
-    """Add one throttle to the view's header fields. Source: draft-ietf-httpapi-ratelimit-headers, sections 3 and 4."""
+    """Add one throttle to the view's header fields. Source: draft-ietf-httpapi-ratelimit-headers-10."""
     headers = getattr(view, "headers", None)
     if not isinstance(headers, dict) or not settings.THROTTLE_HEADERS:
         return
