@@ -135,7 +135,6 @@ def test_acheck_object_permissions_answers_as_drfs_does(permission: Any) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="restflow has no generic views yet")
 @pytest.mark.parametrize("permission", [NotEmma, AsyncNotEmma])
 def test_generic_views_call_it_from_aget_object(permission: Any) -> None:
     from restflow.views import AsyncGenericAPIView

@@ -151,7 +151,6 @@ def test_a_sync_filter_backend(backend: Any, query: str, expected: list[str]) ->
             assert names(site.send(method, "/" + query)) == expected
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="restflow has no generic views yet")
 @pytest.mark.parametrize(
     ("backend", "query", "expected"),
     [(SearchFilter, "?search=jan", ["jane"]), (StartsWithEm, "", ["emma", "emily"])],
@@ -260,7 +259,6 @@ def test_async_pagination(name: str) -> None:
     assert (names(answer), ran) == (["page of one"], [name])
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="restflow has no generic views yet")
 @pytest.mark.parametrize("name", ["filter_queryset", "afilter_queryset"])
 def test_async_filter_backends(name: str) -> None:
     from restflow.views import AsyncListAPIView

@@ -292,7 +292,6 @@ def test_get_pagination_class_is_by_default_the_attribute(colour: str, paginatio
     assert served(view).json() == [pagination and "PageOfTwo"]
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="restflow has no viewsets yet")
 @pytest.mark.django_db(transaction=True)
 def test_the_viewset_honours_the_pagination_of_an_actionconfig() -> None:
     from restflow.views import ActionConfig, AsyncReadOnlyModelViewSet

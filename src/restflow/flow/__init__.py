@@ -16,7 +16,7 @@ from restflow.flow.bridges import bridged, dual, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
 from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
-from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twin, sync, twin
+from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twin, parent, sync, twin
 
 __all__ = [
     "Descriptor",
@@ -39,6 +39,7 @@ __all__ = [
     "nonblocking",
     "on_loop",
     "overridden",
+    "parent",
     "plan_hooks",
     "run",
     "stand_in",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import lru_cache, update_wrapper
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import SynchronousOnlyOperation
 
@@ -88,26 +88,31 @@ def asynchronous(
     return twin
 
 
+@overload
 def either(
     flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
-) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]:
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+@overload
+def either(flow: Callable[Concatenate[_S, _P], _R], /) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+def either(flow: Any, /) -> Any:
     """Make a flow a method with one name for both colours, as handlers have.
 
     Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
     thread), it runs to its result.
 
     Args:
-        flow: a flow, written as a method.
+        flow: a flow, written as a method, or the sync method made of one.
 
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
     """
+    written: Flow = resolution.flows.get(flow, flow)
 
-    def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> Any:
-        coroutine = flow(self, *args, **kwargs)
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        coroutine = written(self, *args, **kwargs)
         return arun(coroutine) if on_loop() else run(coroutine)
 
-    _face(method, flow)
+    _face(method, written)
     return marked_async(method)
 
 
@@ -238,7 +243,11 @@ async def _next_after(
     # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
     while start and (_is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
-    definer = resolution.nearest(mro[start:], name)
+    return await _nearest_of(mro[start:], obj, name, args, kwargs)
+
+
+async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    definer = resolution.nearest(mro, name)
     if definer is None:
         raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
     found = resolution.definition_by(definer, name)
@@ -246,6 +255,27 @@ async def _next_after(
         return await found.flow(obj, *args, **kwargs)
     for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
     return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+
+
+def parent(classes: Sequence[type], obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    """Call, from a flow, the hook ``name`` of ``obj`` as a class behind the flow's writes it: ``super()`` of a flow.
+
+    Args:
+        classes: the flow's class, and others that are passed over.
+        obj: the owner of the hook.
+        name: the hook's sync name.
+        args: positional arguments of the hook.
+        kwargs: keyword arguments of the hook.
+
+    Returns:
+        To be awaited: what the hook returned.
+
+    Raises:
+        AttributeError: no class behind has such a hook.
+    """
+    mro = type(obj).__mro__
+    behind = [cls for cls in mro[mro.index(classes[0]) + 1 :] if cls not in classes]
+    return _nearest_of(behind, obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:

@@ -235,23 +235,19 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``options``.
         """
-        return await _options(self, request, *args, **kwargs)
+        metadata_class = await attribute(self, "metadata_class")
+        if metadata_class is None:
+            refusal: DRFResponse = await hook(self, "http_method_not_allowed", request, *args, **kwargs)
+            return refusal
+        with no_serializer_on_show(self):
+            metadata = await blocking(metadata_class)
+            data = await hook(metadata, "determine_metadata", request, self)
+        return Response(data, status=status.HTTP_200_OK)
 
 
 async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
     message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
     await hook(view, "permission_denied", request, message=message, code=code)
-
-
-async def _options(view: APIView, request: DRFRequest, *args: Any, **kwargs: Any) -> DRFResponse:
-    metadata_class = await attribute(view, "metadata_class")
-    if metadata_class is None:
-        refusal: DRFResponse = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
-        return refusal
-    with no_serializer_on_show(view):
-        metadata = await blocking(metadata_class)
-        data = await hook(metadata, "determine_metadata", request, view)
-    return Response(data, status=status.HTTP_200_OK)
 
 
 class AsyncAPIView(AsyncHelpers, APIView):
@@ -286,10 +282,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
                     f"List {base.__name__} first."
                 )
 
-        async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            return await arun(_serve(cls, initkwargs, request, *args, **kwargs))
-
-        return update_wrapper(view, super().as_view(**initkwargs))
+        return served(cls, initkwargs, super().as_view(**initkwargs))
 
     @either
     async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
@@ -482,12 +475,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             response[name] = value
         return response
 
-    @either
-    async def options(  # type: ignore[override]  # Django awaits what an async view's handlers return
-        self, request: DRFRequest, *args: Any, **kwargs: Any
-    ) -> DRFResponse:
-        """Answer OPTIONS with the view's metadata, as ``APIView.options`` does."""
-        return await _options(self, request, *args, **kwargs)
+    options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
 
     ainitialize_request = asynchronous(initialize_request)
     ainitial = asynchronous(initial)
@@ -525,18 +513,35 @@ def _reads_on_the_loop(handler: Any) -> bool:
     return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
 
 
+def served(cls: type[AsyncAPIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
+    """Return the coroutine function that serves ``cls``.
+
+    Args:
+        cls: the view's class.
+        initkwargs: attributes to set on each instance.
+        sync_view: the view function that DRF made, whose attributes the new one carries.
+        actions: a viewset's actions by HTTP method.
+    """
+
+    async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return await arun(_serve(cls, initkwargs, actions, request, *args, **kwargs))
+
+    return update_wrapper(view, sync_view)
+
+
 async def _serve(
-    cls: type[AsyncAPIView], initkwargs: dict[str, Any], request: HttpRequest, *args: Any, **kwargs: Any
+    cls: type[AsyncAPIView], initkwargs: dict[str, Any], actions: Any, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> Any:
+    make = _set_up if actions is None else _set_up_viewset
     if cls.__init__ is View.__init__ and cls.setup is View.setup:
-        view = _set_up(cls, initkwargs, request, *args, **kwargs)
+        view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
-        view = await blocking(_set_up, cls, initkwargs, request, *args, **kwargs)
+        view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
     return await call(view.dispatch, request, *args, **kwargs)
 
 
 def _set_up(
-    cls: type[AsyncAPIView], initkwargs: dict[str, Any], request: HttpRequest, *args: Any, **kwargs: Any
+    cls: type[AsyncAPIView], initkwargs: dict[str, Any], actions: None, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> AsyncAPIView:
     """Make a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
     view = cls(**initkwargs)
@@ -546,3 +551,23 @@ def _set_up(
             f"{cls.__name__} instance has no 'request' attribute. Did you override setup() and forget to call super()?"
         )
     return view
+
+
+def _set_up_viewset(
+    cls: type[AsyncAPIView],
+    initkwargs: dict[str, Any],
+    actions: dict[str, str],
+    request: HttpRequest,
+    *args: Any,
+    **kwargs: Any,
+) -> AsyncAPIView:
+    """Make a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
+    view: Any = cls(**initkwargs)
+    if "get" in actions and "head" not in actions:
+        actions["head"] = actions["get"]
+    view.action_map = actions
+    for method, action in actions.items():
+        setattr(view, method, getattr(view, action))
+    view.request, view.args, view.kwargs = request, args, kwargs
+    made: AsyncAPIView = view
+    return made

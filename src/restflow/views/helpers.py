@@ -38,8 +38,8 @@ class _Off(enum.Enum):
 OFF: Final = _Off.OFF
 """As ``pagination_class``: no pagination, where None would leave the choice to the class."""
 
-_SerializerClass = type[BaseSerializer[Any]]
-_PaginationClass = type[BasePagination] | Literal[_Off.OFF]
+SerializerClass = type[BaseSerializer[Any]]
+PaginationClass = type[BasePagination] | Literal[_Off.OFF]
 
 
 class MissingSerializer(ImproperlyConfigured, AttributeError):
@@ -71,13 +71,10 @@ def _shown_with_serializer(function: _F) -> _F:
 
 
 def _has_serializer(view: Any) -> bool:
-    return any(
-        getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
-        for name, flow in (
-            ("serializer", Helpers.get_serializer_class),
-            ("request_serializer", Helpers.get_request_serializer_class),
-            ("response_serializer", Helpers.get_response_serializer_class),
-        )
+    return (
+        view.serializer_class is not None
+        or overridden(view, "get_serializer_class", Helpers.get_serializer_class)
+        or has_directions(view)
     )
 
 
@@ -126,14 +123,20 @@ class Helpers(
 ):
     """The helper methods and their getters, in sync colour."""
 
-    serializer_class: _SerializerClass | None = None
-    request_serializer_class: _SerializerClass | None = None
-    response_serializer_class: _SerializerClass | None = None
-    pagination_class: _PaginationClass | None = None
+    serializer_class: SerializerClass | None = None
+    request_serializer_class: SerializerClass | None = None
+    response_serializer_class: SerializerClass | None = None
+    pagination_class: PaginationClass | None = None
     request: Any
 
-    paginator: BasePagination | None = None
-    """The paginator of the last paginated response; the browsable API shows its controls."""
+    @property
+    def paginator(self) -> BasePagination | None:
+        """The paginator of the last paginated response; the browsable API shows its controls."""
+        return vars(self).get("_paginator")
+
+    @paginator.setter
+    def paginator(self, paginator: BasePagination | None) -> None:
+        vars(self)["_paginator"] = paginator
 
     @sync
     async def get_context(self) -> dict[str, Any]:
@@ -145,45 +148,45 @@ class Helpers(
         return {"request": self.request, "view": self}
 
     @sync
-    async def get_serializer_class(self) -> _SerializerClass | None:
+    async def get_serializer_class(self) -> SerializerClass | None:
         """Return the serializer class of either direction.
 
         Returns:
             ``serializer_class``.
         """
-        chosen: _SerializerClass | None = await attribute(self, "serializer_class")
+        chosen: SerializerClass | None = await attribute(self, "serializer_class")
         return chosen
 
     @sync
-    async def get_request_serializer_class(self) -> _SerializerClass | None:
+    async def get_request_serializer_class(self) -> SerializerClass | None:
         """Return the serializer class that validates a request.
 
         Returns:
             ``request_serializer_class``, else what ``get_serializer_class`` returns.
         """
-        chosen: _SerializerClass | None = await attribute(self, "request_serializer_class")
+        chosen: SerializerClass | None = await attribute(self, "request_serializer_class")
         chosen = chosen or await hook(self, "get_serializer_class")
         return chosen
 
     @sync
-    async def get_response_serializer_class(self) -> _SerializerClass | None:
+    async def get_response_serializer_class(self) -> SerializerClass | None:
         """Return the serializer class that represents a response.
 
         Returns:
             ``response_serializer_class``, else what ``get_serializer_class`` returns.
         """
-        chosen: _SerializerClass | None = await attribute(self, "response_serializer_class")
+        chosen: SerializerClass | None = await attribute(self, "response_serializer_class")
         chosen = chosen or await hook(self, "get_serializer_class")
         return chosen
 
     @sync
-    async def get_pagination_class(self) -> _PaginationClass | None:
+    async def get_pagination_class(self) -> PaginationClass | None:
         """Return the pagination class of ``paginated_response``.
 
         Returns:
             ``pagination_class``; None or ``OFF`` where pages are not wanted.
         """
-        chosen: _PaginationClass | None = await attribute(self, "pagination_class")
+        chosen: PaginationClass | None = await attribute(self, "pagination_class")
         return chosen
 
     @_shown_with_serializer
@@ -192,7 +195,7 @@ class Helpers(
         self,
         /,
         *args: Any,
-        serializer_class: _SerializerClass | None = None,
+        serializer_class: SerializerClass | None = None,
         direction: Literal["request", "response"] | None = None,
         **kwargs: Any,
     ) -> AsyncSerializer:
@@ -219,7 +222,7 @@ class Helpers(
 
     @sync
     async def validated_serializer(
-        self, /, *, data: Any = empty, serializer_class: _SerializerClass | None = None, **kwargs: Any
+        self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
     ) -> AsyncSerializer:
         """Build a serializer of the request direction and validate its data.
 
@@ -237,7 +240,7 @@ class Helpers(
         """
         if data is empty:
             data = await data_of(self.request)
-        serializer = await _build(self, "request", data=data, serializer_class=serializer_class, **kwargs)
+        serializer = await build(self, "request", data=data, serializer_class=serializer_class, **kwargs)
         await hook(serializer, "is_valid", raise_exception=True)
         return serializer
 
@@ -250,7 +253,7 @@ class Helpers(
         many: bool = False,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
-        serializer_class: _SerializerClass | None = None,
+        serializer_class: SerializerClass | None = None,
         post_fetches: Sequence[PostFetch] | None = None,
         **kwargs: Any,
     ) -> Response:
@@ -271,7 +274,7 @@ class Helpers(
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
             kwargs["many"] = True
-        serializer = await _build(self, "response", instance, serializer_class=serializer_class, **kwargs)
+        serializer = await build(self, "response", instance, serializer_class=serializer_class, **kwargs)
         return Response(await serialized(serializer), status=status, headers=headers)
 
     @sync
@@ -282,8 +285,8 @@ class Helpers(
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
-        serializer_class: _SerializerClass | None = None,
-        pagination_class: _PaginationClass | None = None,
+        serializer_class: SerializerClass | None = None,
+        pagination_class: PaginationClass | None = None,
         post_fetches: Sequence[PostFetch] | None = None,
         **kwargs: Any,
     ) -> Response:
@@ -304,21 +307,25 @@ class Helpers(
         Raises:
             NotFound: there is no such page.
         """
-        chosen = pagination_class or await hook(self, "get_pagination_class")
-        page = None
-        if chosen is not None and chosen is not OFF:
-            self.paginator = await blocking(chosen)
-            page = await hook(self.paginator, "paginate_queryset", queryset, self.request, view=self)
+        page, pager = await self._page_of(queryset, pagination_class)
         items = await hook(self, "perform_post_fetches", queryset if page is None else page, post_fetches, many=True)
-        serializer = await _build(self, "response", items, many=True, serializer_class=serializer_class, **kwargs)
+        serializer = await build(self, "response", items, many=True, serializer_class=serializer_class, **kwargs)
         data = await serialized(serializer)
         if page is None:
             return Response(data, status=status, headers=headers)
-        response: Response = await hook(self.paginator, "get_paginated_response", data)
+        response: Response = await hook(pager, "get_paginated_response", data)
         response.status_code = status or response.status_code
         for name, value in (headers or {}).items():
             response[name] = value
         return response
+
+    async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
+        """Return a page, or None, and who makes the paged response."""
+        chosen = pagination_class or await hook(self, "get_pagination_class")
+        if chosen is None or chosen is OFF:
+            return None, None
+        paginator = self.paginator = await blocking(chosen)
+        return await hook(paginator, "paginate_queryset", queryset, self.request, view=self), paginator
 
     @sync
     async def perform_post_fetches(
@@ -342,8 +349,8 @@ class Helpers(
         return targets if many else targets[0]
 
 
-async def _class_for(view: Helpers, direction: str | None) -> _SerializerClass | None:
-    chosen: _SerializerClass | None
+async def _class_for(view: Helpers, direction: str | None) -> SerializerClass | None:
+    chosen: SerializerClass | None
     if direction is not None:
         chosen = await hook(view, f"get_{direction}_serializer_class")
     else:
@@ -356,21 +363,48 @@ def _names_direction(override: Any) -> bool:
     return callable(override) and "direction" in inspect.signature(override).parameters
 
 
-async def _build(
-    view: Helpers, direction: str, *args: Any, serializer_class: _SerializerClass | None, **kwargs: Any
+async def build(
+    view: Any, direction: str, *args: Any, serializer_class: SerializerClass | None = None, **kwargs: Any
 ) -> AsyncSerializer:
-    """Build a serializer through ``get_serializer``, which may be an override in DRF's form."""
+    """Build a serializer through ``get_serializer``, which may be an override in DRF's form.
+
+    Args:
+        view: whose serializer it is.
+        direction: ``"request"`` or ``"response"``.
+        args: positional arguments of the serializer.
+        serializer_class: the class to build instead of the one that the getter of the direction returns.
+        kwargs: keyword arguments of the serializer.
+
+    Returns:
+        The serializer, with the async surface.
+    """
     if overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
         if _names_direction(getattr(type(view), "get_serializer", None)):
             kwargs["direction"] = direction
-        chosen = serializer_class or await _class_for(view, direction)
-        if chosen is not await hook(view, "get_serializer_class"):
-            kwargs["serializer_class"] = chosen
+        if serializer_class is not None or has_directions(view):
+            chosen = serializer_class or await _class_for(view, direction)
+            if chosen is not await hook(view, "get_serializer_class"):
+                kwargs["serializer_class"] = chosen
     else:
         kwargs.update(direction=direction, serializer_class=serializer_class)
     return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
+
+
+def has_directions(view: Any) -> bool:
+    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by.
+
+    Args:
+        view: a view with the helpers.
+    """
+    return any(
+        getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
+        for name, flow in (
+            ("request_serializer", Helpers.get_request_serializer_class),
+            ("response_serializer", Helpers.get_response_serializer_class),
+        )
+    )
 
 
 class AsyncHelpers(Helpers):

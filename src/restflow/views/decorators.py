@@ -1,0 +1,49 @@
+"""``api_view`` and ``action``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rest_framework import decorators as drf
+from rest_framework.decorators import action
+
+from restflow.flow import is_coroutine_function
+from restflow.views.base import APIView, AsyncAPIView
+
+__all__ = ["action", "api_view"]
+
+
+def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function a view, sync or async as it is written.
+
+    DRF's decorators of policies (``permission_classes``, …) stand below it, as they do with DRF's ``api_view``.
+
+    Args:
+        http_method_names: the methods that the function answers; GET by default.
+
+    Returns:
+        A decorator; what it returns is the ``as_view()`` of an ``APIView`` or an ``AsyncAPIView``.
+
+    Raises:
+        TypeError: a decorator of policies stands above it.
+
+    Source: DRF 3.18, decorators.py, ``api_view``.
+    """
+    names = ["GET"] if http_method_names is None else http_method_names
+
+    def decorator(function: Callable[..., Any]) -> Any:
+        drfs: Any = drf.api_view(names)(function)
+        body = {name: value for name, value in vars(drfs.cls).items() if name not in {"__dict__", "__weakref__"}}
+        base: type[APIView] = APIView
+        if is_coroutine_function(function):
+            base = AsyncAPIView
+
+            async def handler(self: Any, *args: Any, **kwargs: Any) -> Any:
+                return await function(*args, **kwargs)
+
+            body.update({name.lower(): handler for name in names})
+        cls: Any = type(drfs.cls.__name__, (base,), body)
+        return cls.as_view()
+
+    return decorator

@@ -1,0 +1,341 @@
+"""Generic views, in both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import generics as drf
+from rest_framework.pagination import BasePagination
+from rest_framework.response import Response as DRFResponse
+from rest_framework.settings import api_settings
+
+from restflow.drf import made
+from restflow.flow import asynchronous, attribute, blocking, call, either, hook, run, sync, twin
+from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.mixins import (
+    AsyncCreateModelMixin,
+    AsyncDestroyModelMixin,
+    AsyncListModelMixin,
+    AsyncRetrieveModelMixin,
+    AsyncUpdateModelMixin,
+    CreateModelMixin,
+    DestroyModelMixin,
+    ListModelMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+)
+
+_HOOKS = (
+    "filter_queryset",
+    "get_object",
+    "get_paginated_response",
+    "get_queryset",
+    "get_serializer_context",
+    "get_success_headers",
+    "paginate_queryset",
+    "perform_create",
+    "perform_destroy",
+    "perform_update",
+)
+_METHODS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
+
+
+class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_METHODS):
+    """DRF's ``GenericAPIView`` with restflow's helper methods. Source: DRF 3.18, generics.py."""
+
+    serializer_class: SerializerClass | None = None
+    pagination_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
+    filter_backends: Sequence[Any] = api_settings.DEFAULT_FILTER_BACKENDS
+
+    @property
+    def paginator(self) -> BasePagination | None:
+        """The paginator of the view, made when it is first asked for; None where there is no pagination."""
+        if "_paginator" not in vars(self):
+            self.paginator = run(_paginator_of(self))
+        paginator: BasePagination | None = vars(self)["_paginator"]
+        return paginator
+
+    @paginator.setter
+    def paginator(self, paginator: BasePagination | None) -> None:
+        vars(self)["_paginator"] = paginator
+
+    @sync
+    async def get_queryset(self) -> Any:
+        """Return the query set of the view, to be evaluated anew by each request.
+
+        Returns:
+            ``queryset``; in an action with an ``ActionConfig`` that has one, that.
+
+        Raises:
+            AssertionError: the view names none.
+
+        Source: DRF 3.18, generics.py, ``get_queryset``.
+        """
+        chosen = self._queryset_maker()
+        queryset = await attribute(self, "queryset") if chosen is None else await call(chosen, self)
+        assert queryset is not None, (
+            f"'{type(self).__name__}' should either include a `queryset` attribute, or override the `get_queryset()` "
+            "method."
+        )
+        return queryset.all() if isinstance(queryset, QuerySet) else queryset
+
+    def _queryset_maker(self) -> Any:
+        return None
+
+    @sync
+    async def get_object(self) -> Any:
+        """Return the instance that the URL names, and that the request may see.
+
+        Returns:
+            The instance.
+
+        Raises:
+            Http404: there is none, or the value in the URL can't name one.
+            PermissionDenied: a permission refused it.
+
+        Source: DRF 3.18, generics.py, ``get_object``.
+        """
+        queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
+        field = await attribute(self, "lookup_field")
+        keyword = await attribute(self, "lookup_url_kwarg") or field
+        assert keyword in self.kwargs, (
+            f"Expected view {type(self).__name__} to be called with a URL keyword argument named "
+            f'"{keyword}". Fix your URL conf, or set the `.lookup_field` attribute on the view correctly.'
+        )
+        lookup: Any = drf.get_object_or_404
+        obj = await blocking(lookup, queryset, **{field: self.kwargs[keyword]})
+        await hook(self, "check_object_permissions", self.request, obj)
+        return obj
+
+    @sync
+    async def filter_queryset(self, queryset: Any) -> Any:
+        """Filter a query set by the view's filter backends.
+
+        Args:
+            queryset: the query set.
+
+        Returns:
+            What the last backend returned.
+
+        Source: DRF 3.18, generics.py, ``filter_queryset``.
+        """
+        for backend in list(await attribute(self, "filter_backends")):
+            queryset = await hook(await made(backend), "filter_queryset", self.request, queryset, self)
+        return queryset
+
+    @sync
+    async def paginate_queryset(self, queryset: Any) -> Any:
+        """Return one page of a query set.
+
+        Args:
+            queryset: the query set.
+
+        Returns:
+            The page as a list; None where there is no pagination.
+
+        Raises:
+            NotFound: there is no such page.
+
+        Source: DRF 3.18, generics.py, ``paginate_queryset``.
+        """
+        paginator = await attribute(self, "paginator")
+        if paginator is None:
+            return None
+        return await hook(paginator, "paginate_queryset", queryset, self.request, view=self)
+
+    @sync
+    async def get_paginated_response(self, data: Any) -> DRFResponse:
+        """Return the paginator's response of a page.
+
+        Args:
+            data: the representation of the page's items.
+
+        Returns:
+            The response.
+
+        Source: DRF 3.18, generics.py, ``get_paginated_response``.
+        """
+        paginator = await attribute(self, "paginator")
+        assert paginator is not None
+        response: DRFResponse = await hook(paginator, "get_paginated_response", data)
+        return response
+
+    @sync
+    async def get_serializer_class(self) -> SerializerClass:
+        """Return the serializer class of either direction.
+
+        Returns:
+            ``serializer_class``.
+
+        Raises:
+            AssertionError: the view names none.
+
+        Source: DRF 3.18, generics.py, ``get_serializer_class``.
+        """
+        chosen: SerializerClass | None = await attribute(self, "serializer_class")
+        assert chosen is not None, (
+            f"'{type(self).__name__}' should either include a `serializer_class` attribute, or override the "
+            "`get_serializer_class()` method."
+        )
+        return chosen
+
+    @sync
+    async def get_context(self) -> dict[str, Any]:
+        """Return the context of every serializer that ``get_serializer`` builds.
+
+        Returns:
+            What DRF's hook for it, ``get_serializer_context``, returns.
+        """
+        context: dict[str, Any] = await hook(self, "get_serializer_context")
+        return context
+
+    async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
+        if pagination_class is None:
+            return await hook(self, "paginate_queryset", queryset), self
+        return await super()._page_of(queryset, pagination_class)
+
+
+async def _paginator_of(view: GenericAPIView) -> Any:
+    chosen = await hook(view, "get_pagination_class")
+    return None if chosen is None or chosen is OFF else await made(chosen)
+
+
+class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):
+    """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
+
+    # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
+    get_context = GenericAPIView.get_context
+    get_serializer_class = GenericAPIView.get_serializer_class
+
+    aget_queryset = asynchronous(GenericAPIView.get_queryset)
+    aget_object = asynchronous(GenericAPIView.get_object)
+    afilter_queryset = asynchronous(GenericAPIView.filter_queryset)
+    apaginate_queryset = asynchronous(GenericAPIView.paginate_queryset)
+    aget_paginated_response = asynchronous(GenericAPIView.get_paginated_response)
+    aget_serializer_class = asynchronous(GenericAPIView.get_serializer_class)  # type: ignore[arg-type]
+    aget_context = asynchronous(GenericAPIView.get_context)  # type: ignore[arg-type]
+    aget_serializer_context = twin("get_serializer_context")
+
+
+class CreateAPIView(CreateModelMixin, GenericAPIView, drf.CreateAPIView[Any]):
+    """POST creates an instance. Source: DRF 3.18, generics.py."""
+
+
+class ListAPIView(ListModelMixin, GenericAPIView, drf.ListAPIView[Any]):
+    """GET lists the query set. Source: DRF 3.18, generics.py."""
+
+
+class RetrieveAPIView(RetrieveModelMixin, GenericAPIView, drf.RetrieveAPIView[Any]):
+    """GET retrieves an instance. Source: DRF 3.18, generics.py."""
+
+
+class DestroyAPIView(DestroyModelMixin, GenericAPIView, drf.DestroyAPIView[Any]):
+    """DELETE deletes an instance. Source: DRF 3.18, generics.py."""
+
+
+class UpdateAPIView(UpdateModelMixin, GenericAPIView, drf.UpdateAPIView[Any]):
+    """PUT and PATCH update an instance. Source: DRF 3.18, generics.py."""
+
+
+class ListCreateAPIView(ListModelMixin, CreateModelMixin, GenericAPIView, drf.ListCreateAPIView[Any]):
+    """GET lists the query set, POST creates an instance. Source: DRF 3.18, generics.py."""
+
+
+class RetrieveUpdateAPIView(RetrieveModelMixin, UpdateModelMixin, GenericAPIView, drf.RetrieveUpdateAPIView[Any]):
+    """GET retrieves an instance, PUT and PATCH update it. Source: DRF 3.18, generics.py."""
+
+
+class RetrieveDestroyAPIView(RetrieveModelMixin, DestroyModelMixin, GenericAPIView, drf.RetrieveDestroyAPIView[Any]):
+    """GET retrieves an instance, DELETE deletes it. Source: DRF 3.18, generics.py."""
+
+
+class RetrieveUpdateDestroyAPIView(
+    RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericAPIView, drf.RetrieveUpdateDestroyAPIView[Any]
+):
+    """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""
+
+
+def _handler(method: str, action: str) -> Any:
+    async def handler(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return await call(getattr(self, action), request, *args, **kwargs)
+
+    handler.__name__ = handler.__qualname__ = method
+    handler.__doc__ = f"Answer by ``{action}``."
+    return either(handler)
+
+
+class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, drf.CreateAPIView[Any]):
+    """POST creates an instance. Source: DRF 3.18, generics.py."""
+
+    post = _handler("post", "create")
+
+
+class AsyncListAPIView(AsyncListModelMixin, AsyncGenericAPIView, drf.ListAPIView[Any]):
+    """GET lists the query set. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "list")
+
+
+class AsyncRetrieveAPIView(AsyncRetrieveModelMixin, AsyncGenericAPIView, drf.RetrieveAPIView[Any]):
+    """GET retrieves an instance. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "retrieve")
+
+
+class AsyncDestroyAPIView(AsyncDestroyModelMixin, AsyncGenericAPIView, drf.DestroyAPIView[Any]):
+    """DELETE deletes an instance. Source: DRF 3.18, generics.py."""
+
+    delete = _handler("delete", "destroy")
+
+
+class AsyncUpdateAPIView(AsyncUpdateModelMixin, AsyncGenericAPIView, drf.UpdateAPIView[Any]):
+    """PUT and PATCH update an instance. Source: DRF 3.18, generics.py."""
+
+    put = _handler("put", "update")
+    patch = _handler("patch", "partial_update")
+
+
+class AsyncListCreateAPIView(
+    AsyncListModelMixin, AsyncCreateModelMixin, AsyncGenericAPIView, drf.ListCreateAPIView[Any]
+):
+    """GET lists the query set, POST creates an instance. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "list")
+    post = _handler("post", "create")
+
+
+class AsyncRetrieveUpdateAPIView(
+    AsyncRetrieveModelMixin, AsyncUpdateModelMixin, AsyncGenericAPIView, drf.RetrieveUpdateAPIView[Any]
+):
+    """GET retrieves an instance, PUT and PATCH update it. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "retrieve")
+    put = _handler("put", "update")
+    patch = _handler("patch", "partial_update")
+
+
+class AsyncRetrieveDestroyAPIView(
+    AsyncRetrieveModelMixin, AsyncDestroyModelMixin, AsyncGenericAPIView, drf.RetrieveDestroyAPIView[Any]
+):
+    """GET retrieves an instance, DELETE deletes it. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "retrieve")
+    delete = _handler("delete", "destroy")
+
+
+class AsyncRetrieveUpdateDestroyAPIView(
+    AsyncRetrieveModelMixin,
+    AsyncUpdateModelMixin,
+    AsyncDestroyModelMixin,
+    AsyncGenericAPIView,
+    drf.RetrieveUpdateDestroyAPIView[Any],
+):
+    """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""
+
+    get = _handler("get", "retrieve")
+    put = _handler("put", "update")
+    patch = _handler("patch", "partial_update")
+    delete = _handler("delete", "destroy")

@@ -1,0 +1,250 @@
+"""The five model mixins, in both colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import mixins as drf
+from rest_framework import status
+from rest_framework.response import Response as DRFResponse
+from rest_framework.serializers import ListSerializer
+
+from restflow.flow import TwoColoured, asynchronous, attribute, blocking, call, either, hook, sync, twin
+from restflow.request import data_of
+from restflow.responses import Response
+from restflow.serializers import data as serialized
+from restflow.views.helpers import build, has_directions
+
+__all__ = [
+    "AsyncCreateModelMixin",
+    "AsyncDestroyModelMixin",
+    "AsyncListModelMixin",
+    "AsyncRetrieveModelMixin",
+    "AsyncUpdateModelMixin",
+    "CreateModelMixin",
+    "DestroyModelMixin",
+    "ListModelMixin",
+    "RetrieveModelMixin",
+    "UpdateModelMixin",
+]
+
+
+async def _data_of_saved(view: Any, serializer: Any) -> Any:
+    """Return the data of what a serializer saved, by the serializer class of the response direction."""
+    if has_directions(view):
+        many = isinstance(serializer, ListSerializer)
+        shown = await hook(view, "get_response_serializer_class")
+        if shown is not type(serializer.child if many else serializer):
+            given: dict[str, Any] = {"many": True} if many else {}
+            serializer = await build(view, "response", serializer.instance, **given)
+    return await serialized(serializer)
+
+
+class CreateModelMixin(
+    TwoColoured, drf.CreateModelMixin, hooks=("perform_create", "get_success_headers"), methods=("create",)
+):
+    """Create a model instance. Source: DRF 3.18, mixins.py."""
+
+    @sync
+    async def create(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Create an instance of what the request's data say.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            201 with the representation of what was saved, and its ``Location`` where that has a URL field.
+
+        Raises:
+            ValidationError: the data are not valid.
+
+        Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
+        """
+        serializer = await build(self, "request", data=await data_of(request))
+        await hook(serializer, "is_valid", raise_exception=True)
+        await hook(self, "perform_create", serializer)
+        data = await _data_of_saved(self, serializer)
+        headers = await hook(self, "get_success_headers", data)
+        return Response(data, status=status.HTTP_201_CREATED, headers=headers)
+
+    @sync
+    async def perform_create(self, serializer: Any) -> None:
+        """Save a new instance.
+
+        Args:
+            serializer: the serializer, with valid data.
+        """
+        await hook(serializer, "save")
+
+
+class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
+    """List a query set. Source: DRF 3.18, mixins.py."""
+
+    @sync
+    async def list(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Represent the view's query set: filtered, and a page of it where there is pagination.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The paginator's response, else all instances.
+
+        Source: DRF 3.18, mixins.py, ``ListModelMixin``.
+        """
+        queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
+        page = await hook(self, "paginate_queryset", queryset)
+        items = queryset if page is None else page
+        data = await serialized(await build(self, "response", items, many=True))
+        if page is None:
+            return Response(data)
+        response: DRFResponse = await hook(self, "get_paginated_response", data)
+        return response
+
+
+class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve",)):
+    """Retrieve a model instance. Source: DRF 3.18, mixins.py."""
+
+    @sync
+    async def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Represent the instance that the URL names.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            Its representation.
+
+        Raises:
+            Http404: there is none.
+
+        Source: DRF 3.18, mixins.py, ``RetrieveModelMixin``.
+        """
+        instance = await hook(self, "get_object")
+        return Response(await serialized(await build(self, "response", instance)))
+
+
+class UpdateModelMixin(
+    TwoColoured, drf.UpdateModelMixin, hooks=("perform_update",), methods=("update", "partial_update")
+):
+    """Update a model instance. Source: DRF 3.18, mixins.py."""
+
+    @sync
+    async def update(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Update the instance that the URL names by the request's data.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments; ``partial=True`` lets fields be left out.
+
+        Returns:
+            The representation of what was saved.
+
+        Raises:
+            Http404: there is no such instance.
+            ValidationError: the data are not valid.
+
+        Source: DRF 3.18, mixins.py, ``UpdateModelMixin``.
+        """
+        partial = kwargs.pop("partial", False)
+        instance = await hook(self, "get_object")
+        data = await data_of(request)
+        serializer = await build(self, "request", instance, data=data, partial=partial)
+        await hook(serializer, "is_valid", raise_exception=True)
+        await hook(self, "perform_update", serializer)
+        # What was prefetched may not be so any more.
+        if await attribute(instance, "_prefetched_objects_cache", None):
+            instance._prefetched_objects_cache = {}
+        return Response(await _data_of_saved(self, serializer))
+
+    @sync
+    async def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Update the instance that the URL names by the fields that the request has, as ``update`` does."""
+        kwargs["partial"] = True
+        method: Any = self.update
+        response: DRFResponse = await call(method, request, *args, **kwargs)
+        return response
+
+    @sync
+    async def perform_update(self, serializer: Any) -> None:
+        """Save a changed instance.
+
+        Args:
+            serializer: the serializer, with valid data.
+        """
+        await hook(serializer, "save")
+
+
+class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=("perform_destroy",), methods=("destroy",)):
+    """Destroy a model instance. Source: DRF 3.18, mixins.py."""
+
+    @sync
+    async def destroy(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
+        """Delete the instance that the URL names.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            204, without a body.
+
+        Raises:
+            Http404: there is no such instance.
+
+        Source: DRF 3.18, mixins.py, ``DestroyModelMixin``.
+        """
+        await hook(self, "perform_destroy", await hook(self, "get_object"))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @sync
+    async def perform_destroy(self, instance: Any) -> None:
+        """Delete an instance, by its own ``delete``.
+
+        Args:
+            instance: the instance.
+        """
+        await blocking(instance.delete)
+
+
+class AsyncCreateModelMixin(CreateModelMixin):
+    """Create a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+
+    create = either(CreateModelMixin.create)  # type: ignore[assignment]
+    aperform_create = asynchronous(CreateModelMixin.perform_create)
+    aget_success_headers = twin("get_success_headers")
+
+
+class AsyncListModelMixin(ListModelMixin):
+    """List a query set, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+
+    list = either(ListModelMixin.list)  # type: ignore[assignment]
+
+
+class AsyncRetrieveModelMixin(RetrieveModelMixin):
+    """Retrieve a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+
+    retrieve = either(RetrieveModelMixin.retrieve)  # type: ignore[assignment]
+
+
+class AsyncUpdateModelMixin(UpdateModelMixin):
+    """Update a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+
+    update = either(UpdateModelMixin.update)  # type: ignore[assignment]
+    partial_update = either(UpdateModelMixin.partial_update)  # type: ignore[assignment]
+    aperform_update = asynchronous(UpdateModelMixin.perform_update)
+
+
+class AsyncDestroyModelMixin(DestroyModelMixin):
+    """Destroy a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+
+    destroy = either(DestroyModelMixin.destroy)  # type: ignore[assignment]
+    aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)

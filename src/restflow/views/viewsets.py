@@ -1,0 +1,263 @@
+"""Viewsets, in both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.decorators import classonlymethod
+from rest_framework import viewsets as drf
+from rest_framework.request import Request as DRFRequest
+
+from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
+from restflow.views.action_config import ActionConfig
+from restflow.views.base import APIView, AsyncAPIView, served
+from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
+from restflow.views.mixins import (
+    AsyncCreateModelMixin,
+    AsyncDestroyModelMixin,
+    AsyncListModelMixin,
+    AsyncRetrieveModelMixin,
+    AsyncUpdateModelMixin,
+    CreateModelMixin,
+    DestroyModelMixin,
+    ListModelMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+)
+
+__all__ = [
+    "AsyncGenericViewSet",
+    "AsyncModelViewSet",
+    "AsyncReadOnlyModelViewSet",
+    "AsyncViewSet",
+    "AsyncViewSetMixin",
+    "GenericViewSet",
+    "ModelViewSet",
+    "ReadOnlyModelViewSet",
+    "ViewSet",
+    "ViewSetMixin",
+]
+
+_ABSENT = object()
+
+
+class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",)):
+    """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
+
+    action_configs: Mapping[str, ActionConfig] = {}
+    """What each action has of its own, by the action's name. A subclass's config for an action replaces its base's."""
+
+    @classonlymethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """Return the view function that binds HTTP methods to actions, as DRF does.
+
+        Args:
+            actions: the actions' names by HTTP method.
+            initkwargs: attributes to set on each instance.
+
+        Returns:
+            A view function that carries ``cls``, ``initkwargs`` and ``actions``.
+
+        Raises:
+            TypeError: no actions, or an unknown attribute.
+            ImproperlyConfigured: an action of a sync viewset is ``async def``, which nobody would await.
+        """
+        viewset: Any = cls
+        if not viewset.view_is_async:
+            for action in (actions or {}).values():
+                if is_coroutine_function(getattr(viewset, action, None)):
+                    name = viewset.__name__
+                    raise ImproperlyConfigured(
+                        f"{name}.{action} is async. Derive {name} from the async viewset (Async…ViewSet)."
+                    )
+        drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which would be the view's own
+        return drfs.__func__(cls, actions, **initkwargs)
+
+    @property  # type: ignore[override]  # None, as DRF's is without an action
+    def action(self) -> str | None:
+        """The action that the request is for; setting it gives the view what the action's ``ActionConfig`` says.
+
+        Raises:
+            AttributeError: it is not known yet.
+        """
+        try:
+            action: str | None = vars(self)["action"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'action'") from None
+        return action
+
+    @action.setter
+    def action(self, action: str | None) -> None:
+        state = vars(self)
+        if state.get("action", _ABSENT) == action:
+            return
+        if self.action_configs:
+            _configure(self, state, action)
+        state["action"] = action
+
+    @property
+    def action_config(self) -> ActionConfig | None:
+        """The ``ActionConfig`` of the action that the request is for."""
+        return self.action_config_of(vars(self).get("action"))
+
+    def action_config_of(self, action: str | None) -> ActionConfig | None:
+        """Return the ``ActionConfig`` of an action: the nearest class's that has one.
+
+        Args:
+            action: the action's name.
+
+        Returns:
+            The config; None where there is none.
+        """
+        for holder in (vars(self), *(vars(base) for base in type(self).__mro__)):
+            config: ActionConfig | None = holder.get("action_configs", {}).get(action)
+            if config is not None:
+                return config
+        return None
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The request that the view works with.
+
+        Source: DRF 3.18, viewsets.py, ``initialize_request``. DRF sets the action a moment later, when the getters of
+        authenticators and parsers were asked already.
+        """
+        _name_action(self, request)
+        made: DRFRequest = super().initialize_request(request, *args, **kwargs)
+        return made
+
+    def _queryset_maker(self) -> Any:
+        config = self.action_config
+        return config.queryset if config is not None and callable(config.queryset) else None
+
+
+def _name_action(view: Any, request: HttpRequest) -> None:
+    method = (request.method or "").lower()
+    view.action = "metadata" if method == "options" else view.action_map.get(method)
+
+
+def _configure(view: ViewSetMixin, state: dict[str, Any], action: str | None) -> None:
+    """Set on ``view`` the attributes that the config of ``action`` says, and take back those of the action before.
+
+    DRF's browsable API asks what other actions would say, and comes back: each action keeps what it had.
+    """
+    kept: dict[Any, dict[str, Any]] = state.setdefault("_restflow_attributes", {})
+    config = view.action_config_of(action)
+    said = {} if config is None else config.attributes()
+    before = {name: state.get(name, _ABSENT) for name in _FIELDS}
+    if "action" in state:
+        kept[state["action"]] = before
+    plain = kept.setdefault(_ABSENT, before)
+    for name, value in kept.get(action, {**plain, **said}).items():
+        if value is _ABSENT:
+            state.pop(name, None)
+        elif hasattr(getattr(type(view), name, None), "__set__"):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
+                f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
+            )
+        else:
+            state[name] = value
+
+
+_FIELDS = tuple(ActionConfig.__dataclass_fields__)
+
+
+class AsyncViewSetMixin(ViewSetMixin):
+    """DRF's ``ViewSetMixin`` for async views; its actions may be of either colour. Source: DRF 3.18, viewsets.py."""
+
+    @classonlymethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """Return the view function, a coroutine function, as DRF does.
+
+        Args:
+            actions: the actions' names by HTTP method.
+            initkwargs: attributes to set on each instance.
+
+        Returns:
+            A view function that carries ``cls``, ``initkwargs`` and ``actions``.
+
+        Raises:
+            TypeError: no actions, or an unknown attribute.
+        """
+        viewset: Any = cls
+        return served(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
+
+    @sync
+    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The request that the view works with.
+        """
+        _name_action(self, request)
+        ours = (AsyncViewSetMixin, ViewSetMixin, drf.ViewSetMixin)
+        made: DRFRequest = await parent(ours, self, "initialize_request", request, *args, **kwargs)
+        return made
+
+    ainitialize_request = asynchronous(initialize_request)
+
+
+class ViewSet(ViewSetMixin, APIView, drf.ViewSet):
+    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py."""
+
+
+class GenericViewSet(ViewSetMixin, GenericAPIView, drf.GenericViewSet[Any]):
+    """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
+
+
+class ReadOnlyModelViewSet(RetrieveModelMixin, ListModelMixin, GenericViewSet, drf.ReadOnlyModelViewSet[Any]):
+    """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
+
+
+class ModelViewSet(
+    CreateModelMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+    DestroyModelMixin,
+    ListModelMixin,
+    GenericViewSet,
+    drf.ModelViewSet[Any],
+):
+    """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
+
+
+class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet):
+    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py."""
+
+
+class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):
+    """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
+
+
+class AsyncReadOnlyModelViewSet(
+    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, drf.ReadOnlyModelViewSet[Any]
+):
+    """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
+
+
+class AsyncModelViewSet(
+    AsyncCreateModelMixin,
+    AsyncRetrieveModelMixin,
+    AsyncUpdateModelMixin,
+    AsyncDestroyModelMixin,
+    AsyncListModelMixin,
+    AsyncGenericViewSet,
+    drf.ModelViewSet[Any],
+):
+    """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
