@@ -168,7 +168,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         """Return the serializer class of either direction.
 
         Returns:
-            ``serializer_class``.
+            ``serializer_class``; ``request_serializer_class`` where there is only that.
 
         Raises:
             AssertionError: the view names none.
@@ -176,6 +176,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         Source: DRF 3.18, generics.py, ``get_serializer_class``.
         """
         chosen: SerializerClass | None = await attribute(self, "serializer_class")
+        chosen = chosen or await attribute(self, "request_serializer_class")
         assert chosen is not None, (
             f"'{type(self).__name__}' should either include a `serializer_class` attribute, or override the "
             "`get_serializer_class()` method."
