@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils.functional import lazy
 from rest_framework import permissions as drf
+from rest_framework.authentication import BasicAuthentication
 from rest_framework.response import Response
 
 from restflow import permissions
+from restflow.flow import nonblocking
+from restflow.throttling import AnonRateThrottle
 from restflow.views import APIView, AsyncAPIView
 from tests.safety.support import ask, here
+from tests.shop.models import Author
+from tests.site import Site
 
 VIEWS = {"sync": APIView, "async": AsyncAPIView}
 
@@ -131,3 +137,77 @@ def test_super_of_an_operator_on_our_base_reaches_drfs_operator(colour: str, ope
             return Response({})
 
     assert ask(View).status == status
+
+
+class Querying:
+    """A value that queries the database when it becomes a string, as a lazy translation from a table would."""
+
+    def __str__(self) -> str:
+        return f"{Author.objects.count()} authors"
+
+
+LAZY = lazy(Querying().__str__, str)
+
+
+@nonblocking
+def never(self: Any, request: Any, view: Any) -> bool:
+    return False
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attributes", [{"message": LAZY()}, {"message": [LAZY()]}, {"code": LAZY()}], ids="abc")
+def test_a_refusal_in_words_that_query_is_the_clients_answer(attributes: Any) -> None:
+    class View(AsyncAPIView):
+        authentication_classes = []
+        permission_classes = [type("Refuses", (drf.BasePermission,), {"has_permission": never, **attributes})]
+
+        async def get(self, request: Any) -> Response:
+            return Response({})
+
+    answer = ask(View)
+    assert answer.status == 403
+    assert ("message" in attributes) is (b"0 authors" in answer.body)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_header_in_words_that_query_reaches_the_client() -> None:
+    class View(AsyncAPIView):
+        async def get(self, request: Any) -> Response:
+            self.headers = {**self.headers, "X-Authors": LAZY()}
+            return Response({})
+
+    assert ask(View).headers["X-Authors"] == "0 authors"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("realm", [LAZY(), Querying()], ids=["lazy", "object"])
+def test_a_component_configured_with_what_may_query_is_asked_where_that_may_block(realm: Any) -> None:
+    class Realm(BasicAuthentication):
+        www_authenticate_realm = realm
+
+    class View(AsyncAPIView):
+        authentication_classes = [Realm]
+        permission_classes = [drf.IsAuthenticated]
+
+        async def get(self, request: Any) -> Response:
+            return Response({})
+
+    answer = ask(View)
+    assert answer.status == 401
+    assert 'realm="0 authors"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_component_configured_with_plain_values_costs_no_hop() -> None:
+    class Often(AnonRateThrottle):
+        rate: str = "1000/s"
+        seen: tuple[str, ...] = ("a", "b")
+
+    class View(AsyncAPIView):
+        throttle_classes = [Often]
+
+        async def get(self, request: Any) -> Response:
+            return Response({})
+
+    with Site({"x/": View.as_view()}) as site:
+        answer = site.send("GET", "/x/")
+    assert (answer.status, answer.hops) == (200, 0)

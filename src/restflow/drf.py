@@ -22,6 +22,20 @@ from restflow.flow import blocking, hook, nonblocking, stand_in, sync, truth
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
+_CONTAINERS = frozenset({dict, frozenset, list, set, tuple})
+_READ_BY_NOBODY = frozenset(
+    {
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations__",
+        "__dict__",
+        "__orig_bases__",
+        "__weakref__",
+        "_restflow_hooks",
+        "_restflow_methods",
+    }
+)
+_INERT = frozenset({bool, bytes, complex, float, int, str, type(None), type(Ellipsis)})
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -46,7 +60,8 @@ def only_configures(component: Any) -> bool:
         component: an instance, or its class.
 
     Returns:
-        False where it, or a class of someone else's in its MRO, holds a function, a class or a descriptor.
+        False where it, or a class of someone else's in its MRO, holds anything but numbers, strings and containers of
+        them.
     """
     cls = component if isinstance(component, type) else type(component)
     own = getattr(component, "__dict__", None) if component is not cls else None
@@ -56,12 +71,14 @@ def only_configures(component: Any) -> bool:
     holders = [vars(base) for base in foreign]
     if own:
         holders.append(own)
-    return not any(
-        callable(value) or hasattr(type(value), "__get__")
-        for holder in holders
-        for name, value in holder.items()
-        if name not in {"__dict__", "__weakref__"}
-    )
+    return all(_is_inert(value) for holder in holders for name, value in holder.items() if name not in _READ_BY_NOBODY)
+
+
+def _is_inert(value: Any) -> bool:
+    """Tell whether reading ``value``, whatever is done with it, runs no code: a lazy string or a subclass may."""
+    if type(value) in _CONTAINERS:
+        return all(map(_is_inert, value.items() if type(value) is dict else value))
+    return type(value) in _INERT
 
 
 def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
@@ -179,8 +196,9 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
     return "user" not in vars(request._request)
 
 
-def _knows_the_authenticator(view: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-    return not request.authenticators or "_authenticator" in vars(request)
+def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
+    known = not request.authenticators or "_authenticator" in vars(request)
+    return known and _is_inert(message) and _is_inert(code)
 
 
 def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:

@@ -471,8 +471,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
         vary = self.headers.pop("Vary", None)
         if vary is not None:
             patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
-        for name, value in self.headers.items():
-            response[name] = value
+        if all(type(value) is str for value in self.headers.values()):
+            _set_headers(response, self.headers)
+        else:  # a lazy value is evaluated when it is set
+            await blocking(_set_headers, response, self.headers)
         return response
 
     options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
@@ -511,6 +513,11 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
 def _reads_on_the_loop(handler: Any) -> bool:
     return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
+
+
+def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
+    for name, value in headers.items():
+        response[name] = value
 
 
 def served(cls: type[AsyncAPIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
