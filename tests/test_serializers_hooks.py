@@ -746,6 +746,8 @@ def test_async_code_on_the_loop_gets_a_coroutine_from_an_async_hook_and_sync_cod
         serializer = S()
         assert await serializer.validate({}) == await serializer.avalidate({}) == {"validated": True}
         assert await asyncio.gather(*[serializer.validate_n(n) for n in (1, 2)]) == [2, 3]
+        assert await asyncio.gather(*(serializer.validate_n(n) for n in (1, 2))) == [2, 3]
+        assert await asyncio.gather(*map(lambda n: serializer.validate_n(n), (1, 2))) == [2, 3]  # noqa: C417
         assert await asyncio.create_task(serializer.validate_n(1)) == 2
         with pytest.raises(RuntimeError, match="validate_n"):
             serializer.helper(1)

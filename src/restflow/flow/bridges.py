@@ -36,24 +36,22 @@ def bridged(function: _F) -> _F:
     made: Any
     inner: Any = function
     if isinstance(inner, types.MethodType):
-        made = _bridge(inner.__func__)
+        made = _bridge_method(inner.__func__)
         return function if made is inner.__func__ else cast(_F, types.MethodType(made, inner.__self__))
     cls: Any = type(inner)
     if cls is types.FunctionType:
-        return cast(_F, _bridge(inner))
-    return function if never_awaits(cls) else cast(_F, _bridge_around(function))
+        return cast(_F, _bridge_around(inner)) if _may_await(inner) else function
+    return function if never_awaits(cls) else cast(_F, _Bridge(function))
 
 
-@lru_cache(maxsize=1024)
-def _bridge(function: Any) -> Any:
+@lru_cache(maxsize=1024)  # methods live as long as their classes; a function may have been made for one request
+def _bridge_method(function: Any) -> Any:
     return _bridge_around(function) if _may_await(function) else function
 
 
 def _may_await(function: Any) -> bool:
     if not isinstance(function, types.FunctionType) or is_coroutine_function(function):
         return True
-    if function in resolution.duals or function in resolution.generated:
-        return False
     return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
 
 
@@ -61,10 +59,22 @@ def _bridge_around(function: Any) -> Any:
     def bridge(*args: Any, **kwargs: Any) -> Any:
         return _answer(function, args, kwargs)
 
-    wrapper: Any = update_wrapper(bridge, function)
-    # DRF looks for it on the object, where one of a class's own is found too.
-    wrapper.requires_context = getattr(function, "requires_context", False)
-    return wrapper
+    return update_wrapper(bridge, function)
+
+
+class _Bridge:
+    """Stands for a callable object, whose attributes DRF and others may look for."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _answer(self.__wrapped__, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
 
 
 def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:

@@ -146,3 +146,8 @@ class ModelSerializer(drf.ModelSerializer[_MT], Serializer[_MT]):
 
 class HyperlinkedModelSerializer(drf.HyperlinkedModelSerializer[_MT], ModelSerializer[_MT]):
     """DRF's ``HyperlinkedModelSerializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
+
+
+# Schema generators take the nearest docstring for the description of a user's class, past DRF's bases only.
+for _cls in (TwoColoured, BaseSerializer, Serializer, ListSerializer, ModelSerializer, HyperlinkedModelSerializer):
+    _cls.__doc__ = None
