@@ -707,8 +707,8 @@ LOOPS: dict[str, Callable[[Any], Any]] = {
 )
 def test_a_sync_name_on_the_event_loop_never_passes_over_an_async_hook(name: str, loop: str, family: str) -> None:
     make = CASES[name][0](FAMILIES[family], awaited)
-    if loop == "to_internal_value" and name == "validate":
-        pytest.skip("it does not call validate")
+    if name == "validate" and loop == "to_internal_value":
+        loop = "is_valid"  # it is not to_internal_value that calls validate
 
     async def on_loop() -> None:
         serializer = restflow.with_async_surface(make(data={"n": 2}))

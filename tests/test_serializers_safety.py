@@ -358,6 +358,15 @@ def test_our_classes_are_drfs() -> None:
             assert getattr(ours, attr, None) is getattr(theirs, attr, None), (name, attr)
 
 
+def test_a_module_is_ported_by_its_import() -> None:
+    fields = [value for value in vars(drf).values() if isinstance(value, type) and issubclass(value, drf.Field)]
+    for field in fields:
+        ours = getattr(restflow, field.__name__)
+        assert ours is field or issubclass(field, drf.BaseSerializer), field
+    for name in ("ValidationError", "SkipField", "empty", "CreateOnlyDefault", "CurrentUserDefault", "PKOnlyObject"):
+        assert getattr(restflow, name) is getattr(drf, name)
+
+
 def test_a_base_serializer_needs_no_fields() -> None:
     class High(restflow.BaseSerializer):
         async def to_internal_value(self, data: Any) -> Any:

@@ -88,8 +88,7 @@ def bridge_fields(serializer: Any) -> None:
         serializer: any serializer, in the thread where its loop runs.
     """
     own = serializer.__dict__
-    built = own.get("fields")
-    named: dict[str, Any] = built.fields if type(built) is BindingDict else _fields(serializer)
+    named = _fields(serializer)
     fields = list(named.values())
     if own.get(_PREPARED) == fields:  # asked for each item of a list
         return
@@ -109,6 +108,9 @@ def bridge_fields(serializer: Any) -> None:
 
 def _fields(serializer: Any) -> dict[str, Any]:
     fields = getattr(serializer, "fields", None)
+    if type(fields) is BindingDict:
+        plain: dict[str, Any] = fields.fields  # much quicker to go through
+        return plain
     return dict(_children(serializer)) if fields is None else dict(fields)
 
 
@@ -161,13 +163,13 @@ def _bridge_field(field: Any) -> None:
 
 
 def _bridge_values(field: Any) -> None:
-    own = vars(field)
-    for validator in own.get("_validators", ()):
+    # By attribute: to ask for its __dict__ makes one, and a request has many fields.
+    for validator in getattr(field, "_validators", ()):
         kind: Any = type(validator)
         if not never_awaits(kind):
             bridge_validators(field)
             break
-    default = own["default"]
+    default = field.default
     if default is not empty and callable(default):
         field.default = _bridged_default(default)
 
