@@ -19,6 +19,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "tests.shop",
+    "tests.parity.tutorial",
 ]
 MIDDLEWARE: list[str] = []
 STATIC_URL = "/static/"
