@@ -487,3 +487,35 @@ def test_an_async_hook_inside_a_transaction_is_part_of_it(routed: str) -> None:
         assert json.loads(got[1][1]) == {"title": ["refused"]}
         assert set(Author.objects.values_list("name", flat=True)) == {"ada", "bob", "kept"}
         assert set(Book.objects.values_list("title", flat=True)) == {"Emma", "Persuasion", "kept"}
+
+
+def test_a_relation_may_find_its_rows_in_async_code(routed: str) -> None:
+    class Authors(drf.PrimaryKeyRelatedField):
+        async def get_queryset(self) -> Any:
+            first = await Author.objects.order_by("pk").afirst()
+            return Author.objects.filter(pk=first.pk)
+
+    class Tags(drf.SlugRelatedField):
+        async def get_queryset(self) -> Any:
+            return Tag.objects.exclude(name="irony")
+
+    def make(m: Any) -> Any:
+        class Books(m.ModelSerializer):
+            author = Authors()
+            tags = Tags(slug_field="name", many=True)
+
+            class Meta:
+                model = Book
+                fields = ["title", "author", "tags"]
+
+        return Books
+
+    asks: list[Ask] = [
+        ("POST", "/x/", {"title": "A", "author": 1, "tags": ["novel"]}),
+        ("POST", "/x/", {"title": "A", "author": 2, "tags": ["irony"]}),
+    ]
+    for view in VIEWS.values():
+        for m in FAMILIES.values():
+            created, refused = answers(routed, view, make(m), asks)
+            assert created == (201, b'{"title":"A","author":1,"tags":["novel"]}')
+            assert (refused[0], sorted(json.loads(refused[1]))) == (400, ["author", "tags"])

@@ -7,11 +7,16 @@ import contextvars
 import copy
 import inspect
 import pickle
+import re
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import Http404
+from django.test import override_settings
 from django.urls import path
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rest_framework import exceptions
 from rest_framework import serializers as drf
 from rest_framework.response import Response
@@ -152,11 +157,14 @@ def test_requests_at_once_share_nothing() -> None:
 def test_a_request_is_cancelled_in_an_async_validator(m: Any, how: str) -> None:
     trace = Trace()
 
+    async def query(value: int) -> None:
+        assert await sync_to_async(here)() == "thread"  # as the async ORM does
+
     async def stand(value: int) -> None:
         await trace.forever("validator")
 
     class S(m.Serializer):
-        n = drf.IntegerField(validators=[stand])
+        n = drf.IntegerField(validators=[query, stand])
 
         async def validate(self, attrs: Any) -> Any:
             trace.note("went on")
@@ -315,9 +323,9 @@ def test_hooks_keep_their_signatures_and_say_that_they_are_async() -> None:
 
     assert str(inspect.signature(S.validate_n)) == "(self, value: 'int', *more: 'str') -> 'int'"
     assert S.validate_n.__doc__ == "Check n."
-    assert inspect.iscoroutinefunction(S.validate_n)
-    assert inspect.iscoroutinefunction(S.avalidate)
-    assert not inspect.iscoroutinefunction(S.validate)
+    assert iscoroutinefunction(S.validate_n)
+    assert iscoroutinefunction(S.avalidate)
+    assert not iscoroutinefunction(S.validate)
 
 
 def test_many_gives_our_list_and_any_list_has_the_async_surface() -> None:
@@ -513,6 +521,89 @@ def documented(m: Any, *, is_async: bool) -> Any:
             fields = ["id", "title", "author", "leaves", "length"]
 
     return Documented
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_browsable_api_shows_their_forms(method: str, author: Author) -> None:
+    async def refuse(value: str) -> None:
+        raise drf.ValidationError("refused by a validator")
+
+    async def first() -> str:
+        return "begins with this"
+
+    def page(m: Any) -> bytes:
+        class Books(m.ModelSerializer):
+            title = drf.CharField(initial=first, validators=[refuse])
+
+            class Meta:
+                model = Book
+                fields = ["title", "author"]
+
+        class BookList(AsyncListAPIView, AsyncCreateAPIView):
+            serializer_class = Books
+            queryset = Book.objects.all()
+
+        answer = ask(BookList, method, {"title": "x", "author": author.pk}, headers={"accept": "text/html"})
+        assert answer.status == (200 if method == "GET" else 400)
+        return re.sub(rb'(csrfToken": "|csrfmiddlewaretoken" value=")[^"]+', b"", answer.body)
+
+    shown = page(restflow)
+    assert (b"begins with this" if method == "GET" else b"refused by a validator") in shown
+    assert shown == page(drf)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "1", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["n", "child", "items"]), inner),
+    max_leaves=12,
+)
+
+
+def tree(m: Any, do: Any) -> Any:
+    @do
+    def refuse_two(value: int) -> None:
+        if value == 2:
+            raise drf.ValidationError("two")
+
+    class Leaf(m.Serializer):
+        n = drf.IntegerField(validators=[refuse_two], default=do(lambda: 0))
+
+        @do
+        def validate_n(self, value: int) -> int:
+            return value + 1
+
+        @do
+        def validate(self, attrs: Any) -> Any:
+            if attrs["n"] == 0:
+                raise drf.ValidationError("nought")
+            return attrs
+
+    class Tree(Leaf):
+        child = Leaf(required=False, allow_null=True)
+        items = Leaf(many=True, required=False)
+
+    return Tree
+
+
+def as_async(function: Any) -> Any:
+    async def hook(*args: Any) -> Any:
+        return function(*args)
+
+    return hook
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=JSON, many=st.booleans())
+def test_any_data_are_found_valid_as_drf_finds_them(data: Any, many: bool) -> None:
+    async def validated(serializer: Any) -> Any:
+        return await serializer.ais_valid(), serializer.errors, serializer.validated_data
+
+    with override_settings(REST_FRAMEWORK={"LIST_SERIALIZER_ERRORS_AS_DICT": True}):
+        reference = tree(drf, lambda function: function)(data=data, many=many)
+        expected = reference.is_valid(), reference.errors, reference.validated_data
+        for m in (restflow, drf):
+            serializer = restflow.with_async_surface(tree(m, as_async)(data=data, many=many))
+            assert asyncio.run(validated(serializer)) == expected
 
 
 def test_a_schema_is_made_of_them_as_of_drfs(capsys: pytest.CaptureFixture[str]) -> None:
