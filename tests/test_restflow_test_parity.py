@@ -213,7 +213,7 @@ def test_mistakes_are_refused_as_drf_refuses_them(to: Any) -> None:
         {"path": "/?a=1", "QUERY_STRING": "c=3"},
         {"path": "http://testserver/absolute?x=1#fragment"},
         {"path": "/books/", "SCRIPT_NAME": "/shop"},
-        {"path": "", "SCRIPT_NAME": "/shop/"},
+        {"path": "", "SCRIPT_NAME": "/shop"},
     ],
     ids=repr,
 )
@@ -331,7 +331,7 @@ JSON = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(
     method=st.sampled_from(WITH_BODY),
-    address=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="[]"), max_size=12),
+    address=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="[]?#"), max_size=12),
     query=st.dictionaries(st.text(), st.text() | st.lists(st.text(), max_size=3), max_size=3),
     data=JSON,
 )
