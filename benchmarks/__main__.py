@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import measure, report
 from benchmarks.case import Case
 from benchmarks.client import Application
-from benchmarks.project import application
+from benchmarks.project import NO_POSTGRES, POSTGRES, application, databases
 
 RESULTS = Path("benchmarks", "results.json")
 
@@ -32,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop, which has to be installed")
     options = parser.parse_args(arguments)
 
-    stock = application()
+    with TemporaryDirectory() as directory:
+        measured(parser, options, application(Path(directory)))
+
+
+def measured(parser: argparse.ArgumentParser, options: argparse.Namespace, stock: Application) -> None:
+    """Measure what ``options`` ask for."""
     from benchmarks.cases import CASES  # Views can be imported once Django is set up.
 
     names = [case.name for case in CASES]
@@ -45,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--uvloop needs uvloop, which is not installed")
 
     chosen = [case for case in CASES if case.name in only]
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
+    with databases(), asyncio.Runner(loop_factory=loop_factory) as runner:
         data = runner.run(run(stock, chosen, options.rounds, options.requests))
     options.json.write_text(json.dumps(data, indent=2) + "\n")
     print(f"\nAll figures are in {options.json}.")
@@ -57,6 +63,8 @@ async def run(stock: Application, cases: Sequence[Case], rounds: int, requests: 
     environment = report.environment()
     print(", ".join(f"{key} {value}" for key, value in environment.items()))
     print(f"{rounds} rounds of {requests} requests a variant, after {warmup} to warm up")
+    if not POSTGRES:
+        print(NO_POSTGRES)
     data: dict[str, Any] = {
         "environment": environment,
         "rounds": rounds,

@@ -26,10 +26,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A request that every variant but the floor has to turn down: proof that its policies are asked."""
+    """A request that every variant but the floor has to turn down: proof that its checks are made."""
 
     headers: Headers
     status: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class Case:
         name: what ``--only`` and the report call it; unique.
         variants: the ways to write it; the first is the floor that the others are measured against.
         headers: sent with every timed request.
+        method: of every request.
+        body: sent with every timed request.
+        status: what each of them is answered with.
+        route: what follows a variant's own path in the URLconf.
+        tail: what follows it in a request's path.
+        generated: keys of the answer that differ from one request to the next.
+        undo: takes back what a request did to the database; called after each, outside the time.
         refusals: asked of each variant but the floor before anything is timed.
         comparisons: variants to set against each other directly.
     """
@@ -56,6 +64,13 @@ class Case:
     name: str
     variants: tuple[Variant, ...]
     headers: Headers = ()
+    method: str = "GET"
+    body: bytes = b""
+    status: int = 200
+    route: str = ""
+    tail: str = ""
+    generated: frozenset[str] = frozenset()
+    undo: Callable[[], Any] | None = None
     refusals: tuple[Refusal, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
@@ -65,5 +80,12 @@ class Case:
         return self.variants[0]
 
     def path(self, variant: Variant) -> str:
-        """The URL path of ``variant``, without its leading slash."""
+        """The path of ``variant`` in the URLconf."""
+        return f"{self._prefix(variant)}{self.route}"
+
+    def url(self, variant: Variant) -> str:
+        """The path of a request to ``variant``."""
+        return f"/{self._prefix(variant)}{self.tail}"
+
+    def _prefix(self, variant: Variant) -> str:
         return f"{self.name}/{self.variants.index(variant)}/"

@@ -20,19 +20,23 @@ class Reply(NamedTuple):
     body: bytes
 
 
-async def fetch(application: Application, path: str, headers: Headers = ()) -> Reply:
-    """Send ``GET path`` in a task of its own and return the reply.
+async def fetch(
+    application: Application, path: str, headers: Headers = (), *, method: str = "GET", body: bytes = b""
+) -> Reply:
+    """Send a request in a task of its own and return the reply.
 
-    ``receive`` gives the empty body, then waits for the end of the response to report a disconnect, as servers do.
+    ``receive`` gives the body, then waits for the end of the response to report a disconnect, as servers do.
 
     Args:
         application: any ASGI application.
         path: with its leading slash.
         headers: added to those of a plain client.
+        method: of the request.
+        body: of the request; JSON.
     """
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[None] = loop.create_future()
-    incoming: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     start: Message = {}
     chunks: list[bytes] = []
 
@@ -51,19 +55,22 @@ async def fetch(application: Application, path: str, headers: Headers = ()) -> R
             finished.set_result(None)
 
     async def serve() -> None:
-        await application(scope(path, headers), receive, send)
+        await application(sent, receive, send)
 
+    if body:
+        headers = (*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+    sent = scope(method, path, headers)
     await loop.create_task(serve())
     return Reply(start["status"], dict(start["headers"]), b"".join(chunks))
 
 
-def scope(path: str, headers: Headers) -> Message:
-    """Return a fresh ASGI scope for ``GET path``."""
+def scope(method: str, path: str, headers: Headers) -> Message:
+    """Return a fresh ASGI scope for a request."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),

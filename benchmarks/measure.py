@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import reprlib
 import statistics
 import threading
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ from time import perf_counter
 from typing import Any, NamedTuple
 from unittest import mock
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from benchmarks.case import Case, Variant
-from benchmarks.client import Application, fetch
+from benchmarks.client import Application, Reply, fetch
 
 COUNTED = 20  # requests of a counting pass; the first few are not counted
 SEED = 20
@@ -35,23 +36,27 @@ class WrongReply(Exception):
 
 
 async def verify(application: Application, case: Case) -> None:
-    """Assert that the variants of ``case`` answer the same, and that their policies are asked.
+    """Assert that the variants of ``case`` answer the same, and that their checks are made.
 
     Raises:
         WrongReply: naming the variant, what it answered and what was expected.
     """
     expected: Any = None
     for variant in case.variants:
-        path = "/" + case.path(variant)
-        reply = await fetch(application, path, case.headers)
-        got = (reply.status, reply.headers.get(b"Content-Type"), json.loads(reply.body))
-        expected = expected or (200, b"application/json", got[2])
+        reply = await send(application, case, variant)
+        # Links to other pages name the variant.
+        data = json.loads(reply.body.replace(case.url(variant).encode(), b"/"))
+        shown = {key: value for key, value in data.items() if key not in case.generated}
+        got = (reply.status, reply.headers.get(b"Content-Type"), list(data), shown)
+        expected = expected or (case.status, b"application/json", list(data), shown)
         if got != expected:
-            raise WrongReply(f"{case.name}: {variant.name} answered {got}, must be {expected}")
+            raise WrongReply(
+                f"{case.name}: {variant.name} answered {reprlib.repr(got)}, must be {reprlib.repr(expected)}"
+            )
         for refusal in case.refusals if variant is not case.floor else ():
-            reply = await fetch(application, path, refusal.headers)
+            reply = await fetch(application, case.url(variant), refusal.headers, method=case.method, body=refusal.body)
             if reply.status != refusal.status:
-                sent = f"{variant.name} with {refusal.headers}"
+                sent = f"{variant.name} with {refusal.headers or refusal.body!r}"
                 raise WrongReply(f"{case.name}: {sent} answered {reply.status}, must be {refusal.status}")
 
 
@@ -126,8 +131,9 @@ async def times(application: Application, case: Case, rounds: int, warmup: int, 
         for _ in range(requests):
             for variant in draw.sample(case.variants, len(case.variants)):
                 started = perf_counter()
-                await repeat(application, case, variant, 1)
+                reply = await request(application, case, variant)
                 clocked[variant.name].append((perf_counter() - started) * 1e6)
+                await settle(case, variant, reply)
         if number >= warmup:
             for name, round_ in clocked.items():
                 times[name].medians.append(statistics.median(round_))
@@ -137,8 +143,24 @@ async def times(application: Application, case: Case, rounds: int, warmup: int, 
 
 async def repeat(application: Application, case: Case, variant: Variant, requests: int) -> None:
     """Send ``requests`` requests to ``variant``, one after the other."""
-    path = "/" + case.path(variant)
     for _ in range(requests):
-        reply = await fetch(application, path, case.headers)
-        if reply.status != 200:
-            raise WrongReply(f"{case.name}: {variant.name} answered {reply.status}, must be 200")
+        await send(application, case, variant)
+
+
+async def send(application: Application, case: Case, variant: Variant) -> Reply:
+    """Send a request to ``variant`` and take back what it did."""
+    return await settle(case, variant, await request(application, case, variant))
+
+
+async def request(application: Application, case: Case, variant: Variant) -> Reply:
+    """Send a request to ``variant``."""
+    return await fetch(application, case.url(variant), case.headers, method=case.method, body=case.body)
+
+
+async def settle(case: Case, variant: Variant, reply: Reply) -> Reply:
+    """Take back what a request did, and raise if it was not answered as it should be."""
+    if case.undo is not None:
+        await sync_to_async(case.undo)()
+    if reply.status != case.status:
+        raise WrongReply(f"{case.name}: {variant.name} answered {reply.status}, must be {case.status}")
+    return reply

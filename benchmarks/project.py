@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from benchmarks.client import Application
 
+POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
+POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
 
-def application() -> Application:
-    """Set Django up and return its stock ASGI handler."""
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+POSTGRES = _answers(POSTGRES_HOST, POSTGRES_PORT)
+NO_POSTGRES = f"PostgreSQL does not answer at {POSTGRES_HOST}:{POSTGRES_PORT}: the cases that need it are left out."
+
+
+def application(directory: Path) -> Application:
+    """Set Django up, with its SQLite file in ``directory``, and return its stock ASGI handler."""
     settings.configure(
         ALLOWED_HOSTS=["testserver"],
+        DATABASES=_databases(directory / "bench.sqlite3"),
+        DATABASE_ROUTERS=["benchmarks.models.Router"],
         # A view that fails ends the run with its traceback, where Django would answer 500.
         DEBUG_PROPAGATE_EXCEPTIONS=True,
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "benchmarks"],
         MIDDLEWARE=[],
         REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
         ROOT_URLCONF="benchmarks.urls",
@@ -24,3 +49,47 @@ def application() -> Application:
     )
     django.setup()
     return get_asgi_application()
+
+
+def _databases(file: Path) -> dict[str, Any]:
+    databases: dict[str, Any] = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(file),
+            "TEST": {"NAME": str(file)},
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+            },
+        }
+    }
+    if POSTGRES:
+        databases["postgres"] = {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": os.environ.get("RESTFLOW_POSTGRES_NAME", "test"),
+            "USER": os.environ.get("RESTFLOW_POSTGRES_USER", "postgres"),
+            "HOST": POSTGRES_HOST,
+            "PORT": POSTGRES_PORT,
+            "TEST": {"NAME": f"restflow_benchmarks_{os.getpid()}"},
+            # A request's thread ends with it, and with the thread a connection of its own: only a pool outlives them.
+            "OPTIONS": {"pool": True, "options": "-c synchronous_commit=off"},
+        }
+    return databases
+
+
+@contextmanager
+def databases() -> Iterator[None]:
+    """Make the databases and fill them; remove them in the end."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    from benchmarks.cases import books
+    from benchmarks.models import PostgreSQLBook, SQLiteBook
+
+    made = setup_databases(verbosity=0, interactive=False)
+    try:
+        for model in (SQLiteBook, *([PostgreSQLBook] if POSTGRES else [])):
+            books.fill(model)
+        yield
+    finally:
+        teardown_databases(made, verbosity=0)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import restflow
+from tests import settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,6 +17,13 @@ POLICIES = {
     "restflow AsyncAPIView, sync policies",
     "restflow AsyncAPIView, async policies",
 }
+GENERIC = {
+    "DRF",
+    "restflow sync",
+    "restflow async, DRF's serializer",
+    "restflow async, its own serializer",
+}
+PEERS = {"adrf"}  # measured where they are installed
 
 
 def test_a_short_run_reports_every_view(tmp_path):
@@ -33,10 +41,13 @@ def test_a_short_run_reports_every_view(tmp_path):
 
     assert run.returncode == 0, run.stderr
     cases = {case["name"]: case for case in json.loads(results.read_text())["cases"]}
-    assert {name: {variant["name"] for variant in case["variants"]} for name, case in cases.items()} == {
+    databases = ["sqlite", *(["postgres"] if settings.POSTGRES else [])]
+    assert {name: {variant["name"] for variant in case["variants"]} - PEERS for name, case in cases.items()} == {
         "ping": PING,
         "policies": POLICIES,
+        **{f"{work}-{database}": GENERIC for database in databases for work in ("list100", "detail", "create")},
     }
+    assert settings.POSTGRES or "PostgreSQL does not answer" in run.stdout
     for case in cases.values():
         for variant in case["variants"]:
             assert variant["name"] in run.stdout

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import ping, policies
+from benchmarks.cases import books, ping, policies
+from benchmarks.models import PostgreSQLBook, SQLiteBook
+from benchmarks.project import POSTGRES
 
-CASES: tuple[Case, ...] = (ping.CASE, policies.CASE)
+CASES: tuple[Case, ...] = (
+    ping.CASE,
+    policies.CASE,
+    *books.cases(SQLiteBook, "sqlite"),
+    *(books.cases(PostgreSQLBook, "postgres") if POSTGRES else ()),
+)
