@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ import restflow.pagination
 import restflow.permissions
 import restflow.serializers
 import restflow.views
+from tests.parity.harness import Answer, Ask
 
 DRF, SYNC, ASYNC, DRF_MIXINS, THROUGHOUT = (
     "DRF",
@@ -85,3 +86,12 @@ BASES = {
     DRF_MIXINS: SimpleNamespace(**{**_async, **_classes(rest_framework.mixins)}),
     THROUGHOUT: SimpleNamespace(**{**_async, **_components}),
 }
+
+
+def alike(asks: Iterable[Ask], ours: Iterable[Answer], theirs: Iterable[Answer]) -> None:
+    """Assert that restflow's answers are DRF's, to the byte."""
+    for ask, our, their in zip(asks, ours, theirs, strict=True):
+        asked = f"{ask.method} {ask.url}"
+        assert (asked, our.status, our.headers) == (asked, their.status, their.headers)
+        assert (asked, our.body.decode().splitlines()) == (asked, their.body.decode().splitlines())
+        assert our == their

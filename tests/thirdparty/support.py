@@ -1,0 +1,50 @@
+"""What these tests share: the same URLs over DRF's base classes and restflow's, asked the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.colours import ASYNC, BASES, DRF, SYNC, THROUGHOUT, alike
+from tests.databases import fresh
+from tests.parity.harness import ASGI, OVER, WSGI, Answer, Ask
+from tests.site import Site
+
+OURS = (SYNC, ASYNC, THROUGHOUT)
+
+
+def nothing() -> None:
+    """Put nothing into the database."""
+
+
+def same(
+    urls: Callable[[Any], list[Any]],
+    asks: Iterable[Ask],
+    database: str,
+    populate: Callable[[], None] = nothing,
+    mask: Callable[[Answer], Answer] = lambda answer: answer,
+    **settings: Any,
+) -> list[Answer]:
+    """Return DRF's answers, once restflow's classes of every colour were found to give the same.
+
+    Args:
+        urls: makes the URL patterns over base classes.
+        asks: the requests, sent in order.
+        database: the alias of the database, emptied each time.
+        populate: fills the database.
+        mask: hides in an answer what no two have alike.
+        settings: Django settings meanwhile.
+    """
+    asks = list(asks)
+
+    def answers(bases: str, transport: str) -> list[Answer]:
+        with fresh(database), Site(urls(BASES[bases]), **settings) as site:
+            populate()
+            return [mask(OVER[transport](site, ask)) for ask in asks]
+
+    # What a transport changes does not depend on the database.
+    for transport in (ASGI, WSGI) if database == "default" else (ASGI,):
+        theirs = answers(DRF, transport)
+        for bases in OURS:
+            alike(asks, answers(bases, transport), theirs)
+    return theirs
