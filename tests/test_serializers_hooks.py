@@ -596,6 +596,40 @@ def fields_that_are_changed_on_the_object(m: Any, do: Any) -> Any:
     return S
 
 
+@case(post({"n": 2}), show([{"n": 1}, {"n": 2}], many=True))
+def fields_that_are_added_between_validation_and_representation(m: Any, do: Any) -> Any:
+    class Shown(drf.Field):
+        @do
+        def to_representation(self, value: Any) -> Any:
+            return f"shown {value}"
+
+    class S(kept(m)):
+        n = drf.IntegerField()
+
+        def to_representation(self, instance: Any) -> Any:
+            self.fields[f"also_{instance['n']}"] = Shown(source="n", read_only=True)
+            return super().to_representation(instance)
+
+    return S
+
+
+@case(put({"n": 2, "k": 2}), put({"n": 1, "k": 2}), put({"n": 2, "k": 1}), put({"n": 2, "k": 4}))
+def what_is_added_while_validating(m: Any, do: Any) -> Any:
+    class S(kept(m)):
+        n = drf.IntegerField()
+
+        def run_validation(self, data: Any = drf.empty) -> Any:
+            self.fields["k"] = drf.IntegerField(validators=[do(refuse_odd)])
+            return super().run_validation(data)
+
+        def to_internal_value(self, data: Any) -> Any:
+            self.fields["n"].validators.append(do(refuse_odd))
+            self.validators.append(do(lambda attrs: refuse_above(3, attrs["k"])))
+            return super().to_internal_value(data)
+
+    return S
+
+
 @case(put({"n": 1}), put({"n": 2}))
 def validators_that_a_method_gives(m: Any, do: Any) -> Any:
     class Number(drf.IntegerField):
@@ -729,6 +763,20 @@ def test_a_sync_representation_on_the_event_loop_never_holds_a_coroutine(family:
     asyncio.run(on_loop())
 
 
+def test_a_plain_serializers_async_loop_never_holds_a_coroutine_of_its_fields() -> None:
+    class S(drf.Serializer):
+        n = money(awaited)()
+
+        async def to_representation(self, instance: Any) -> Any:
+            return super().to_representation(instance)
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="get_attribute"):
+            await restflow.with_async_surface(S({"n": 1})).adata
+
+    asyncio.run(main())
+
+
 def test_async_code_on_the_loop_gets_a_coroutine_from_an_async_hook_and_sync_code_an_error() -> None:
     class S(restflow.Serializer):
         n = drf.IntegerField()
@@ -795,7 +843,12 @@ def test_our_serializers_sync_hook_gets_the_result_from_an_async_super() -> None
         async def get_me(self, obj: Any) -> Any:
             return "base"
 
+        async def compute(self, obj: Any) -> Any:
+            return "computed"
+
     class S(Base):
+        by_name = drf.SerializerMethodField(method_name="compute")
+
         def validate_n(self, value: Any) -> Any:
             return super().validate_n(value) * 10
 
@@ -805,8 +858,11 @@ def test_our_serializers_sync_hook_gets_the_result_from_an_async_super() -> None
         def get_me(self, obj: Any) -> Any:
             return [super().get_me(obj)]
 
+        def compute(self, obj: Any) -> Any:
+            return [super().compute(obj)]
+
     for view in VIEWS.values():
-        assert answers(view, S, [post({"n": 1})]) == [(201, b'{"n":20,"me":["base"]}')]
+        assert answers(view, S, [post({"n": 1})]) == [(201, b'{"n":20,"me":["base"],"by_name":["computed"]}')]
 
 
 def test_the_async_name_and_the_sync_name_reach_the_nearest_override() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from functools import lru_cache
-from operator import is_not
 from typing import Any, TypeVar
 
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
@@ -60,6 +59,7 @@ def attend(serializer: Any) -> None:
         return
     own[_ATTENDED] = True
     _bridge_methods(serializer)
+    _ask_validators(serializer)
     for name, prepare in _PREPARATIONS.items():
         if name in own:
             prepare(serializer)
@@ -96,19 +96,33 @@ def bridge_fields(serializer: Any) -> None:
     _bridge_methods(serializer)
     _bridge_method(serializer, "validate")
     for name, field in named.items():
-        if _is_simple(type(field)):
-            _bridge_values(field)
-        else:
-            _bridge_field(field)
-            if isinstance(field, SerializerMethodField):
-                _bridge_method(serializer, field.method_name, only_async=True)
-        if not field.read_only:
-            _bridge_method(serializer, "validate_" + name)
+        _bridge_named(serializer, name, field)
+    if not isinstance(serializer, TwoColoured) and type(getattr(serializer, "fields", None)) is BindingDict:
+        serializer.fields.__class__ = _Fields  # it adds fields between this and DRF's loop, where ours looks again
+
+
+class _Fields(BindingDict):
+    """The fields of a plain serializer, which prepares those that are added."""
+
+    def __setitem__(self, key: str, field: Any) -> None:
+        super().__setitem__(key, field)
+        _bridge_named(self.serializer, key, field)
+
+
+def _bridge_named(serializer: Any, name: str, field: Any) -> None:
+    if _is_simple(type(field)):
+        _bridge_values(field)
+    else:
+        _bridge_field(field)
+        if isinstance(field, SerializerMethodField):
+            _bridge_method(serializer, field.method_name, only_async=True)
+    if not field.read_only:
+        _bridge_method(serializer, "validate_" + name)
 
 
 def _fields(serializer: Any) -> dict[str, Any]:
     fields = getattr(serializer, "fields", None)
-    if type(fields) is BindingDict:
+    if isinstance(fields, BindingDict):
         plain: dict[str, Any] = fields.fields  # much quicker to go through
         return plain
     return dict(_children(serializer)) if fields is None else dict(fields)
@@ -121,10 +135,22 @@ def bridge_validators(field: Any) -> None:
         field: any field or serializer.
     """
     validators = field.validators
-    asked = [bridged(validator) for validator in validators]
-    # Compared by what they are: a validator may say that it equals another.
-    if any(map(is_not, asked, validators)):
-        field.validators = asked
+    for validator in validators:
+        kind: Any = type(validator)
+        if not never_awaits(kind):
+            field.validators = [bridged(each) for each in validators]
+            return
+
+
+def _ask_validators(field: Any) -> None:
+    """Have a field's validators looked at when they are run, however late they were added."""
+    if "run_validators" not in field.__dict__:
+        field.run_validators = types.MethodType(_run_validators, field)
+
+
+def _run_validators(self: Any, value: Any) -> None:
+    bridge_validators(self)
+    type(self).run_validators(self, value)
 
 
 def bridge_initial(serializer: Any) -> None:
@@ -143,7 +169,6 @@ def bridge_initial(serializer: Any) -> None:
 _PREPARATIONS: dict[str, Callable[[Any], None]] = {
     "get_initial": bridge_initial,
     "run_validation": bridge_fields,
-    "run_validators": bridge_validators,
     "to_internal_value": bridge_fields,
     "to_representation": bridge_fields,
 }
@@ -155,20 +180,14 @@ def _bridge_field(field: Any) -> None:
             attend(field)
     else:
         _bridge_methods(field)
-        if "_validators" not in vars(field) and _has_validators(type(field)):
-            bridge_validators(field)
         for _, child in _children(field):
             _bridge_field(child)
     _bridge_values(field)
 
 
 def _bridge_values(field: Any) -> None:
-    # By attribute: to ask for its __dict__ makes one, and a request has many fields.
-    for validator in getattr(field, "_validators", ()):
-        kind: Any = type(validator)
-        if not never_awaits(kind):
-            bridge_validators(field)
-            break
+    if not isinstance(field, BaseSerializer):
+        _ask_validators(field)
     default = field.default
     if default is not empty and callable(default):
         field.default = _bridged_default(default)
@@ -202,11 +221,7 @@ def _children(field: Any) -> list[tuple[str, Any]]:
 @_cached
 def _is_simple(cls: type[Any]) -> bool:
     """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
-    return (
-        cls.__module__ == Field.__module__
-        and not issubclass(cls, (DictField, ListField, SerializerMethodField))
-        and not _has_validators(cls)
-    )
+    return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
 
 
 def _is_settled(cls: type) -> bool:
@@ -244,9 +259,3 @@ def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]
                 + (", or inherit from restflow.serializers." if issubclass(cls, BaseSerializer) else ".")
             )
     return tuple(found)
-
-
-@_cached
-def _has_validators(cls: type[Any]) -> bool:
-    """Tell whether the fields of a class have validators that no instance was given."""
-    return cls.get_validators is not Field.get_validators or bool(cls.default_validators)
