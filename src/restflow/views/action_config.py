@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -63,20 +63,144 @@ class ActionConfig:
             value = getattr(self, name)
             if value is not None and not isinstance(value, (list, tuple)):
                 raise ImproperlyConfigured(f"ActionConfig.{name} must be a list or a tuple of classes, got {value!r}.")
+        queryset = self.queryset
+        if not (queryset is None or isinstance(queryset, (QuerySet, Manager)) or callable(queryset)):
+            raise ImproperlyConfigured(
+                f"ActionConfig.queryset must be a query set, a manager, or a callable of the view, got {queryset!r}."
+            )
+
+    @property
+    def queryset_maker(self) -> Any:
+        """The callable that ``queryset`` is; None where it is a query set or a manager."""
+        return None if isinstance(self.queryset, (QuerySet, Manager)) else self.queryset
 
     def attributes(self) -> dict[str, Any]:
         """Return the fields that are set, as the attributes of DRF's views that say the same.
 
         Returns:
-            Values by name. A callable ``queryset`` is none of them: the view calls it.
+            Values by name, of the caller's own: a list that a request extends, or a query set that it evaluates, is not
+            that of the next. A callable ``queryset`` is none of them: the view calls it.
         """
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.pagination_class is OFF:
-            said["pagination_class"] = None
-        elif self.pagination_class is None:
-            del said["pagination_class"]
-        if isinstance(self.queryset, Manager):
-            said["queryset"] = self.queryset.all()
-        elif not isinstance(self.queryset, QuerySet):
-            del said["queryset"]
-        return {name: value for name, value in said.items() if value is not None or name == "pagination_class"}
+        said: dict[str, Any] = {}
+        for name in FIELDS:
+            value = getattr(self, name)
+            if value is OFF:
+                said[name] = None
+            elif type(value) is list:
+                said[name] = value.copy()
+            elif isinstance(value, QuerySet):
+                said[name] = QuerySet.all(value)  # not value.all(), which may be an override that queries
+            elif value is not None and not (name == "queryset" and self.queryset_maker):
+                said[name] = value
+        return said
+
+
+FIELDS = tuple(field.name for field in fields(ActionConfig))
+
+
+def config_of(view: Any, action: str | None) -> ActionConfig | None:
+    """Return the ``ActionConfig`` of an action: that of the view itself, or of its nearest class that has one.
+
+    Args:
+        view: a viewset.
+        action: the action's name; None has no config.
+
+    Raises:
+        ImproperlyConfigured: ``action_configs`` is no mapping, or holds something else.
+    """
+    for holder in (view.__dict__, *(base.__dict__ for base in type(view).__mro__)):
+        configs = holder.get("action_configs")
+        if configs is None:
+            continue
+        if not isinstance(configs, Mapping):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.action_configs must be a dict of ActionConfig by action, got {configs!r}."
+            )
+        config: Any = configs.get(action)
+        if isinstance(config, ActionConfig):
+            return config
+        if config is not None:
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.action_configs[{action!r}] must be an ActionConfig, got {config!r}."
+            )
+    return None
+
+
+class _Absent:
+    """The type of ``_ABSENT``; None is a value that an attribute may have."""
+
+
+_ABSENT = _Absent()
+
+
+@dataclass
+class _Configured:
+    """What the configs of a view's actions did to its attributes.
+
+    ``plain`` are the attributes without them, ``put`` is what the config of the present action gave, and ``kept`` has
+    both as they were for each action that the view left: DRF's browsable API asks what others would say, and returns.
+    """
+
+    plain: dict[str, Any]
+    put: dict[str, Any] = field(default_factory=dict)
+    kept: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+
+
+class Action:
+    """``view.action``; setting it gives the view the attributes that the action's ``ActionConfig`` says.
+
+    Args:
+        default: what a subclass has under the name itself.
+    """
+
+    def __init__(self, default: Any = _ABSENT) -> None:
+        self.default = default
+
+    def __get__(self, view: Any, owner: type) -> Any:
+        if view is not None and "action" in vars(view):
+            return vars(view)["action"]
+        if self.default is _ABSENT:
+            raise AttributeError(f"{owner.__name__!r} has no action before a request.")
+        getter = getattr(type(self.default), "__get__", None)
+        return self.default if getter is None else getter(self.default, view, owner)
+
+    def __set__(self, view: Any, action: str | None) -> None:
+        state = vars(view)
+        if state.get("action", _ABSENT) != action:
+            _configure(view, state, action)
+            state["action"] = action
+
+
+def is_data_descriptor(cls: type, name: str) -> bool:
+    """Tell whether ``cls`` decides on reading ``name``, whatever an instance holds under it, as a property does."""
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
+
+
+def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
+    config = config_of(view, action)
+    configured: _Configured | None = state.get("_restflow_configured")
+    if config is None and configured is None:
+        return
+    said = {} if config is None else config.attributes()
+    for name in said:
+        if is_data_descriptor(type(view), name):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
+                f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
+            )
+    before = {name: state.get(name, _ABSENT) for name in FIELDS}
+    if configured is None:
+        configured = state["_restflow_configured"] = _Configured(plain=before.copy())
+    if "action" in state:
+        configured.kept[state["action"]] = before, configured.put
+    # What the view's own code assigned meanwhile, it keeps, as in DRF.
+    configured.plain |= {
+        name: value for name, value in before.items() if value is not configured.put.get(name, configured.plain[name])
+    }
+    values, configured.put = configured.kept.get(action, ({**configured.plain, **said}, said))
+    for name, value in values.items():
+        if value is _ABSENT:
+            state.pop(name, None)
+        else:
+            state[name] = value

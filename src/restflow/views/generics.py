@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Manager, QuerySet
 from rest_framework import generics as drf
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response as DRFResponse
@@ -80,6 +80,8 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
             f"'{type(self).__name__}' should either include a `queryset` attribute, or override the `get_queryset()` "
             "method."
         )
+        if isinstance(queryset, Manager):
+            return await blocking(queryset.all)
         return queryset.all() if isinstance(queryset, QuerySet) else queryset
 
     def _queryset_maker(self) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,7 +14,7 @@ from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
-from restflow.views.action_config import ActionConfig
+from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView, served
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
 from restflow.views.mixins import (
@@ -41,14 +43,24 @@ __all__ = [
     "ViewSetMixin",
 ]
 
-_ABSENT = object()
-
 
 class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",)):
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
-    action_configs: Mapping[str, ActionConfig] = {}
+    action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
     """What each action has of its own, by the action's name. A subclass's config for an action replaces its base's."""
+
+    action: Any = Action()
+    """The name of the action that the request is for; ``"metadata"`` for OPTIONS, None where the method has none."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found = inspect.getattr_static(cls, "action")
+        if isinstance(found, Action):
+            return
+        if is_data_descriptor(cls, "action"):
+            raise TypeError(f"{cls.__name__}.action must not be a property: DRF sets it for each request.")
+        cls.action = Action(found)
 
     @classonlymethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
@@ -76,28 +88,6 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",))
         drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which would be the view's own
         return drfs.__func__(cls, actions, **initkwargs)
 
-    @property  # type: ignore[override]  # None, as DRF's is without an action
-    def action(self) -> str | None:
-        """The action that the request is for; setting it gives the view what the action's ``ActionConfig`` says.
-
-        Raises:
-            AttributeError: it is not known yet.
-        """
-        try:
-            action: str | None = vars(self)["action"]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'action'") from None
-        return action
-
-    @action.setter
-    def action(self, action: str | None) -> None:
-        state = vars(self)
-        if state.get("action", _ABSENT) == action:
-            return
-        if self.action_configs:
-            _configure(self, state, action)
-        state["action"] = action
-
     @property
     def action_config(self) -> ActionConfig | None:
         """The ``ActionConfig`` of the action that the request is for."""
@@ -112,11 +102,7 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",))
         Returns:
             The config; None where there is none.
         """
-        for holder in (vars(self), *(vars(base) for base in type(self).__mro__)):
-            config: ActionConfig | None = holder.get("action_configs", {}).get(action)
-            if config is not None:
-                return config
-        return None
+        return config_of(self, action)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Set ``action`` by the request's method, and wrap Django's request in DRF's.
@@ -138,39 +124,13 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",))
 
     def _queryset_maker(self) -> Any:
         config = self.action_config
-        return config.queryset if config is not None and callable(config.queryset) else None
+        return None if config is None else config.queryset_maker
 
 
 def _name_action(view: Any, request: HttpRequest) -> None:
     method = (request.method or "").lower()
-    view.action = "metadata" if method == "options" else view.action_map.get(method)
-
-
-def _configure(view: ViewSetMixin, state: dict[str, Any], action: str | None) -> None:
-    """Set on ``view`` the attributes that the config of ``action`` says, and take back those of the action before.
-
-    DRF's browsable API asks what other actions would say, and comes back: each action keeps what it had.
-    """
-    kept: dict[Any, dict[str, Any]] = state.setdefault("_restflow_attributes", {})
-    config = view.action_config_of(action)
-    said = {} if config is None else config.attributes()
-    before = {name: state.get(name, _ABSENT) for name in _FIELDS}
-    if "action" in state:
-        kept[state["action"]] = before
-    plain = kept.setdefault(_ABSENT, before)
-    for name, value in kept.get(action, {**plain, **said}).items():
-        if value is _ABSENT:
-            state.pop(name, None)
-        elif hasattr(getattr(type(view), name, None), "__set__"):
-            raise ImproperlyConfigured(
-                f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
-                f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
-            )
-        else:
-            state[name] = value
-
-
-_FIELDS = tuple(ActionConfig.__dataclass_fields__)
+    action = "metadata" if method == "options" else view.action_map.get(method)
+    vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
 
 
 class AsyncViewSetMixin(ViewSetMixin):
