@@ -13,10 +13,10 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.flow import TwoColoured, bridged, dual, is_coroutine_function, never_awaits
 
-# The methods by which the loops of a serializer begin.
-_OWN_HOOKS = ("get_", "validate_")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+# Hooks that DRF finds by the name of a field.
+_BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _CHILDREN = ("child", "child_relation", "pk_field")
@@ -39,9 +39,8 @@ def make_duals(cls: type[Any]) -> None:
     for base in cls.__mro__:
         if not _is_settled(base):
             for name, raw in list(vars(base).items()):
-                if is_coroutine_function(raw) and (
-                    name.startswith(_OWN_HOOKS) or name in methods or _is_drfs(cls, name)
-                ):
+                is_hook = name.startswith(_BY_FIELD) or name in methods or _is_drfs(cls, name)
+                if is_hook and is_coroutine_function(raw):
                     setattr(base, name, dual(raw, name, base))
 
 
@@ -97,8 +96,9 @@ def bridge_fields(serializer: Any) -> None:
     _bridge_method(serializer, "validate")
     for name, field in named.items():
         _bridge_named(serializer, name, field)
+    # A method of a plain serializer's class may add fields after this and before DRF's loop; ours are looked at again.
     if not isinstance(serializer, TwoColoured) and type(getattr(serializer, "fields", None)) is BindingDict:
-        serializer.fields.__class__ = _Fields  # it adds fields between this and DRF's loop, where ours looks again
+        serializer.fields.__class__ = _Fields
 
 
 class _Fields(BindingDict):
