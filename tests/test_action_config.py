@@ -725,6 +725,13 @@ def test_the_browsable_api_asks_each_action_by_its_own_config_and_comes_back(bro
     assert ("class's", "destroy", "DELETE") in browsable.seen
 
 
+def test_the_browsable_api_does_so_where_the_class_names_an_action_itself(browsable: Any) -> None:
+    browsable.viewset = type("Own", (browsable.viewset,), {"action": None})
+    assert send(browsable.viewset, "GET").status == 200
+    assert ("create's", "create", "POST") in browsable.seen
+    assert not [seen for seen in browsable.seen if seen[1] == "create" and seen[0] != "create's"]
+
+
 def test_an_action_has_what_it_had_when_the_browsable_api_comes_back_to_it(base: Any) -> None:
     from rest_framework.request import override_method
 
