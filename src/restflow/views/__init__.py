@@ -1,5 +1,6 @@
 """Views in both colours, and what their helpers take."""
 
+from restflow.flow import TwoColoured
 from restflow.post_fetch import PostFetch
 from restflow.views.action_config import ActionConfig
 from restflow.views.base import APIView, AsyncAPIView
@@ -26,7 +27,7 @@ from restflow.views.generics import (
     RetrieveUpdateDestroyAPIView,
     UpdateAPIView,
 )
-from restflow.views.helpers import OFF
+from restflow.views.helpers import OFF, Helpers
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -101,3 +102,14 @@ __all__ = [
     "action",
     "api_view",
 ]
+
+_ACTIONS = {"create", "destroy", "list", "partial_update", "retrieve", "update"}
+_METHODS = {"delete", "get", "patch", "post", "put"}
+
+# Schema generators look for the description of an operation along the classes of its view, past DRF's only. What ours
+# say is for those who write views, who read it in the source and in the reference.
+for _cls in {base for name in __all__ if isinstance(globals()[name], type) for base in globals()[name].__mro__}:
+    if _cls.__module__.startswith("restflow.") and issubclass(_cls, (Helpers, TwoColoured)):
+        _cls.__doc__ = None
+        for _name in (_ACTIONS | _METHODS) & vars(_cls).keys():
+            vars(_cls)[_name].__doc__ = None
