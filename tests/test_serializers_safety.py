@@ -626,3 +626,24 @@ def test_a_schema_is_made_of_them_as_of_drfs(capsys: pytest.CaptureFixture[str])
     assert "Documented" in ours["components"]["schemas"]
     assert ours == schema(DRFAPIView, documented(drf, is_async=False))
     assert capsys.readouterr().err == ""
+
+
+@either_family
+def test_fields_that_are_no_mapping_of_drfs_are_looked_at_each_time(m: Any) -> None:
+    async def refuse(value: int) -> None:
+        raise drf.ValidationError("refused")
+
+    class S(m.Serializer):
+        @property
+        def fields(self) -> Any:
+            made = self.__dict__.setdefault("_made", {"n": drf.IntegerField()})
+            for name, field in made.items():
+                if field.field_name is None:
+                    field.bind(name, self)
+            return made
+
+    serializer = restflow.with_async_surface(S(data={"n": 1, "k": 1}))
+    assert serializer.run_validation({"n": 1}) == {"n": 1}
+    serializer.fields["k"] = drf.IntegerField(validators=[refuse])
+    assert not serializer.is_valid()
+    assert serializer.errors == {"k": ["refused"]}

@@ -68,12 +68,13 @@ def attend(serializer: Any) -> None:
 
 @lru_cache
 def _first(name: str) -> Callable[..., Any]:
-    """Return a method that an object has until its first call, which prepares what the class's method needs."""
+    """Return a method that an object has until it is prepared for what the class's method does."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        vars(self).pop(name, None)
         _PREPARATIONS[name](self)
-        return getattr(self, name)(*args, **kwargs)
+        if vars(self).get(_PREPARED):
+            vars(self).pop(name, None)
+        return getattr(type(self), name)(self, *args, **kwargs)
 
     return method
 
@@ -86,23 +87,21 @@ def bridge_fields(serializer: Any) -> None:
     Args:
         serializer: any serializer, in the thread where its loop runs.
     """
-    own = serializer.__dict__
-    named = _fields(serializer)
-    fields = list(named.values())
-    if own.get(_PREPARED) == fields:  # asked for each item of a list
+    own = vars(serializer)
+    if own.get(_PREPARED):
         return
-    own[_PREPARED] = fields
     _bridge_methods(serializer)
     _bridge_method(serializer, "validate")
-    for name, field in named.items():
+    for name, field in _fields(serializer).items():
         _bridge_named(serializer, name, field)
-    # A method of a plain serializer's class may add fields after this and before DRF's loop; ours are looked at again.
-    if not isinstance(serializer, TwoColoured) and type(getattr(serializer, "fields", None)) is BindingDict:
-        serializer.fields.__class__ = _Fields
+    fields = getattr(serializer, "fields", None)
+    if type(fields) is BindingDict:
+        fields.__class__ = _Fields
+        own[_PREPARED] = True  # of others it is not known when they change
 
 
 class _Fields(BindingDict):
-    """The fields of a plain serializer, which prepares those that are added."""
+    """The fields of a serializer that was prepared: those that are added are prepared as well."""
 
     def __setitem__(self, key: str, field: Any) -> None:
         super().__setitem__(key, field)

@@ -40,6 +40,8 @@ class BaseSerializer(
     Source: DRF 3.18, serializers.py, BaseSerializer.
     """
 
+    _restflow_prepared = False
+
     if TYPE_CHECKING:
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
@@ -120,7 +122,8 @@ class BaseSerializer(
 
     def to_representation(self, *args: Any, **kwargs: Any) -> Any:
         """Return the primitive values of an instance, as DRF does."""
-        bridge_fields(self)
+        if not self._restflow_prepared:  # asked for each item of a list
+            bridge_fields(self)
         return super().to_representation(*args, **kwargs)
 
     def get_initial(self) -> Any:
