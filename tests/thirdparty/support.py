@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.test import override_settings
+
 from tests.colours import ASYNC, BASES, DRF, SYNC, THROUGHOUT, alike
 from tests.databases import fresh
 from tests.parity.harness import ASGI, OVER, WSGI, Answer, Ask
 from tests.site import Site
 
-OURS = (SYNC, ASYNC, THROUGHOUT)
+OURS = {name: BASES[name] for name in (SYNC, ASYNC, THROUGHOUT)}
 
 
 def nothing() -> None:
@@ -23,6 +25,7 @@ def same(
     database: str,
     populate: Callable[[], None] = nothing,
     mask: Callable[[Answer], Answer] = lambda answer: answer,
+    ours: dict[str, Any] = OURS,
     **settings: Any,
 ) -> list[Answer]:
     """Return DRF's answers, once restflow's classes of every colour were found to give the same.
@@ -33,18 +36,19 @@ def same(
         database: the alias of the database, emptied each time.
         populate: fills the database.
         mask: hides in an answer what no two have alike.
+        ours: restflow's base classes.
         settings: Django settings meanwhile.
     """
     asks = list(asks)
 
-    def answers(bases: str, transport: str) -> list[Answer]:
-        with fresh(database), Site(urls(BASES[bases]), **settings) as site:
+    def answers(bases: Any, transport: str) -> list[Answer]:
+        with fresh(database), override_settings(**settings), Site(urls(bases)) as site:
             populate()
             return [mask(OVER[transport](site, ask)) for ask in asks]
 
     # What a transport changes does not depend on the database.
     for transport in (ASGI, WSGI) if database == "default" else (ASGI,):
-        theirs = answers(DRF, transport)
-        for bases in OURS:
+        theirs = answers(BASES[DRF], transport)
+        for bases in ours.values():
             alike(asks, answers(bases, transport), theirs)
     return theirs
