@@ -86,6 +86,7 @@ run: $(VENV)/.example $(DATABASE)
 	@echo "  http://127.0.0.1:$(PORT)/api/books/          the books, a page at a time"
 	@echo "  http://127.0.0.1:$(PORT)/api/authors/        the authors"
 	@echo "  http://127.0.0.1:$(PORT)/api/books/1/offers/ five sellers, asked at once"
+	@echo "  http://127.0.0.1:$(PORT)/api/docs/           try it out"
 	@echo
 	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 

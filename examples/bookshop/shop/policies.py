@@ -1,9 +1,10 @@
-"""Who may do what, how often, and how much of it on one page: plain DRF classes, sync and async."""
+"""Who may do what, how often, and how much of it on one page: DRF's classes and restflow's, sync and async."""
 
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission
-from rest_framework.throttling import UserRateThrottle
 
+from restflow.pagination import FastPageNumberPagination
+from restflow.throttling import UserRateThrottle
 from shop.models import Book, Review
 
 
@@ -13,6 +14,12 @@ class Pages(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+
+
+class FastPages(FastPageNumberPagination):
+    """Pages that are not counted: one query each."""
+
+    page_size = 2
 
 
 class ShelfHasRoom(BasePermission):

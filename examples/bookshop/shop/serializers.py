@@ -54,3 +54,37 @@ class BookSerializer(serializers.ModelSerializer):
     class Meta:
         model = Book
         fields = ["id", "title", "author", "author_name", "published", "language", "price_cents", "latest_review"]
+
+
+class BookInputSerializer(serializers.ModelSerializer):
+    """What a reader says of a book."""
+
+    class Meta:
+        model = Book
+        fields = ["title", "author", "published", "language", "price_cents"]
+
+
+class CatalogueSerializer(serializers.ModelSerializer):
+    """A book, in the catalogue."""
+
+    author = serializers.CharField(source="author.name")
+
+    class Meta:
+        model = Book
+        fields = ["author", "title", "published", "price_cents"]
+
+
+class OfferSerializer(serializers.Serializer):
+    """What one seller wants."""
+
+    seller = serializers.CharField()
+    price_cents = serializers.IntegerField()
+
+
+class OffersSerializer(serializers.Serializer):
+    """What all sellers want for one book, and how long they took."""
+
+    book = serializers.CharField()
+    offers = OfferSerializer(many=True)
+    in_flight = serializers.IntegerField(help_text="How many sellers were being asked at the same time.")
+    elapsed_seconds = serializers.FloatField()
