@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from functools import update_wrapper
 from typing import Any
 
@@ -23,6 +24,7 @@ from restflow.flow import (
     asynchronous,
     attribute,
     blocking,
+    bridged,
     call,
     either,
     hook,
@@ -70,6 +72,21 @@ _HOOKS = (
     "throttled",
 )
 
+# What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
+# dropped, and with it a check.
+_CALLED_FOR_EFFECT = (
+    "check_object_permissions",
+    "check_permissions",
+    "check_throttles",
+    "initial",
+    "perform_authentication",
+    "perform_create",
+    "perform_destroy",
+    "perform_update",
+    "permission_denied",
+    "throttled",
+)
+
 
 class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatch", "options")):
     """DRF's ``APIView`` with restflow's helper methods; the dispatch loop is DRF's own.
@@ -96,6 +113,30 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         if cls.view_is_async and not issubclass(cls, AsyncAPIView):
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
         return super().as_view(**initkwargs)
+
+    def dispatch(  # type: ignore[override]  # as DRF's own: its response is Django's
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Take a request through DRF's own loop, with each check run to its end whatever colour it is written in.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The response.
+
+        Raises:
+            RuntimeError: a check is async and an event loop runs in this thread, which can't wait for itself.
+
+        Source: DRF 3.18, views.py, ``dispatch``.
+        """
+        for name in _CALLED_FOR_EFFECT:
+            method = getattr(self, name, None)
+            if method is not None and (awaiting := bridged(method)) is not method:
+                vars(self)[name] = awaiting
+        return super().dispatch(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
@@ -359,6 +400,9 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``initial``.
         """
+        if isinstance(request, DRFRequest):
+            # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
+            vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
         self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
         negotiated = await hook(self, "perform_content_negotiation", request)
         request.accepted_renderer, request.accepted_media_type = negotiated
@@ -539,7 +583,7 @@ def served(cls: type[AsyncAPIView], initkwargs: dict[str, Any], sync_view: Any, 
 async def _serve(
     cls: type[AsyncAPIView], initkwargs: dict[str, Any], actions: Any, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> Any:
-    make = _set_up if actions is None else _set_up_viewset
+    make: Any = _set_up if actions is None else _set_up_viewset
     if cls.__init__ is View.__init__ and cls.setup is View.setup:
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
