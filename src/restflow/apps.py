@@ -1,0 +1,25 @@
+"""The Django app; a project needs it in ``INSTALLED_APPS`` only for the system checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+
+
+class RestflowConfig(AppConfig):
+    """``"restflow"`` in ``INSTALLED_APPS``: has ``manage.py check`` look at the project's views."""
+
+    name = "restflow"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        checks.register(_check_views, "restflow")
+
+
+def _check_views(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    # DRF's views import the classes that its settings name, and those may import models: not before there is a need.
+    from restflow.checks import check_views
+
+    return check_views(app_configs, **kwargs)

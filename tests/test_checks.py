@@ -1,0 +1,570 @@
+"""The system checks: each finds what is wrong in a bad project, and nothing in a good one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import caches
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connections
+from django.db.models import Avg
+from django.db.transaction import non_atomic_requests
+from django.http import HttpResponse
+from django.test import override_settings
+from django.urls import include, path
+from django.views.decorators.cache import cache_control
+from rest_framework import authentication, filters, permissions, throttling
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView as DRFAPIView
+
+import restflow.throttling
+from restflow.views import (
+    ActionConfig,
+    APIView,
+    AsyncAPIView,
+    AsyncModelViewSet,
+    AsyncReadOnlyModelViewSet,
+    ModelViewSet,
+    PostFetch,
+    action,
+)
+from tests.shop.models import Book, Review
+
+REMOTE = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+
+@contextmanager
+def project(urlpatterns: Any, **given: Any) -> Iterator[None]:
+    """A project with these URLs and restflow among its apps."""
+    apps = [*settings.INSTALLED_APPS, "restflow"]
+    with override_settings(ROOT_URLCONF=tuple(urlpatterns), INSTALLED_APPS=apps, **given):
+        yield
+
+
+def routed(viewset: Any) -> Any:
+    router = SimpleRouter()
+    router.register("books", viewset, basename="book")
+    return router.urls
+
+
+def messages(urlpatterns: Any, **given: Any) -> list[CheckMessage]:
+    with project(urlpatterns, **given):
+        return run_checks(tags=["restflow"])
+
+
+def said(urlpatterns: Any, **given: Any) -> list[tuple[str, str, str]]:
+    return [
+        (str(message.id).split(".")[1], message.msg, str(message.hint)) for message in messages(urlpatterns, **given)
+    ]
+
+
+def at(view: Any) -> Any:
+    return [path("x/", view.as_view())]
+
+
+class Books(AsyncModelViewSet):
+    queryset = Book.objects.all()
+
+
+class SyncBooks(ModelViewSet):
+    queryset = Book.objects.all()
+
+
+COLOURS = pytest.mark.parametrize("base", [Books, SyncBooks])
+
+
+def of(base: Any, **attributes: Any) -> Any:
+    return type("View", (base,), {"__module__": __name__, **attributes})
+
+
+# The command.
+
+
+@pytest.mark.django_db  # Django's own checks ask the database what it can do
+def test_the_command_says_what_is_wrong() -> None:
+    viewset = of(Books, action_configs={"lst": ActionConfig()})
+    output = StringIO()
+    with project(routed(viewset)), pytest.raises(SystemCheckError) as refusal:
+        call_command("check", stdout=output)
+    assert "(restflow.E001)" in str(refusal.value)
+    assert "View.action_configs has 'lst', which is no action of it." in str(refusal.value)
+    assert "HINT: Rename the key" in str(refusal.value)
+
+
+@pytest.mark.django_db
+def test_the_command_passes_a_project_without_mistakes() -> None:
+    class Fetching(Books):
+        action_configs = {"list": ActionConfig(permission_classes=[permissions.AllowAny])}
+        latest = PostFetch(Review.objects.all(), "latest", ["rating"], order_by=["-created"], book_title="title")
+
+        async def list(self, request: Any) -> Response:
+            return Response()
+
+    output = StringIO()
+    with project([*routed(Fetching), *at(APIView), path("plain/", lambda request: HttpResponse())]):
+        call_command("check", stdout=output, fail_level="DEBUG")
+    assert "no issues" in output.getvalue()
+
+
+def test_the_package_works_and_checks_nothing_outside_of_the_installed_apps() -> None:
+    code = """
+import django
+from django.conf import settings
+settings.configure(ROOT_URLCONF=(), INSTALLED_APPS=["rest_framework"])
+django.setup()
+import restflow.views
+from django.core.checks.registry import registry
+assert "restflow" not in registry.tags_available()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_app_may_come_before_those_whose_models_the_settings_of_drf_need() -> None:
+    code = """
+import django
+from django.conf import settings
+apps = ["restflow", "django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "tests.shop"]
+authentication = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.docs.accounts.Nobody"]}
+settings.configure(ROOT_URLCONF=(), INSTALLED_APPS=apps, REST_FRAMEWORK=authentication)
+django.setup()
+import sys
+assert "restflow.views" not in sys.modules
+from django.core.checks.registry import registry
+assert "restflow" in registry.tags_available()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("url_conf", [None, "tests.no_such_module"])
+def test_a_url_conf_that_is_not_there_is_left_to_django(url_conf: Any) -> None:
+    from restflow.checks import check_views
+
+    with override_settings(ROOT_URLCONF=url_conf):
+        assert check_views() == []
+
+
+def test_a_view_that_can_not_be_looked_at_is_named_and_the_others_are_checked() -> None:
+    class Strange(type):
+        def __getattribute__(cls, name: str) -> Any:
+            if name == "http_method_names" and sys._getframe(1).f_globals["__name__"] == "restflow.checks":
+                raise RuntimeError("not now")
+            return super().__getattribute__(name)
+
+    class View(AsyncAPIView, metaclass=Strange):
+        pass
+
+    found = said([*at(View), *routed(of(Books, action_configs={"lst": ActionConfig()}))])
+    assert [(number, text.rpartition(">.")[2]) for number, text, _ in found] == [
+        ("I001", "View could not be checked: RuntimeError: not now"),
+        ("E001", "tests.test_checks.View.action_configs has 'lst', which is no action of it."),
+    ]
+
+
+def test_views_are_found_behind_includes_and_decorators_and_named_once() -> None:
+    viewset = of(Books, action_configs={"lst": ActionConfig()})
+
+    def undone(request: Any) -> Any:
+        return wrapped(request)
+
+    wrapped = viewset.as_view({"get": "list"})
+    undone.__wrapped__ = wrapped  # type: ignore[attr-defined]
+    for urlpatterns in (
+        [path("api/", include((routed(viewset), "api")))],
+        [path("x/", cache_control(max_age=1)(wrapped))],
+        [path("x/", undone)],
+        [*routed(viewset), path("x/", wrapped)],
+    ):
+        assert [number for number, *_ in said(urlpatterns)] == ["E001"]
+
+
+def test_views_of_drf_itself_are_not_looked_at() -> None:
+    class View(DRFAPIView):
+        permission_classes = [AsyncPermission]
+
+    assert said(at(View)) == []
+
+
+# E001: an action that is none.
+
+
+@COLOURS
+def test_an_unknown_action_is_an_error(base: Any) -> None:
+    @action(detail=True)
+    def praise(self: Any, request: Any, pk: Any) -> Response:
+        return Response()
+
+    good = {name: ActionConfig() for name in ("list", "create", "update", "partial_update", "metadata", "praise")}
+    assert said(routed(of(base, praise=praise, action_configs=good))) == []
+    (message,) = messages(routed(of(base, praise=praise, action_configs={**good, "prase": ActionConfig()})))
+    assert (message.id, message.level) == ("restflow.E001", 40)
+    assert message.msg == "tests.test_checks.View.action_configs has 'prase', which is no action of it."
+
+
+def test_a_config_that_a_base_shares_out_needs_one_viewset_that_has_its_action() -> None:
+    class Shared:
+        action_configs = {"create": ActionConfig()}
+
+    reading = type("Reading", (Shared, AsyncReadOnlyModelViewSet), {"queryset": Book.objects.all()})
+    writing = of(type("Writing", (Shared, Books), {}))
+    assert said([*routed(reading), *routed(writing)]) == []
+    assert [number for number, *_ in said(routed(reading))] == ["E001"]
+
+
+def test_an_action_that_only_a_route_names_is_one() -> None:
+    viewset = of(Books, shelve=lambda self, request: Response(), action_configs={"shelve": ActionConfig()})
+    assert said([path("x/", viewset.as_view({"get": "shelve"}))]) == []
+    assert [number for number, *_ in said(routed(viewset))] == ["E001"]
+
+
+def test_configs_that_are_given_to_as_view_are_checked() -> None:
+    view = Books.as_view({"get": "list"}, action_configs={"lst": ActionConfig()})
+    assert [number for number, *_ in said([path("x/", view)])] == ["E001"]
+
+
+def test_extra_actions_that_can_not_be_read_leave_the_rest_to_be_checked() -> None:
+    def other(self: Any, request: Any) -> Response:
+        return Response()
+
+    viewset = of(
+        Books, named=action(detail=False)(other), action_configs={"lst": ActionConfig(), "list": ActionConfig()}
+    )
+    found = said([path("x/", viewset.as_view({"get": "list"}))])
+    assert [(number, "'lst'" in text) for number, text, _ in found] == [("E001", True)]
+
+
+# E002: configs that can't count.
+
+
+@COLOURS
+def test_a_property_that_hides_a_config_is_an_error(base: Any) -> None:
+    viewset = of(base, action_configs={"list": ActionConfig(filter_backends=[])})
+    assert said(routed(viewset)) == []
+    viewset.filter_backends = property(lambda view: [])
+    assert said(routed(viewset)) == [
+        (
+            "E002",
+            "tests.test_checks.View.filter_backends is a property, which the ActionConfig of 'list' can't replace.",
+            "Make it a plain attribute, or take filter_backends out of the config and decide in the property.",
+        )
+    ]
+
+
+@COLOURS
+@pytest.mark.parametrize("configs", [["list"], {"list": {}}])
+def test_configs_that_are_none_are_an_error(base: Any, configs: Any) -> None:
+    found = said(routed(of(base, action_configs=configs)))
+    assert [number for number, *_ in found] == ["E002"]
+    assert "must be a" in found[0][1]
+
+
+# E003: ATOMIC_REQUESTS.
+
+
+@pytest.fixture
+def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+
+
+@pytest.mark.usefixtures("atomic")
+def test_atomic_requests_are_an_error_for_async_views_alone() -> None:
+    assert said(at(APIView)) == []
+    ((number, text, hint),) = said(at(AsyncAPIView))
+    assert number == "E003"
+    assert "ATOMIC_REQUESTS of the database 'default'" in text
+    assert "non_atomic_requests" in hint
+    assert said([path("x/", non_atomic_requests(AsyncAPIView.as_view()))]) == []
+
+
+# E004: an async method that DRF would not await.
+
+
+class AsyncKey(throttling.AnonRateThrottle):
+    async def get_cache_key(self, request: Any, view: Any) -> str | None:  # type: ignore[override]
+        return "key"
+
+
+class AsyncKeyOfOurs(restflow.throttling.AnonRateThrottle):
+    async def get_cache_key(self, request: Any, view: Any) -> str | None:  # type: ignore[override]
+        return "key"
+
+
+class AsyncTerms(filters.SearchFilter):
+    async def get_search_terms(self, request: Any) -> list[str]:  # type: ignore[override]
+        return []
+
+
+class AsyncMetadata(permissions.DjangoModelPermissions):
+    async def get_required_permissions(self, method: Any, model_cls: Any) -> Any:  # type: ignore[override]
+        return []
+
+
+class AsyncThrottle(throttling.AnonRateThrottle):
+    async def throttle_success(self) -> bool:  # type: ignore[override]
+        return True
+
+    async def own(self) -> None:
+        pass
+
+
+class AsyncSession(authentication.SessionAuthentication):
+    async def enforce_csrf(self, request: Any) -> None:  # type: ignore[override]
+        pass
+
+    async def authenticate(self, request: Any) -> Any:  # type: ignore[override]
+        return None
+
+
+@COLOURS
+@pytest.mark.parametrize("in_config", [False, True])
+@pytest.mark.parametrize(
+    ("name", "bad", "method", "instead", "good"),
+    [
+        ("throttle_classes", AsyncKey, "get_cache_key", "restflow.throttling.AnonRateThrottle", AsyncKeyOfOurs),
+        ("throttle_classes", AsyncKey, "get_cache_key", "restflow.throttling.AnonRateThrottle", AsyncThrottle),
+        ("filter_backends", AsyncTerms, "get_search_terms", "restflow.filters.SearchFilter", filters.SearchFilter),
+        ("permission_classes", AsyncMetadata, "get_required_permissions", None, permissions.DjangoModelPermissions),
+        ("authentication_classes", None, "", "", AsyncSession),
+    ],
+)
+def test_an_async_method_that_drf_would_drop_is_an_error(
+    base: Any, in_config: bool, name: str, bad: Any, method: str, instead: Any, good: Any
+) -> None:
+    def found(component: Any) -> list[Any]:
+        given: dict[str, Any] = {name: [component]}
+        if in_config:
+            given = {"action_configs": {"list": ActionConfig(**given)}}
+        return [message for message in said(routed(of(base, **given))) if message[0] != "W001"]
+
+    assert found(good) == []
+    if bad is not None:
+        ((number, text, hint),) = found(bad)
+        assert number == "E004"
+        assert text.startswith(f"tests.test_checks.{bad.__name__}.{method} is async, and DRF's own code calls it")
+        derive = f", or derive {bad.__name__} from {instead}" if instead else ""
+        assert hint == f"Write {method} sync{derive}."
+
+
+def test_a_class_that_restflow_has_no_twin_of_is_to_be_sync() -> None:
+    from rest_framework.renderers import JSONRenderer
+
+    class Renderer(JSONRenderer):
+        async def render(self, *args: Any, **kwargs: Any) -> bytes:  # type: ignore[override]
+            return b""
+
+    ((number, _, hint),) = said(at(of(AsyncAPIView, renderer_classes=[Renderer])))
+    assert (number, hint) == ("E004", "Write render sync.")
+
+
+# E005: a PostFetch of fields that are not there.
+
+
+def fetch(*values: str, **kwargs: Any) -> PostFetch:
+    given: dict[str, Any] = {"order_by": ["-created"], "book_title": "title", **kwargs}
+    queryset = given.pop("queryset", Review.objects.all())
+    return PostFetch(queryset, "latest", list(values), **given)
+
+
+GOOD_FETCHES = {
+    "fields": fetch("rating", "created"),
+    "an annotation": fetch("mean", queryset=Review.objects.annotate(mean=Avg("rating"))),
+    "an expression": fetch("rating", values_dict={"mean": Avg("rating")}, order_by=["mean"]),
+    "a relation": PostFetch(Book.objects, "written", ["author__name"], author_id="pk"),
+    "a slice, which can't be known": fetch("rating", queryset=Review.objects.all()[:3]),
+}
+BAD_FETCHES = {
+    "ratng": fetch("ratng"),
+    "creatd": fetch("rating", order_by=["creatd"]),
+    "boook": fetch("rating", boook="title"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD_FETCHES)
+@pytest.mark.parametrize("colour", [APIView, AsyncAPIView])
+def test_a_post_fetch_of_fields_that_are_there_is_right(colour: Any, name: str) -> None:
+    assert said(at(of(colour, fetches=[GOOD_FETCHES[name]]))) == []
+
+
+@pytest.mark.parametrize("name", BAD_FETCHES)
+@pytest.mark.parametrize("colour", [APIView, AsyncAPIView])
+@pytest.mark.parametrize("place", ["class", "list", "base", "module"])
+def test_a_post_fetch_of_a_field_that_is_not_there_is_an_error(
+    colour: Any, name: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = BAD_FETCHES[name]
+    view = {
+        "class": lambda: of(colour, latest=bad),
+        "list": lambda: of(colour, latest=(bad,)),
+        "base": lambda: of(of(colour, latest=bad)),
+        "module": lambda: of(colour, __module__="catalogue"),
+    }[place]()
+    module = ModuleType("catalogue")
+    module.latest = bad  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "catalogue", module)
+    ((number, text, _),) = said(at(view))
+    assert number == "E005"
+    assert text.startswith(f"The PostFetch latest of {'catalogue' if place == 'module' else 'View'} names a field")
+    assert f"'{name}'" in text
+
+
+# W001: what a sync view opens an event loop for.
+
+
+class AsyncPermission(permissions.BasePermission):
+    async def has_permission(self, request: Any, view: Any) -> bool:  # type: ignore[override]
+        return True
+
+
+class BothPermission(permissions.BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return True
+
+    async def ahas_permission(self, request: Any, view: Any) -> bool:
+        return True
+
+
+class AsyncAuthentication(authentication.BaseAuthentication):
+    async def aauthenticate(self, request: Any) -> Any:
+        return None
+
+
+class AsyncAllow(throttling.BaseThrottle):
+    async def allow_request(self, request: Any, view: Any) -> bool:  # type: ignore[override]
+        return True
+
+
+@pytest.mark.parametrize(
+    ("name", "component", "hook"),
+    [
+        ("permission_classes", AsyncPermission, "AsyncPermission.has_permission"),
+        ("permission_classes", permissions.AllowAny & ~AsyncPermission, "AsyncPermission.has_permission"),
+        ("authentication_classes", AsyncAuthentication, "AsyncAuthentication.authenticate"),
+        ("throttle_classes", AsyncAllow, "AsyncAllow.allow_request"),
+    ],
+)
+def test_an_async_component_of_a_sync_view_is_a_warning(name: str, component: Any, hook: str) -> None:
+    assert said(at(of(AsyncAPIView, **{name: [component]}))) == []
+    ((number, text, hint),) = said(at(of(APIView, **{name: [component]})))
+    assert number == "W001"
+    assert text == (
+        f"tests.test_checks.{hook} is async only, and tests.test_checks.View is sync: each request opens an event loop "
+        "for it."
+    )
+    assert hint.startswith("Derive View from the async view, or give")
+
+
+def test_a_component_of_both_colours_is_no_warning() -> None:
+    assert said(at(of(APIView, permission_classes=[BothPermission, permissions.IsAuthenticated]))) == []
+
+
+def test_classes_that_a_property_chooses_are_not_known() -> None:
+    assert said(at(of(APIView, permission_classes=property(lambda view: [AsyncPermission])))) == []
+
+
+def test_classes_that_as_view_is_given_are_checked() -> None:
+    view = APIView.as_view(permission_classes=[AsyncPermission])
+    assert [number for number, *_ in said([path("x/", view)])] == ["W001"]
+
+
+# W002: a sync handler before an async one.
+
+
+def test_a_sync_handler_before_an_async_one_is_a_warning() -> None:
+    def get(self: Any, request: Any) -> Response:
+        return Response()
+
+    async def aget(self: Any, request: Any) -> Response:
+        return Response()
+
+    asynchronous = of(AsyncAPIView, get=aget, __qualname__="Asynchronous")
+    assert said(at(of(AsyncAPIView, get=get))) == []
+    assert said(at(of(APIView, get=get))) == []
+    assert said(at(of(of(AsyncAPIView, get=get), get=aget))) == []
+    ((number, text, hint),) = said(at(of(asynchronous, get=get)))
+    assert (number, hint) == ("W002", "Write `async def get`.")
+    assert text == (
+        "tests.test_checks.View.get is sync, and stands before the async get of tests.test_checks.Asynchronous: it "
+        "runs in the worker thread."
+    )
+    ((number, text, _),) = said(routed(of(Books, list=get)))
+    assert number == "W002"
+    assert "async list of restflow.views.mixins.AsyncListModelMixin" in text
+
+
+# W003: PATCH beside PUT.
+
+
+@COLOURS
+def test_a_guard_of_update_alone_is_a_warning(base: Any) -> None:
+    guard = ActionConfig(permission_classes=[permissions.IsAdminUser])
+    assert said(routed(of(base, action_configs={"update": guard, "partial_update": guard}))) == []
+    assert said(routed(of(base, action_configs={"update": ActionConfig(pagination_class=None)}))) == []
+    viewset = of(base, action_configs={"update": guard})
+    assert said([path("x/", viewset.as_view({"put": "update"}))]) == []
+    ((number, text, hint),) = said(routed(viewset))
+    assert number == "W003"
+    assert "'update' with permission_classes, and none of 'partial_update': PATCH is checked by the class" in text
+    assert "partial_update" in hint
+
+
+# W004 and W005: caches that wait.
+
+
+class DRFThrottle(throttling.AnonRateThrottle):
+    rate = "1/s"
+
+
+class AsyncDRFThrottle(DRFThrottle):
+    async def allow_request(self, request: Any, view: Any) -> bool:  # type: ignore[override]
+        return True
+
+
+class OurThrottle(restflow.throttling.AnonRateThrottle):
+    rate = "1/s"
+
+
+class OwnCache(DRFThrottle):
+    cache = caches["default"]
+
+
+def test_a_drf_throttle_with_a_cache_that_waits_is_a_warning_on_an_async_view() -> None:
+    view = of(AsyncAPIView, throttle_classes=[DRFThrottle])
+    assert said(at(view)) == []
+    assert said(at(of(APIView, throttle_classes=[DRFThrottle])), CACHES=REMOTE) == []
+    assert said(at(of(AsyncAPIView, throttle_classes=[OurThrottle, OwnCache, AsyncAllow])), CACHES=REMOTE) == []
+    ((number, text, hint),) = said(at(view), CACHES=REMOTE)
+    assert number == "W004"
+    assert text == (
+        "tests.test_checks.DRFThrottle reads DatabaseCache in the worker thread at each request of the async "
+        "tests.test_checks.View."
+    )
+    assert "restflow.throttling" in hint
+
+
+def test_an_async_throttle_over_drfs_with_a_cache_that_waits_is_a_warning() -> None:
+    view = of(AsyncAPIView, throttle_classes=[AsyncDRFThrottle])
+    assert said(at(view)) == []
+    ((number, text, hint),) = said(at(view), CACHES=REMOTE)
+    assert number == "W005"
+    assert "read DatabaseCache on the event loop" in text
+    assert "restflow.throttling" in hint
+
+
+def test_every_check_is_in_the_reference() -> None:
+    import re
+    from pathlib import Path
+
+    root = Path(__file__).parent.parent
+    given = set(re.findall(r"restflow\.([EWI]\d{3})", (root / "src/restflow/checks.py").read_text()))
+    documented = set(re.findall(r"`restflow\.([EWI]\d{3})`", (root / "docs/reference/checks.md").read_text()))
+    assert given == documented
