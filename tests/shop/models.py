@@ -9,7 +9,7 @@ class Book(models.Model):
     title = models.CharField(max_length=100)
     year = models.IntegerField(default=1900)
     author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="books")
-    tags = models.ManyToManyField("Tag", related_name="books", blank=True)
+    tags: "models.ManyToManyField[Tag, models.Model]" = models.ManyToManyField("Tag", related_name="books", blank=True)
 
     class Meta:
         ordering = ["title"]
@@ -45,7 +45,7 @@ class Edition(models.Model):
     number = models.IntegerField(default=1)
     language = models.CharField(max_length=2)
     printed = models.DateField(null=True)
-    code = models.SlugField(unique=True, null=True)
+    code = models.SlugField(unique=True, null=True)  # noqa: DJ001 - of null a unique field has any number
     title = models.CharField(max_length=30, blank=True, unique_for_date="printed")
     details = models.JSONField(default=dict)
     scan = models.FileField(upload_to="scans", blank=True)

@@ -106,7 +106,7 @@ def either(flow: Any, /) -> Any:
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
     """
-    written: Flow = resolution.flows.get(flow, flow)
+    written: Any = resolution.flows.get(flow, flow)
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         coroutine = written(self, *args, **kwargs)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rest_framework import decorators as drf
-from rest_framework.decorators import action
 
 from restflow.flow import is_coroutine_function
 from restflow.views.base import APIView, AsyncAPIView
 
 __all__ = ["action", "api_view"]
+
+if TYPE_CHECKING:
+    _F = TypeVar("_F", bound=Callable[..., Any])
+
+    def action(
+        methods: Sequence[str] | None = None,
+        detail: bool | None = None,
+        url_path: str | None = None,
+        url_name: str | None = None,
+        **kwargs: Any,
+    ) -> Callable[[_F], _F]:
+        """Mark a method of a viewset, of either colour, as an action that routers route; DRF's own ``action``."""
+        ...
+
+else:
+    action = drf.action
 
 
 def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callable[..., Any]], Any]:

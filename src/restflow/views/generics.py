@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Manager, QuerySet
 from rest_framework import generics as drf
@@ -206,7 +206,7 @@ async def _paginator_of(view: GenericAPIView) -> Any:
     return None if chosen is None or chosen is OFF else await made(chosen)
 
 
-class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):
+class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
@@ -261,6 +261,38 @@ class RetrieveUpdateDestroyAPIView(
     """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""
 
 
+if TYPE_CHECKING:
+    # As for the mixins: the handlers that DRF's types declare are sync.
+    class _CreateAPIView: ...
+
+    class _ListAPIView: ...
+
+    class _RetrieveAPIView: ...
+
+    class _DestroyAPIView: ...
+
+    class _UpdateAPIView: ...
+
+    class _ListCreateAPIView: ...
+
+    class _RetrieveUpdateAPIView: ...
+
+    class _RetrieveDestroyAPIView: ...
+
+    class _RetrieveUpdateDestroyAPIView: ...
+
+else:
+    _CreateAPIView = drf.CreateAPIView
+    _ListAPIView = drf.ListAPIView
+    _RetrieveAPIView = drf.RetrieveAPIView
+    _DestroyAPIView = drf.DestroyAPIView
+    _UpdateAPIView = drf.UpdateAPIView
+    _ListCreateAPIView = drf.ListCreateAPIView
+    _RetrieveUpdateAPIView = drf.RetrieveUpdateAPIView
+    _RetrieveDestroyAPIView = drf.RetrieveDestroyAPIView
+    _RetrieveUpdateDestroyAPIView = drf.RetrieveUpdateDestroyAPIView
+
+
 def _handler(method: str, action: str) -> Any:
     async def handler(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         return await call(getattr(self, action), request, *args, **kwargs)
@@ -270,40 +302,38 @@ def _handler(method: str, action: str) -> Any:
     return either(handler)
 
 
-class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, drf.CreateAPIView[Any]):
+class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, _CreateAPIView):
     """POST creates an instance. Source: DRF 3.18, generics.py."""
 
     post = _handler("post", "create")
 
 
-class AsyncListAPIView(AsyncListModelMixin, AsyncGenericAPIView, drf.ListAPIView[Any]):
+class AsyncListAPIView(AsyncListModelMixin, AsyncGenericAPIView, _ListAPIView):
     """GET lists the query set. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "list")
 
 
-class AsyncRetrieveAPIView(AsyncRetrieveModelMixin, AsyncGenericAPIView, drf.RetrieveAPIView[Any]):
+class AsyncRetrieveAPIView(AsyncRetrieveModelMixin, AsyncGenericAPIView, _RetrieveAPIView):
     """GET retrieves an instance. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "retrieve")
 
 
-class AsyncDestroyAPIView(AsyncDestroyModelMixin, AsyncGenericAPIView, drf.DestroyAPIView[Any]):
+class AsyncDestroyAPIView(AsyncDestroyModelMixin, AsyncGenericAPIView, _DestroyAPIView):
     """DELETE deletes an instance. Source: DRF 3.18, generics.py."""
 
     delete = _handler("delete", "destroy")
 
 
-class AsyncUpdateAPIView(AsyncUpdateModelMixin, AsyncGenericAPIView, drf.UpdateAPIView[Any]):
+class AsyncUpdateAPIView(AsyncUpdateModelMixin, AsyncGenericAPIView, _UpdateAPIView):
     """PUT and PATCH update an instance. Source: DRF 3.18, generics.py."""
 
     put = _handler("put", "update")
     patch = _handler("patch", "partial_update")
 
 
-class AsyncListCreateAPIView(
-    AsyncListModelMixin, AsyncCreateModelMixin, AsyncGenericAPIView, drf.ListCreateAPIView[Any]
-):
+class AsyncListCreateAPIView(AsyncListModelMixin, AsyncCreateModelMixin, AsyncGenericAPIView, _ListCreateAPIView):
     """GET lists the query set, POST creates an instance. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "list")
@@ -311,7 +341,7 @@ class AsyncListCreateAPIView(
 
 
 class AsyncRetrieveUpdateAPIView(
-    AsyncRetrieveModelMixin, AsyncUpdateModelMixin, AsyncGenericAPIView, drf.RetrieveUpdateAPIView[Any]
+    AsyncRetrieveModelMixin, AsyncUpdateModelMixin, AsyncGenericAPIView, _RetrieveUpdateAPIView
 ):
     """GET retrieves an instance, PUT and PATCH update it. Source: DRF 3.18, generics.py."""
 
@@ -321,7 +351,7 @@ class AsyncRetrieveUpdateAPIView(
 
 
 class AsyncRetrieveDestroyAPIView(
-    AsyncRetrieveModelMixin, AsyncDestroyModelMixin, AsyncGenericAPIView, drf.RetrieveDestroyAPIView[Any]
+    AsyncRetrieveModelMixin, AsyncDestroyModelMixin, AsyncGenericAPIView, _RetrieveDestroyAPIView
 ):
     """GET retrieves an instance, DELETE deletes it. Source: DRF 3.18, generics.py."""
 
@@ -334,7 +364,7 @@ class AsyncRetrieveUpdateDestroyAPIView(
     AsyncUpdateModelMixin,
     AsyncDestroyModelMixin,
     AsyncGenericAPIView,
-    drf.RetrieveUpdateDestroyAPIView[Any],
+    _RetrieveUpdateDestroyAPIView,
 ):
     """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""
 

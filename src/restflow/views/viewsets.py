@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -197,16 +197,26 @@ class ModelViewSet(
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
 
 
-class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet):
+class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A viewset without actions of its own. Source: DRF 3.18, viewsets.py."""
 
 
-class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):
+class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
+if TYPE_CHECKING:
+    # As for the mixins: the actions that DRF's types declare are sync.
+    class _ReadOnlyModelViewSet: ...
+
+    class _ModelViewSet: ...
+
+else:
+    _ReadOnlyModelViewSet, _ModelViewSet = drf.ReadOnlyModelViewSet, drf.ModelViewSet
+
+
 class AsyncReadOnlyModelViewSet(
-    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, drf.ReadOnlyModelViewSet[Any]
+    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, _ReadOnlyModelViewSet
 ):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
@@ -218,6 +228,6 @@ class AsyncModelViewSet(
     AsyncDestroyModelMixin,
     AsyncListModelMixin,
     AsyncGenericViewSet,
-    drf.ModelViewSet[Any],
+    _ModelViewSet,
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
