@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework.authtoken",
+    "restflow",  # only for its system checks
     "drf_spectacular",
     "drf_spectacular_sidecar",  # the files of /api/docs/, so that the page asks no third party
     "shop",
