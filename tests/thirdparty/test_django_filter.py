@@ -11,8 +11,11 @@ from django_filters import rest_framework as filters
 from rest_framework.filters import OrderingFilter
 from rest_framework.routers import SimpleRouter
 
+from tests.colours import ASYNC, BASES
+from tests.databases import fresh
 from tests.parity.harness import Ask
 from tests.shop.models import Author, Book, Tag
+from tests.site import Site
 from tests.thirdparty.support import same
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -179,3 +182,11 @@ def test_a_viewset_filters_its_objects_too(database: str) -> None:
     )
     assert [answer.status for answer in answers] == [200, 200, 404, 400, 200, 404, 404, 204]
     assert json.loads(answers[0].body)[0]["title"] == "Emma"
+
+
+def test_a_filtered_page_costs_one_hop() -> None:
+    with fresh("default"), Site(urls(BASES[ASYNC])) as site:
+        populate()
+        answer = site.send("GET", "/books/by-fields/?year__gte=1800&ordering=-year")
+    assert (answer.status, answer.hops) == (200, 1)
+    assert [book["year"] for book in answer.json()["results"]] == [1871, 1861]
