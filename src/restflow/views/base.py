@@ -114,32 +114,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
         return super().as_view(**initkwargs)
 
-    def dispatch(  # type: ignore[override]  # as DRF's own: its response is Django's
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Take a request through DRF's own loop, with each check run to its end whatever colour it is written in.
-
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The response.
-
-        Raises:
-            RuntimeError: a check is async and an event loop runs in this thread, which can't wait for itself.
-
-        Source: DRF 3.18, views.py, ``dispatch``.
-        """
-        for name in _CALLED_FOR_EFFECT:
-            method = getattr(self, name, None)
-            if method is not None and (awaiting := bridged(method)) is not method:
-                vars(self)[name] = awaiting
-        return super().dispatch(request, *args, **kwargs)
-
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
+
+        It is the first thing that DRF's loop calls: from here on, the view's checks run to their end where they are
+        async, or refuse to where an event loop runs in this thread.
 
         Args:
             request: Django's request.
@@ -151,6 +130,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
+        for name in _CALLED_FOR_EFFECT:
+            method = getattr(self, name, None)
+            if method is not None and (awaiting := bridged(method)) is not method:
+                vars(self)[name] = awaiting
         made = super().initialize_request(request, *args, **kwargs)
         if type(made) is DRFRequest:
             made.__class__ = Request  # which adds methods only
@@ -400,9 +383,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``initial``.
         """
-        if isinstance(request, DRFRequest):
-            # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
-            vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
+        # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
+        vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
         self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
         negotiated = await hook(self, "perform_content_negotiation", request)
         request.accepted_renderer, request.accepted_media_type = negotiated
