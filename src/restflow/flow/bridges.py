@@ -50,7 +50,7 @@ def _bridge_method(function: Any) -> Any:
 
 
 def _may_await(function: Any) -> bool:
-    if not isinstance(function, types.FunctionType) or is_coroutine_function(function):
+    if not isinstance(function, types.FunctionType) or is_coroutine_function(function) or function in resolution.duals:
         return True
     return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
 

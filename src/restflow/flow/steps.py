@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -99,11 +99,27 @@ def settle(value: Any) -> Step:
     return Step(function, True, function, True)
 
 
+class Unanswered(Awaitable[Any]):
+    """What an async hook gives on an event loop: to be awaited, and never to be taken for a yes."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        awaited: Generator[Any, Any, Any] = self.answer.__await__()
+        return awaited
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self.answer!r} was not awaited: sync code on the event loop can't know what it answers.")
+
+
 def drop(step: Step) -> None:
     """Give up a step that will not be taken: a coroutine it was to await would warn that nobody did."""
     function = step.for_async
-    if isinstance(function, partial) and function.func is _itself and inspect.iscoroutine(function.args[0]):
-        function.args[0].close()
+    if isinstance(function, partial) and function.func is _itself:
+        value = function.args[0].answer if isinstance(function.args[0], Unanswered) else function.args[0]
+        if inspect.iscoroutine(value):
+            value.close()
 
 
 async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache, update_wrapper
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 
@@ -12,7 +12,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from restflow.flow import resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Flow
-from restflow.flow.steps import Step, call, hook, trap
+from restflow.flow.steps import Step, Unanswered, call, hook, trap
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -116,26 +116,12 @@ def either(flow: Any, /) -> Any:
     return marked_async(method)
 
 
-class _Unanswered(Awaitable[Any]):
-    """What an async hook gives on an event loop: to be awaited, and never to be taken for a yes."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        awaited: Generator[Any, Any, Any] = self.answer.__await__()
-        return awaited
-
-    def __bool__(self) -> bool:
-        raise TypeError(f"{self.answer!r} was not awaited: sync code on the event loop can't know what it answers.")
-
-
 def _dual(cls: type, name: str, raw: Any) -> None:
     """Make an async hook that ``cls`` writes under its sync name decide the same when DRF's sync code calls it."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         function = resolution.bound(raw, self)
-        return _Unanswered(function(*args, **kwargs)) if on_loop() else run(call(function, *args, **kwargs))
+        return Unanswered(function(*args, **kwargs)) if on_loop() else run(call(function, *args, **kwargs))
 
     if isinstance(raw, types.FunctionType):
         update_wrapper(method, raw)
