@@ -1,0 +1,1 @@
+"""Optional libraries, each imported only by the module of its name."""

@@ -1,0 +1,235 @@
+"""OpenAPI by drf-spectacular, with what restflow's views say beyond DRF's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular import authentication as schemes
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import permissions, throttling
+from rest_framework.generics import GenericAPIView
+from rest_framework.views import exception_handler
+from uritemplate import variables
+
+from restflow.flow import hook, run
+from restflow.pagination import FastPageNumberPagination
+from restflow.views import OFF
+from restflow.views.helpers import Helpers, build
+
+__all__ = ["RestflowAutoSchema"]
+
+_DETAIL = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}},
+    "required": ["detail"],
+}
+_INVALID = {
+    "type": "object",
+    "additionalProperties": {},
+    "description": "What is wrong with each field, by its name; with the whole under `non_field_errors`, or `detail`.",
+}
+
+
+class RestflowAutoSchema(AutoSchema):
+    """drf-spectacular's ``AutoSchema``, with a serializer for each direction, and the errors that DRF answers with.
+
+    It describes views of DRF's and restflow's. ``@extend_schema`` comes first in everything, as it does there.
+    """
+
+    _answers_by_its_view = False
+    _has_body = False
+
+    def get_request_serializer(self) -> Any:
+        """Return the serializer of the request direction; None where a view has one of the response alone."""
+        return self._by_direction("request")
+
+    def get_response_serializers(self) -> Any:
+        """Return the serializer of the response direction; None where a view has one of the request alone."""
+        self._answers_by_its_view = True
+        return self._by_direction("response")
+
+    def get_error_responses(self) -> dict[str, Any]:
+        """Return the responses to what goes wrong, by status; override it to describe others, or none.
+
+        Returns:
+            400 where the request has a body, 401 and 403 where authentication or permissions may refuse, 404 where the
+            URL names something, 429 where the view is throttled. Those that ``@extend_schema`` describes stand.
+        """
+        refusals = self._refusals()
+        errors = {
+            "400": (self._has_body, "The data are not valid.", "ValidationErrors", _INVALID),
+            "401": ("401" in refusals, "Credentials are missing or wrong.", "ErrorDetail", _DETAIL),
+            "403": ("403" in refusals, "Not permitted.", "ErrorDetail", _DETAIL),
+            "404": (bool(set(variables(self.path)) - {"format"}), "Not found.", "ErrorDetail", _DETAIL),
+            "429": (self._is_throttled(), "Too many requests.", "ErrorDetail", _DETAIL),
+        }
+        # What another exception handler answers with, nobody knows.
+        known = _asked(self.view, "get_exception_handler") is exception_handler
+        return {
+            status: OpenApiResponse(self._error(name, schema) if known else None, description)
+            for status, (happens, description, name, schema) in errors.items()
+            if happens
+        }
+
+    def _by_direction(self, direction: str) -> Any:
+        view = self.view
+        if not isinstance(view, Helpers):
+            return self._get_serializer()
+        try:
+            context: Any = _asked(view, "get_context")
+        except Exception:  # it asks a request, and there is none
+            context = {"request": view.request, "view": view}
+        try:
+            if not any(run(_class_of(view, each)) for each in ("request", "response")):
+                return self._get_serializer()  # which says what to do about it
+            return run(build(view, direction, context=context)) if run(_class_of(view, direction)) else None
+        except Exception:
+            return self._get_serializer()
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)
+        self._has_body = bool(body)
+        return body
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        if direction == "response":  # and not a callback's, which is another party's answer
+            for status, response in self.get_error_responses().items():
+                if status not in bodies:
+                    bodies[status] = self._get_response_for_code(response, status)
+            if "429" in bodies:
+                bodies["429"].setdefault(
+                    "headers",
+                    {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
+                )
+        return bodies
+
+    def _error(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema)
+        self.registry.register_on_missing(component)
+        reference: dict[str, Any] = component.ref
+        return reference
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        if serializer is None:
+            self._answers_by_its_view = False
+            serializer = self.get_response_serializers()
+        if super()._is_list_view(serializer):
+            return True
+        # Only a list is paged, and only a plain view has no other way to say that it is one.
+        view = self.view
+        is_plain = isinstance(view, Helpers) and not isinstance(view, GenericAPIView) and not hasattr(view, "action")
+        return is_plain and self.method == "GET" and self._answers_by_its_view and self._pagination_class() is not None
+
+    def _pagination_class(self) -> Any:
+        chosen = _asked(self.view, "get_pagination_class") if isinstance(self.view, Helpers) else None
+        return None if chosen is OFF else chosen
+
+    def _get_paginator(self) -> Any:
+        if not isinstance(self.view, Helpers):
+            return super()._get_paginator()
+        chosen = self._pagination_class()
+        return chosen and chosen()
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """Return the name of the schema of a page; pages that are not counted have one of their own.
+
+        Args:
+            serializer_name: the name of an item's schema.
+        """
+        name = super().get_paginated_name(serializer_name)
+        return f"Uncounted{name}" if isinstance(self._get_paginator(), FastPageNumberPagination) else name
+
+    def get_auth(self) -> Any:
+        """Return the security requirements; an empty one among them where nobody need be authenticated."""
+        auths = super().get_auth()
+        if {} not in auths and auths and not self._refusing():
+            auths.append({})
+        return auths
+
+    def _refusing(self) -> list[Any]:
+        """Return the permissions that may refuse this method."""
+        is_safe = self.method in permissions.SAFE_METHODS
+        harmless: tuple[type, ...] = (permissions.AllowAny,)
+        if is_safe:
+            harmless += (permissions.IsAuthenticatedOrReadOnly, permissions.DjangoModelPermissionsOrAnonReadOnly)
+        return [each for each in self.view.get_permissions() if not _is_as_drf(each, harmless)]
+
+    def _refusals(self) -> set[str]:
+        """Return the statuses by which DRF refuses this method. Source: DRF 3.18, views.py, ``handle_exception``."""
+        refusing = self._refusing()
+        authenticators = self.view.get_authenticators()
+        statuses = set()
+        challenges = bool(authenticators) and _challenges(authenticators[0], self.view.request)
+        if challenges:
+            statuses.add("401")
+        asks_more = [each for each in refusing if not _is_as_drf(each, _ASK_A_USER)]
+        is_refused = refusing or (authenticators and self.method not in permissions.SAFE_METHODS)
+        if asks_more or (is_refused and not challenges):
+            statuses.add("403")
+        return statuses
+
+    def _is_throttled(self) -> bool:
+        return any(_has_a_rate(throttle, self.view) for throttle in self.view.get_throttles())
+
+
+_ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnly)
+
+
+def _is_as_drf(component: Any, classes: tuple[type, ...]) -> bool:
+    """Tell whether ``component`` is of one of DRF's ``classes``, or of restflow's of the same name."""
+    cls = type(component)
+    return isinstance(component, classes) and cls.__module__.startswith(("rest_framework.", "restflow."))
+
+
+def _challenges(authenticator: Any, request: Any) -> bool:
+    try:
+        return bool(_asked(authenticator, "authenticate_header", request))
+    except Exception:  # it reads a request, and there is none: so it says something of it
+        return True
+
+
+def _has_a_rate(throttle: Any, view: Any) -> bool:
+    if isinstance(throttle, throttling.ScopedRateThrottle):
+        return bool(getattr(view, throttle.scope_attr, None))
+    if not isinstance(throttle, throttling.SimpleRateThrottle):
+        return True
+    return bool(getattr(throttle, "rate", None) or _asked(throttle, "get_rate"))
+
+
+async def _ask(obj: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    return await hook(obj, name, *args, **kwargs)
+
+
+def _asked(obj: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    return run(_ask(obj, name, *args, **kwargs))
+
+
+async def _class_of(view: Any, direction: str) -> Any:
+    return await hook(view, f"get_{direction}_serializer_class")
+
+
+class SessionScheme(schemes.SessionScheme):
+    """The security scheme of restflow's ``SessionAuthentication``, and of what derives from it."""
+
+    target_class = "restflow.authentication.SessionAuthentication"
+    match_subclasses = True
+    priority = -1  # after one of the project's own
+
+
+class BasicScheme(schemes.BasicScheme):
+    """The security scheme of restflow's ``BasicAuthentication``, and of what derives from it."""
+
+    target_class = "restflow.authentication.BasicAuthentication"
+    match_subclasses = True
+    priority = -1
+
+
+class TokenScheme(schemes.TokenScheme):
+    """The security scheme of restflow's ``TokenAuthentication``, and of what derives from it."""
+
+    target_class = "restflow.authentication.TokenAuthentication"
+    match_subclasses = True
+    priority = -1

@@ -1,0 +1,5 @@
+"""drf-spectacular for restflow's views: ``RestflowAutoSchema``, for ``DEFAULT_SCHEMA_CLASS``."""
+
+from restflow.contrib.spectacular import RestflowAutoSchema
+
+__all__ = ["RestflowAutoSchema"]
