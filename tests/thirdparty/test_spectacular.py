@@ -211,6 +211,16 @@ def test_the_schema_is_the_one_of_drf_s_classes(project: str, bases: str, settin
     assert our_warnings == their_warnings
 
 
+@pytest.mark.parametrize("bases", [SYNC, ASYNC, THROUGHOUT, DRF_MIXINS])
+@pytest.mark.parametrize("project", PROJECTS)
+def test_restflow_s_schema_class_describes_drf_s_views_and_ours_alike(project: str, bases: str, settings: Any) -> None:
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "restflow.spectacular.RestflowAutoSchema"}
+    data, theirs, _ = schema(PROJECTS[project](BASES[DRF]))
+    validate_schema(data)
+    _, ours, _ = schema(PROJECTS[project](BASES[bases]))
+    assert ours.splitlines() == theirs.splitlines()
+
+
 def without_token(answer: Answer) -> Answer:
     return Answer(answer.status, answer.headers, re.sub(rb'(X-CSRFTOKEN"\] = ")\w+', rb"\1", answer.body))
 

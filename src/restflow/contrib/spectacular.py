@@ -145,7 +145,9 @@ class RestflowAutoSchema(AutoSchema):
     def get_auth(self) -> Any:
         """Return the security requirements; an empty one among them where nobody need be authenticated."""
         auths = super().get_auth()
-        if {} not in auths and auths and not self._refusing():
+        asked = self.view.get_permissions()
+        # One that lets strangers in is enough, as it is to drf-spectacular: one beside it may be about objects.
+        if {} not in auths and auths and (not asked or len(self._refusing()) < len(asked)):
             auths.append({})
         return auths
 
