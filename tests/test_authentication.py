@@ -21,6 +21,7 @@ from rest_framework.test import APIRequestFactory
 
 from restflow import authentication
 from restflow.flow import nonblocking
+from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView
 from tests.parity.harness import ASGI, BASES, COLOURS, EVERY, TRANSPORTS, Ask, Parity, close_loop
 from tests.parity.test_authentication import CREDENTIALS, SESSIONS, basic, who
@@ -437,7 +438,30 @@ class ThroughSuper(AsyncCsrf):
         return super().authenticate(request)
 
 
-@pytest.mark.parametrize("cls", [AsyncCsrf, Decorated, OnTheObject, ThroughSuper])
+class UnderTheAsyncName(drf.SessionAuthentication):
+    aenforce_csrf = AsyncCsrf.enforce_csrf
+
+
+class BehindOurBase(authentication.BaseAuthentication, AsyncCsrf):
+    pass
+
+
+class BeforeAnotherBaseOfOurs(AsyncCsrf, BasePermission):
+    pass
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        AsyncCsrf,
+        BeforeAnotherBaseOfOurs,
+        BehindOurBase,
+        Decorated,
+        OnTheObject,
+        ThroughSuper,
+        UnderTheAsyncName,
+    ],
+)
 def test_an_async_enforce_csrf_of_drfs_class_is_awaited(ann: Any, view: Any, cls: Any) -> None:
     assert ask_with(view, cls, ann).json() == "ann"
     assert ask_with(view, cls, ann, csrf="w" * 32).status == 418

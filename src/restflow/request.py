@@ -22,7 +22,7 @@ from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import only_configures
-from restflow.flow import TwoColoured, arun, blocking, call, hook, run, stand_in
+from restflow.flow import arun, blocking, call, hook, run, stand_in
 
 __all__ = ["Request"]
 
@@ -83,10 +83,18 @@ class _Enforced:
 
 def _have_csrf_enforced(authenticator: Any) -> None:
     """Have an override of ``enforce_csrf`` awaited: dropped, it would let forged requests in."""
-    enforce_csrf = authenticator.enforce_csrf
+    if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
+        return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
+    enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
     is_drfs = getattr(enforce_csrf, "__func__", None) is _DRFS_ENFORCE_CSRF
-    if not (is_drfs or isinstance(enforce_csrf, _Enforced) or isinstance(authenticator, TwoColoured)):
+    if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
         authenticator.enforce_csrf = _Enforced(enforce_csrf)
+
+
+def _name_of_enforce_csrf(authenticator: Any) -> str:
+    """Return the name under which the definition stands that is nearest to the object."""
+    owners = (vars(authenticator), *map(vars, type(authenticator).__mro__))
+    return next(name for owner in owners for name in ("enforce_csrf", "aenforce_csrf") if name in owner)
 
 
 async def _not_authenticated(request: Any) -> None:
