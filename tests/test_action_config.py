@@ -13,6 +13,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
 from django.db.models import Manager
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.filters import BaseFilterBackend
@@ -494,6 +496,48 @@ def test_configs_merge_by_action_along_the_hierarchy_and_the_nearest_stands_whol
         assert send(viewset, "GET", "/authors/1/").status == 403
         assert send(viewset, "DELETE", "/authors/1/").status == 403
         assert send(viewset, "PUT", "/authors/2/", {"name": "Woolf"}).status == 200
+
+
+MARKS = [
+    type(name, (AuthorSerializer,), {}) for name in ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven")
+]
+chosen = st.sampled_from([None, *MARKS])
+
+
+@pytest.mark.parametrize("colour", [SYNC, ASYNC])
+@settings(max_examples=60, deadline=None)
+@given(
+    levels=st.lists(st.tuples(st.booleans(), chosen, chosen, chosen, chosen), min_size=1, max_size=4),
+    of_view=st.tuples(chosen, chosen),
+)
+def test_each_direction_follows_the_order_in_every_hierarchy(colour: str, levels: Any, of_view: Any) -> None:
+    """A level: whether it has a config, the config's response and both classes, the class's response and both."""
+
+    def list_(self: Any, request: Any) -> Response:
+        return Response([self.serializer_class.__name__, str(getattr(self.response_serializer_class, "__name__", ""))])
+
+    view: Any = viewset_of(BASES[colour], list=list_)
+    response, both = None, AuthorSerializer
+    config = ActionConfig()
+    for has_config, config_response, config_both, class_response, class_both in levels:
+        body: dict[str, Any] = {}
+        if has_config:
+            config = ActionConfig(response_serializer_class=config_response, serializer_class=config_both)
+            body["action_configs"] = {"list": config}
+        if class_response:
+            response = body["response_serializer_class"] = class_response
+        if class_both:
+            both = body["serializer_class"] = class_both
+        view = type("Level", (view,), body)
+    names = ("response_serializer_class", "serializer_class")
+    initkwargs = {name: value for name, value in zip(names, of_view, strict=True) if value}
+    expected = (
+        config.serializer_class or initkwargs.get("serializer_class") or both,
+        config.response_serializer_class or initkwargs.get("response_serializer_class") or response,
+    )
+    with Site({"x/": view.as_view({"get": "list"}, **initkwargs)}) as site:
+        answer = asyncio.run(site.asend("GET", "/x/"))
+    assert answer.json() == [expected[0].__name__, expected[1].__name__ if expected[1] else ""]
 
 
 def test_configs_may_be_patched_on_the_class_and_on_a_base_of_it(base: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,11 @@ from django.test import override_settings
 from django.urls import include, path
 from django.views.decorators.cache import cache_control
 from rest_framework import authentication, filters, permissions, throttling
+from rest_framework.metadata import SimpleMetadata
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.versioning import NamespaceVersioning
 from rest_framework.views import APIView as DRFAPIView
 
 import restflow.throttling
@@ -353,6 +356,25 @@ def test_an_async_method_that_drf_would_drop_is_an_error(
         assert text.startswith(f"tests.test_checks.{bad.__name__}.{method} is async, and DRF's own code calls it")
         derive = f", or derive {bad.__name__} from {instead}" if instead else ""
         assert hint == f"Write {method} sync{derive}."
+
+
+@pytest.mark.parametrize(
+    ("name", "component", "hook", "dropped"),
+    [
+        ("content_negotiation_class", DefaultContentNegotiation, "select_renderer", "select_parser"),
+        ("metadata_class", SimpleMetadata, "determine_metadata", "determine_actions"),
+        ("versioning_class", NamespaceVersioning, "determine_version", "reverse"),
+    ],
+)
+def test_other_components_of_a_view_are_checked_too(name: str, component: Any, hook: str, dropped: str) -> None:
+    async def method(self: Any, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    for base in (APIView, AsyncAPIView):
+        assert said(at(of(base, **{name: type("Good", (component,), {hook: method})}))) == []
+        ((number, text, _),) = said(at(of(base, **{name: type("Bad", (component,), {dropped: method})})))
+        assert number == "E004"
+        assert f"Bad.{dropped} is async" in text
 
 
 def test_a_class_that_restflow_has_no_twin_of_is_to_be_sync() -> None:

@@ -221,6 +221,16 @@ def test_drf_spectaculars_own_class_reads_the_configs_too(base: Any) -> None:
     assert set(many["get"]["responses"]) == {"200"}
 
 
+@pytest.mark.parametrize(
+    "schema_class", ["restflow.spectacular.RestflowAutoSchema", "drf_spectacular.openapi.AutoSchema"]
+)
+def test_a_viewset_whose_paging_is_off_lists_without_pages(base: Any, schema_class: str) -> None:
+    with in_force(schema_class):
+        many = made(urls(viewset_of(base, pagination_class=OFF)))["paths"]["/authors/"]["get"]
+    schema = many["responses"]["200"]["content"]["application/json"]["schema"]
+    assert schema == {"type": "array", "items": {"$ref": "#/components/schemas/Author"}}
+
+
 def test_pages_of_two_kinds_have_a_schema_each(base: Any) -> None:
     config = {"list": ActionConfig(pagination_class=FastPages)}
     views = [viewset_of(base, pagination_class=Pages), viewset_of(base, action_configs=config)]

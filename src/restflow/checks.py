@@ -38,6 +38,9 @@ _HOOKS = {
     "pagination_class": ("paginate_queryset", "get_paginated_response"),
     "parser_classes": (),
     "renderer_classes": (),
+    "content_negotiation_class": ("select_renderer",),
+    "metadata_class": ("determine_metadata",),
+    "versioning_class": ("determine_version",),
 }
 # DRF calls these itself, but what they return is awaited: it hands it on, or restflow sees to it.
 _HANDED_ON = {"authenticate_credentials", "enforce_csrf", "throttle_failure", "throttle_success"}
@@ -110,7 +113,7 @@ class _View:
 
     def components(self, name: str) -> list[Any]:
         """Return the classes under ``name`` on the view and in its configs, those of composed permissions apart."""
-        given = [self.attribute(name), *(getattr(config, name) for config in self.configs.values())]
+        given = [self.attribute(name), *(getattr(config, name, None) for config in self.configs.values())]
         classes = [each for one in given for each in (one if isinstance(one, (list, tuple)) else [one])]
         return [part for each in classes for part in _parts(each) if isinstance(part, type)]
 

@@ -34,6 +34,9 @@ class _Off(enum.Enum):
     def __repr__(self) -> str:
         return self.value
 
+    def __bool__(self) -> bool:
+        return False  # as None, to code of others that asks a class whether it pages
+
 
 OFF: Final = _Off.OFF
 """As ``pagination_class``: no pagination, where None would leave the choice to the class."""
@@ -321,7 +324,7 @@ class Helpers(
 
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         """Return a page, or None, and who makes the paged response."""
-        chosen = pagination_class or await hook(self, "get_pagination_class")
+        chosen = await hook(self, "get_pagination_class") if pagination_class is None else pagination_class
         if chosen is None or chosen is OFF:
             return None, None
         paginator = self.paginator = await blocking(chosen)
