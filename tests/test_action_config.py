@@ -639,7 +639,13 @@ class Undeletable:
         raise AttributeError
 
 
-@pytest.mark.parametrize("decides", [property(lambda view: [AllowAny]), Guarded(), Undeletable()])
+def of_the_request(view: Any) -> Any:
+    return list(view.request.query_params)  # which only the DRF request has
+
+
+@pytest.mark.parametrize(
+    "decides", [property(lambda view: [AllowAny]), property(of_the_request), Guarded(), Undeletable()]
+)
 def test_a_property_that_would_hide_a_config_is_an_error_in_its_action(base: Any, decides: Any) -> None:
     viewset = viewset_of(base, action_configs={"list": ActionConfig(permission_classes=[Deny])})
     viewset.permission_classes = decides
@@ -792,6 +798,9 @@ def test_an_action_has_what_it_had_when_the_browsable_api_comes_back_to_it(base:
             kept["none"] = self.action, self.serializer_class, self.throttle_classes, self.permission_classes
         with override_method(self, request, "POST"):
             kept["create again"] = self.parser_classes
+            del self.serializer_class
+        with override_method(self, request, "POST"):
+            kept["create without"] = self.serializer_class
         kept["list"] = before == {name: vars(self).get(name) for name in before}
         return Response()
 
@@ -812,6 +821,7 @@ def test_an_action_has_what_it_had_when_the_browsable_api_comes_back_to_it(base:
         "create": (Renamed, [BaseThrottle], (Other,)),
         "none": (None, Shouted, [BaseThrottle], (Other,)),
         "create again": [],
+        "create without": AuthorSerializer,
         "list": True,
     }
 

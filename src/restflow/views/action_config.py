@@ -108,22 +108,24 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     Raises:
         ImproperlyConfigured: ``action_configs`` is no mapping, or holds something else.
     """
-    for holder in (view.__dict__, *(base.__dict__ for base in type(view).__mro__)):
-        configs = holder.get("action_configs")
-        if configs is None:
-            continue
-        if not isinstance(configs, Mapping):
-            raise ImproperlyConfigured(
-                f"{type(view).__name__}.action_configs must be a dict of ActionConfig by action, got {configs!r}."
-            )
-        config: Any = configs.get(action)
-        if isinstance(config, ActionConfig):
+    if "action_configs" in view.__dict__ and (config := _read(view, view.__dict__["action_configs"], action)):
+        return config
+    for base in type(view).__mro__:
+        # An empty one, which is what our own base has, leaves it to the next.
+        configs = base.__dict__.get("action_configs")
+        if configs and (config := _read(view, configs, action)):
             return config
-        if config is not None:
-            raise ImproperlyConfigured(
-                f"{type(view).__name__}.action_configs[{action!r}] must be an ActionConfig, got {config!r}."
-            )
     return None
+
+
+def _read(view: Any, configs: Any, action: str | None) -> ActionConfig | None:
+    name = type(view).__name__
+    if not isinstance(configs, Mapping):
+        raise ImproperlyConfigured(f"{name}.action_configs must be a dict of ActionConfig by action, got {configs!r}.")
+    config: Any = configs.get(action)
+    if config is None or isinstance(config, ActionConfig):
+        return config
+    raise ImproperlyConfigured(f"{name}.action_configs[{action!r}] must be an ActionConfig, got {config!r}.")
 
 
 class _Absent:
@@ -183,12 +185,6 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
     if config is None and configured is None:
         return
     said = {} if config is None else config.attributes()
-    for name in said:
-        if is_data_descriptor(type(view), name):
-            raise ImproperlyConfigured(
-                f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
-                f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
-            )
     before = {name: state.get(name, _ABSENT) for name in FIELDS}
     if configured is None:
         configured = state["_restflow_configured"] = _Configured(plain=before.copy())
@@ -198,9 +194,24 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
     configured.plain |= {
         name: value for name, value in before.items() if value is not configured.put.get(name, configured.plain[name])
     }
-    values, configured.put = configured.kept.get(action, ({**configured.plain, **said}, said))
+    was_left = action in configured.kept
+    values, configured.put = configured.kept[action] if was_left else ({**configured.plain, **said}, said)
     for name, value in values.items():
         if value is _ABSENT:
             state.pop(name, None)
         else:
             state[name] = value
+    for name, value in () if was_left else said.items():
+        if not _has(view, name, value):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
+                f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
+            )
+
+
+def _has(view: Any, name: str, value: Any) -> bool:
+    """Tell whether ``view`` has what was put into it, or decides otherwise when it is asked."""
+    try:
+        return getattr(view, name) is value
+    except Exception:  # a property may ask for what a request brings later
+        return False
