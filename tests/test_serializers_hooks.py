@@ -690,6 +690,112 @@ def sync_wrappers_around_async_hooks(m: Any, do: Any) -> Any:
     return S
 
 
+def wrapped(function: Any) -> Any:
+    """Wrap a function of any colour in a sync one that does not say what it wraps."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@case(post({"n": 2}), post({"n": 3}), post({"n": 5}), post({}), post({"n": 2}, instance={"n": 4}), show({"n": 6}))
+def sync_wrappers_around_whatever_drf_calls(m: Any, do: Any) -> Any:
+    class Number(drf.IntegerField):
+        @wrapped
+        @do
+        def to_internal_value(self, data: Any) -> Any:
+            return data + 10
+
+        @wrapped
+        @do
+        def run_validators(self, value: Any) -> None:
+            refuse_above(14, value)
+
+        @wrapped
+        @do
+        def get_default(self) -> Any:
+            return 7
+
+        @wrapped
+        @do
+        def to_representation(self, value: Any) -> Any:
+            return value + 100
+
+    class S(m.Serializer):
+        n = Number(required=False)
+        s = drf.SerializerMethodField()
+
+        @wrapped
+        @do
+        def get_s(self, obj: Any) -> Any:
+            return obj["n"] * 1000
+
+        @wrapped
+        @do
+        def run_validators(self, value: Any) -> None:
+            refuse_odd(value["n"])
+
+        @wrapped
+        @do
+        def create(self, validated_data: Any) -> Any:
+            return {"n": validated_data["n"] + 20}
+
+        @wrapped
+        @do
+        def update(self, instance: Any, validated_data: Any) -> Any:
+            return {"n": validated_data["n"] + 40}
+
+    return S
+
+
+@case(post({"n": 2}), post({"n": 2}, instance={"n": 4}))
+def sync_hooks_that_give_what_an_async_one_gives(m: Any, do: Any) -> Any:
+    class S(m.Serializer):
+        n = drf.IntegerField()
+
+        @do
+        def kept(self, n: int) -> Any:
+            return {"n": n}
+
+        def create(self, validated_data: Any) -> Any:
+            return self.kept(validated_data["n"] + 1)
+
+        def update(self, instance: Any, validated_data: Any) -> Any:
+            return self.kept(instance["n"] + validated_data["n"])
+
+    return S
+
+
+class Held(drf.Field):
+    """A field that asks other fields, which it keeps in its own way."""
+
+    def __init__(self, do: Any, keep: Any) -> None:
+        super().__init__()
+        self.kept = keep(drf.IntegerField(validators=[do(refuse_odd)]))
+        self.itself = self
+
+    def to_internal_value(self, data: Any) -> Any:
+        kept = self.kept["n"] if isinstance(self.kept, dict) else self.kept
+        return (kept[0] if isinstance(kept, tuple) else kept).run_validation(data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@case(
+    post({"one": 2, "named": 4, "several": 6}),
+    *(put({"one": 2, "named": 2, "several": 2, n: 3}) for n in ("one", "named", "several")),
+)
+def fields_that_a_field_keeps_in_its_own_way(m: Any, do: Any) -> Any:
+    class S(kept(m)):
+        one = Held(do, lambda field: field)
+        named = Held(do, lambda field: {"n": field})
+        several = Held(do, lambda field: (field,))
+
+    return S
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", CASES)

@@ -12,7 +12,7 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import bridged, dual, never_awaits
+from restflow.flow.bridges import bridged, dual, may_give_coroutine, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
 from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
@@ -34,6 +34,7 @@ __all__ = [
     "hook",
     "is_coroutine_function",
     "marked_async",
+    "may_give_coroutine",
     "never_awaits",
     "never_blocks",
     "nonblocking",

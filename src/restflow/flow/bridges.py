@@ -6,6 +6,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache, update_wrapper
 from typing import Any, TypeVar, cast
 
@@ -81,7 +82,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     """Return an async method of ``owner`` for async code to await, and for sync code to call.
 
     Args:
-        raw: the method, as it stands in the class.
+        raw: the method, as it stands in the class; a sync wrapper around an async one stays sync.
         name: its name.
         owner: the class that writes it.
 
@@ -99,8 +100,35 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     update_wrapper(method, inner)
     method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
+    if not is_coroutine_function(raw):  # a wrapper, which may block
+        return method
     resolution.learn_dual(method)
     return marked_async(method)
+
+
+def may_give_coroutine(function: Any) -> bool:
+    """Tell whether a function is async, or a sync wrapper that may hand on the coroutine of an async one.
+
+    Args:
+        function: what stands in a class.
+
+    Returns:
+        True where it is ``async def``, names one as ``__wrapped__``, or closes over one, as decorators do.
+    """
+    pending, seen = [function], set[Any]()
+    while pending:
+        inner = pending.pop()
+        if is_coroutine_function(inner):
+            return True
+        inner = inner.__func__ if isinstance(inner, (staticmethod, classmethod)) else inner
+        # Those that were made here await what they wrap.
+        if isinstance(inner, types.FunctionType) and inner not in seen and inner.__globals__ is not globals():
+            seen.add(inner)
+            pending.append(getattr(inner, "__wrapped__", None))
+            for cell in inner.__closure__ or ():
+                with suppress(ValueError):  # it is still empty
+                    pending.append(cell.cell_contents)
+    return False
 
 
 def _is_async(frame: types.FrameType | None) -> bool:

@@ -11,7 +11,7 @@ from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField
 from rest_framework.serializers import BaseSerializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from restflow.flow import TwoColoured, bridged, dual, is_coroutine_function, never_awaits
+from restflow.flow import TwoColoured, bridged, dual, may_give_coroutine, never_awaits
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -20,12 +20,16 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _CHILDREN = ("child", "child_relation", "pk_field")
+_NOT_HELD = ("parent", "_args", "_kwargs")  # what a field is held by, and what it was made of
 
 
 def _cached(function: _F) -> _F:
     wrapper: Any = lru_cache(maxsize=1024)(function)
     cached: _F = wrapper
     return cached
+
+
+_may_give_coroutine = _cached(may_give_coroutine)
 
 
 def make_duals(cls: type[Any]) -> None:
@@ -40,7 +44,7 @@ def make_duals(cls: type[Any]) -> None:
         if not _is_settled(base):
             for name, raw in list(vars(base).items()):
                 is_hook = name.startswith(_BY_FIELD) or name in methods or _is_drfs(cls, name)
-                if is_hook and is_coroutine_function(raw):
+                if is_hook and may_give_coroutine(raw):
                     setattr(base, name, dual(raw, name, base))
 
 
@@ -91,7 +95,8 @@ def bridge_fields(serializer: Any) -> None:
     if own.get(_PREPARED):
         return
     _bridge_methods(serializer)
-    _bridge_method(serializer, "validate")
+    for name in ("create", "update", "validate"):
+        _bridge_method(serializer, name)
     for name, field in _fields(serializer).items():
         _bridge_named(serializer, name, field)
     fields = getattr(serializer, "fields", None)
@@ -173,14 +178,15 @@ _PREPARATIONS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def _bridge_field(field: Any) -> None:
+def _bridge_field(field: Any, *around: Any) -> None:
     if isinstance(field, BaseSerializer):
         if not isinstance(field, TwoColoured):
             attend(field)
     else:
         _bridge_methods(field)
-        for _, child in _children(field):
-            _bridge_field(child)
+        for _, child in _children(field) if _is_settled(type(field)) else _held(field):
+            if not any(child is each for each in around):
+                _bridge_field(child, *around, field)
     _bridge_values(field)
 
 
@@ -206,7 +212,8 @@ def _bridge_methods(field: Any) -> None:
 
 def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> None:
     method = getattr(serializer, name, None)
-    if method is None or (only_async and not is_coroutine_function(method)):
+    function = method.__func__ if isinstance(method, types.MethodType) else None
+    if method is None or (only_async and function is not None and not _may_give_coroutine(function)):
         return
     if (ours := bridged(method)) is not method:
         setattr(serializer, name, ours)
@@ -215,6 +222,18 @@ def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> N
 def _children(field: Any) -> list[tuple[str, Any]]:
     own = vars(field)
     return [(name, own[name]) for name in _CHILDREN if isinstance(own.get(name), Field)]
+
+
+def _held(field: Any) -> list[tuple[str, Any]]:
+    """Return the fields that a field of a user's class may ask, wherever it keeps them."""
+    held: list[tuple[str, Any]] = []
+    for name, value in vars(field).items():
+        if name not in _NOT_HELD:
+            values = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+            )
+            held += [(name, each) for each in values if isinstance(each, Field)]
+    return held
 
 
 @_cached
@@ -248,7 +267,7 @@ def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]
         if not _is_drfs(cls, name) and not (name.startswith("validate_") and issubclass(cls, BaseSerializer)):
             continue
         holders = [base for base in cls.__mro__ if name in vars(base)]
-        awaits = [is_coroutine_function(vars(base)[name]) for base in holders]
+        awaits = [may_give_coroutine(vars(base)[name]) for base in holders]
         if awaits[0]:
             found.append((name, dual(vars(holders[0])[name], name, holders[0])))
         elif any(awaits):
