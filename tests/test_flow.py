@@ -9,6 +9,7 @@ import functools
 import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -1605,3 +1606,27 @@ def test_a_flow_under_async_to_sync_runs_its_blocking_steps_in_the_callers_threa
 
     thread, loop, again = async_to_sync(main)()
     assert thread == again == here() != loop
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_class_that_was_made_for_one_request_is_let_go(is_async: bool) -> None:
+    def allow(role: str) -> type:
+        class HasRole(TwoColoured, hooks=("has_permission", "has_object_permission")):
+            if is_async:
+
+                async def has_permission(self) -> str:
+                    return role
+
+            else:
+
+                def has_permission(self) -> str:
+                    return role
+
+        class HasOwnRole(HasRole):
+            has_object_permission = HasRole.has_permission
+
+        return HasOwnRole
+
+    made = [weakref.ref(allow(str(number))) for number in range(3)]
+    gc.collect()
+    assert [cls() for cls in made] == [None, None, None]

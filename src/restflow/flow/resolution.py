@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial, partialmethod
 from operator import attrgetter, is_
 from typing import Any, NamedTuple, TypeVar, overload
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ Flow = Callable[..., Coroutine[Any, Any, Any]]
 # decorator's wrapper must not inherit what only its inner function promised.
 flows: WeakKeyDictionary[Callable[..., Any], Flow] = WeakKeyDictionary()
 harmless: WeakKeyDictionary[Callable[..., Any], Callable[..., bool]] = WeakKeyDictionary()
-generated: WeakKeyDictionary[Callable[..., Any], tuple[type, str]] = WeakKeyDictionary()
+generated: WeakKeyDictionary[Callable[..., Any], tuple[ref[type], str]] = WeakKeyDictionary()
 duals: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
 
 
@@ -142,7 +142,7 @@ def learn_dual(function: Callable[..., Any]) -> None:
 
 def learn_generated(function: Callable[..., Any], holder: type, attr: str) -> None:
     """Know ``function`` as the twin that we generated as ``holder.attr``."""
-    _learn(generated, function, (holder, attr))
+    _learn(generated, function, (ref(holder), attr))  # whose __dict__ holds the function
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
@@ -185,7 +185,7 @@ def written(cls: type, name: str) -> Any:
     """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
     raw = cls.__dict__.get(name, ABSENT)
     # Copied into another class, a twin is what that class writes.
-    is_twin = isinstance(raw, types.FunctionType) and generated.get(raw) == (cls, name)
+    is_twin = isinstance(raw, types.FunctionType) and generated.get(raw) == (ref(cls), name)
     return ABSENT if is_twin else raw
 
 
