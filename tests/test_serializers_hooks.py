@@ -796,6 +796,47 @@ def fields_that_a_field_keeps_in_its_own_way(m: Any, do: Any) -> Any:
     return S
 
 
+@case(
+    post({"kind": "odd", "n": 3}),
+    put({"kind": "even", "n": 2}),
+    put({"kind": "even", "n": 3}),
+    put({"kind": "odd", "n": 2}),
+)
+def serializers_that_a_serializer_keeps_and_fields_of_a_class(m: Any, do: Any) -> Any:
+    class Even(drf.Field):
+        number = drf.IntegerField(validators=[do(refuse_odd)])
+
+        def to_internal_value(self, data: Any) -> Any:
+            return self.number.run_validation(data)
+
+        def to_representation(self, value: Any) -> Any:
+            return value
+
+    class EvenSerializer(kept(m)):
+        n = Even()
+
+    class OddSerializer(kept(m)):
+        n = drf.IntegerField()
+
+        @do
+        def validate_n(self, value: Any) -> Any:
+            refuse_odd(value + 1)
+            return value
+
+    class S(kept(m)):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.kinds = {"even": EvenSerializer(), "odd": OddSerializer()}
+
+        def to_internal_value(self, data: Any) -> Any:
+            return self.kinds[data["kind"]].run_validation(data)
+
+        def to_representation(self, instance: Any) -> Any:
+            return self.kinds["odd"].to_representation(instance)
+
+    return S
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", CASES)

@@ -20,7 +20,11 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _CHILDREN = ("child", "child_relation", "pk_field")
-_NOT_HELD = ("parent", "_args", "_kwargs")  # what a field is held by, and what it was made of
+# What a field was made of, and what it works on.
+_NOT_HELD = frozenset(
+    {"_args", "_kwargs", "_declared_fields", "_context", "instance", "initial_data", "_data", "_errors"}
+    | {"_validated_data"}
+)
 
 
 def _cached(function: _F) -> _F:
@@ -99,6 +103,9 @@ def bridge_fields(serializer: Any) -> None:
         _bridge_method(serializer, name)
     for name, field in _fields(serializer).items():
         _bridge_named(serializer, name, field)
+    if not _is_settled(type(serializer)):
+        for _, field in _held(serializer):
+            _bridge_field(field, serializer)
     fields = getattr(serializer, "fields", None)
     if type(fields) is BindingDict:
         fields.__class__ = _Fields
@@ -225,15 +232,24 @@ def _children(field: Any) -> list[tuple[str, Any]]:
 
 
 def _held(field: Any) -> list[tuple[str, Any]]:
-    """Return the fields that a field of a user's class may ask, wherever it keeps them."""
-    held: list[tuple[str, Any]] = []
-    for name, value in vars(field).items():
-        if name not in _NOT_HELD:
-            values = (
-                value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
-            )
-            held += [(name, each) for each in values if isinstance(each, Field)]
-    return held
+    """Return the fields that code of a user's may ask, wherever the object or its class keeps them."""
+    return [*_fields_in(vars(field)), *_held_by_class(type(field))]
+
+
+@_cached
+def _held_by_class(cls: type) -> list[tuple[str, Any]]:
+    return [found for base in cls.__mro__ if not _is_settled(base) for found in _fields_in(vars(base))]
+
+
+def _fields_in(kept: Any) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in kept.items():
+        if isinstance(value, Field):
+            found.append((name, value))
+        elif isinstance(value, (dict, list, tuple)) and name not in _NOT_HELD:
+            values = value.values() if isinstance(value, dict) else value
+            found += [(name, each) for each in values if isinstance(each, Field)]
+    return [each for each in found if each[0] != "parent"]
 
 
 @_cached
