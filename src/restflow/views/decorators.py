@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rest_framework import decorators as drf
 
-from restflow.flow import is_coroutine_function
+from restflow.flow import bridged, is_coroutine_function
 from restflow.views.base import APIView, AsyncAPIView
 
 __all__ = ["action", "api_view"]
@@ -48,10 +49,13 @@ def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callab
     names = ["GET"] if http_method_names is None else http_method_names
 
     def decorator(function: Callable[..., Any]) -> Any:
-        drfs: Any = drf.api_view(names)(function)
+        is_async = is_coroutine_function(function)
+        # A plain function may give a coroutine all the same, as under a decorator of the user's.
+        settled = bridged(function) if isinstance(function, types.FunctionType) and not is_async else function
+        drfs: Any = drf.api_view(names)(settled)
         body = {name: value for name, value in vars(drfs.cls).items() if name not in {"__dict__", "__weakref__"}}
         base: type[APIView] = APIView
-        if is_coroutine_function(function):
+        if is_async:
             base = AsyncAPIView
 
             async def handler(self: Any, *args: Any, **kwargs: Any) -> Any:
