@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -85,10 +86,13 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(component)
 
 
+_init_of = attrgetter("__init__")
+
+
 def _made_in_place(cls: Any) -> bool:
     """Tell whether making an instance of ``cls`` runs no code of a user's."""
     try:
-        return _is_made_in_place(cls, getattr(cls, "__init__", None))
+        return _is_made_in_place(cls, _init_of(cls))
     except TypeError:  # it can't be hashed, so it is no class
         return False
 
@@ -112,7 +116,12 @@ def _is_made_in_place(cls: Any, init: Any) -> bool:
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
         classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
-        return _is_plain(classes) and all(map(_made_in_place, classes))
+        if type(classes) is not list and type(classes) is not tuple:  # as _is_plain says
+            return False
+        try:
+            return all(map(_is_made_in_place, classes, map(_init_of, classes)))
+        except TypeError:
+            return False
 
     return predicate
 

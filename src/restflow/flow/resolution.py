@@ -243,10 +243,9 @@ class _Memory:
             The definition, or None where no class in the MRO writes it.
         """
         found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
-        if cls in self.answers:
-            was, async_was, definition = self.answers[cls]
-            if was is found and async_was is async_found:
-                return definition
+        answer = self.answers.get(cls)
+        if answer is not None and answer[0] is found and answer[1] is async_found:
+            return answer[2]
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
         _remember(self.answers, cls, (found, async_found, definition))

@@ -19,6 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
+_SHOWN = "_restflow_shown"
 _CHILDREN = ("child", "child_relation", "pk_field")
 # What a field was made of, and what it works on.
 _NOT_HELD = frozenset(
@@ -79,25 +80,26 @@ def _first(name: str) -> Callable[..., Any]:
     """Return a method that an object has until it is prepared for what the class's method does."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        _PREPARATIONS[name](self)
-        if vars(self).get(_PREPARED):
+        if _PREPARATIONS[name](self):
             vars(self).pop(name, None)
         return getattr(type(self), name)(self, *args, **kwargs)
 
     return method
 
 
-def bridge_fields(serializer: Any) -> None:
+def bridge_fields(serializer: Any) -> bool:
     """Make the async hooks of a serializer's fields callable by the loop that is about to begin.
 
     A nested serializer prepares its own fields when its loop begins: building them costs, and may never be needed.
 
     Args:
         serializer: any serializer, in the thread where its loop runs.
+
+    Returns:
+        Whether that holds for later loops too.
     """
-    own = vars(serializer)
-    if own.get(_PREPARED):
-        return
+    if vars(serializer).get(_PREPARED):
+        return True
     _bridge_methods(serializer)
     for name in ("create", "update", "validate"):
         _bridge_method(serializer, name)
@@ -106,10 +108,37 @@ def bridge_fields(serializer: Any) -> None:
     if not _is_settled(type(serializer)):
         for _, field in _held(serializer):
             _bridge_field(field, serializer)
+    return _holds(serializer, _PREPARED)
+
+
+def bridge_shown_fields(serializer: Any) -> bool:
+    """Make the async hooks that a representation asks callable: validators and validate methods are not among them.
+
+    Args:
+        serializer: any serializer, in the thread where its loop runs.
+
+    Returns:
+        Whether that holds for later representations too.
+    """
+    own = vars(serializer)
+    if own.get(_SHOWN) or own.get(_PREPARED):
+        return True
+    _bridge_methods(serializer)
+    for name, field in _fields(serializer).items():
+        if field.default is not empty or not _is_simple(type(field)):
+            _bridge_named(serializer, name, field)
+    return _holds(serializer, _SHOWN)
+
+
+def _holds(serializer: Any, preparation: str) -> bool:
+    """Note what was done with a serializer's fields, unless it is not known when these change."""
     fields = getattr(serializer, "fields", None)
     if type(fields) is BindingDict:
         fields.__class__ = _Fields
-        own[_PREPARED] = True  # of others it is not known when they change
+    if type(fields) is not _Fields:
+        return False
+    vars(serializer)[preparation] = True
+    return True
 
 
 class _Fields(BindingDict):
@@ -164,24 +193,28 @@ def _run_validators(self: Any, value: Any) -> None:
     type(self).run_validators(self, value)
 
 
-def bridge_initial(serializer: Any) -> None:
+def bridge_initial(serializer: Any) -> bool:
     """Make what the fields of a serializer begin with callable by the loop that is about to ask for it.
 
     Args:
         serializer: any serializer.
+
+    Returns:
+        Whether that holds for later loops too.
     """
-    bridge_fields(serializer)
+    holds = bridge_fields(serializer)
     for field in (serializer, *_fields(serializer).values()):
         if callable(initial := field.initial):
             field.initial = bridged(initial)
+    return holds
 
 
 # The methods by which the loops of a serializer begin.
-_PREPARATIONS: dict[str, Callable[[Any], None]] = {
+_PREPARATIONS: dict[str, Callable[[Any], bool]] = {
     "get_initial": bridge_initial,
     "run_validation": bridge_fields,
     "to_internal_value": bridge_fields,
-    "to_representation": bridge_fields,
+    "to_representation": bridge_shown_fields,
 }
 
 

@@ -9,7 +9,13 @@ from rest_framework import serializers as drf
 from rest_framework.fields import empty
 
 from restflow.flow import TwoColoured, async_twin
-from restflow.serializers.bridging import bridge_fields, bridge_initial, bridge_validators, make_duals
+from restflow.serializers.bridging import (
+    bridge_fields,
+    bridge_initial,
+    bridge_shown_fields,
+    bridge_validators,
+    make_duals,
+)
 from restflow.serializers.surface import Data, with_async_surface
 
 _IN = TypeVar("_IN")
@@ -40,7 +46,7 @@ class BaseSerializer(
     Source: DRF 3.18, serializers.py, BaseSerializer.
     """
 
-    _restflow_prepared = False
+    _restflow_shown = False
 
     if TYPE_CHECKING:
 
@@ -122,8 +128,8 @@ class BaseSerializer(
 
     def to_representation(self, *args: Any, **kwargs: Any) -> Any:
         """Return the primitive values of an instance, as DRF does."""
-        if not self._restflow_prepared:  # asked for each item of a list
-            bridge_fields(self)
+        if not self._restflow_shown:  # asked for each item of a list
+            bridge_shown_fields(self)
         return super().to_representation(*args, **kwargs)
 
     def get_initial(self) -> Any:

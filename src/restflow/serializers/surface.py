@@ -27,6 +27,9 @@ if TYPE_CHECKING:
             ...
 
 
+_SURFACED = "_restflow_surfaced"
+
+
 async def data(serializer: Any) -> Any:
     """Return a serializer's ``data``; building it may query, so it is built where that may block.
 
@@ -64,11 +67,12 @@ def with_async_surface(serializer: Any) -> AsyncSerializer:
     Raises:
         TypeError: a plain class overrides an async hook by a sync one, which would take a coroutine from ``super()``.
     """
-    if not isinstance(serializer, TwoColoured):
+    if not isinstance(serializer, TwoColoured) and _SURFACED not in vars(serializer):
         attend(serializer)
         for name in ("is_valid", "save"):
             give_twin(serializer, name)
         if not hasattr(type(serializer), "adata"):
             serializer.adata = Data(serializer)
+        vars(serializer)[_SURFACED] = True
     surfaced: Any = serializer
     return cast("AsyncSerializer", surfaced)
