@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import types
 import weakref
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -538,7 +539,14 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
 
 def _reads_on_the_loop(handler: Any) -> bool:
+    if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
+        return _function_reads_on_the_loop(handler.__func__)
     return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
+
+
+@lru_cache(maxsize=1024)
+def _function_reads_on_the_loop(function: Any) -> bool:
+    return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
 
 
 def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
