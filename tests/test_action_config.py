@@ -22,6 +22,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.throttling import BaseThrottle
@@ -685,6 +686,48 @@ def test_an_action_patched_onto_the_class_does_not_hide_the_configs(base: Any, m
     viewset = viewset_of(base, action_configs={"list": ActionConfig(permission_classes=[Deny])})
     monkeypatch.setattr(viewset, "action", "retrieve", raising=False)
     assert send(viewset, "GET").status == 403
+
+
+def test_an_initialize_request_that_names_no_action_is_an_error(base: Any) -> None:
+    def initialize_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return DRFRequest(request)
+
+    config = ActionConfig(permission_classes=[Deny])
+    viewset = viewset_of(base, initialize_request=initialize_request, action_configs={"list": config})
+    raised = failure(viewset, "GET")
+    assert isinstance(raised, ImproperlyConfigured)
+    assert str(raised).startswith("Authors.initialize_request sets no action")
+
+
+def test_an_initialize_request_may_name_the_action_itself(base: Any) -> None:
+    def initialize_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        self.action = self.action_map.get(request.method.lower())
+        return DRFRequest(request)
+
+    config = ActionConfig(permission_classes=[Deny])
+    viewset = viewset_of(base, initialize_request=initialize_request, action_configs={"list": config})
+    assert send(viewset, "GET").status == 403
+    assert send(viewset, "GET", "/authors/1/").status == 200
+
+
+def test_requests_at_the_same_time_have_their_own_configs() -> None:
+    async def both() -> list[Answer]:
+        return await asyncio.gather(*(site.asend("GET", url) for url in ("/authors/", "/authors/1/") * 4))
+
+    class Slow(BasePermission):
+        async def has_permission(self, request: Any, view: Any) -> bool:  # type: ignore[override]
+            config = view.action_config
+            for _ in range(5):
+                await asyncio.sleep(0)
+                assert view.serializer_class is config.serializer_class
+            return True
+
+    configs = {"list": ActionConfig(serializer_class=Named), "retrieve": ActionConfig(serializer_class=Shouted)}
+    viewset = viewset_of(BASES[ASYNC], permission_classes=[Slow], action_configs=configs)
+    with Site(urls(viewset)) as site:
+        many, one, *_ = answers = asyncio.run(both())
+    assert {answer.status for answer in answers} == {200}
+    assert (many.json()[0], one.json()) == ({"name": "Austen"}, {"loud": "AUSTEN!"})
 
 
 def test_an_extra_action_may_be_named_action(base: Any) -> None:

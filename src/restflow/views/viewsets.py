@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",)):
+class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_request")):
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
     action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
@@ -122,6 +122,20 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initialize_request",))
         made: DRFRequest = super().initialize_request(request, *args, **kwargs)
         return made
 
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Do what comes before the action, as DRF does.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Raises:
+            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
+        """
+        _insist_on_an_action(self)
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
+
     def _queryset_maker(self) -> Any:
         config = self.action_config
         return None if config is None else config.queryset_maker
@@ -131,6 +145,14 @@ def _name_action(view: Any, request: HttpRequest) -> None:
     method = (request.method or "").lower()
     action = "metadata" if method == "options" else view.action_map.get(method)
     vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
+
+
+def _insist_on_an_action(view: Any) -> None:
+    if "action" not in vars(view):
+        name = type(view).__name__
+        raise ImproperlyConfigured(
+            f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
+        )
 
 
 class AsyncViewSetMixin(ViewSetMixin):
@@ -170,7 +192,23 @@ class AsyncViewSetMixin(ViewSetMixin):
         made: DRFRequest = await parent(ours, self, "initialize_request", request, *args, **kwargs)
         return made
 
+    @sync
+    async def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Do what comes before the action, as DRF does.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Raises:
+            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
+        """
+        _insist_on_an_action(self)
+        await parent((AsyncViewSetMixin, ViewSetMixin), self, "initial", request, *args, **kwargs)
+
     ainitialize_request = asynchronous(initialize_request)
+    ainitial = asynchronous(initial)
 
 
 class ViewSet(ViewSetMixin, APIView, drf.ViewSet):
