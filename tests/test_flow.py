@@ -1608,6 +1608,55 @@ def test_a_flow_under_async_to_sync_runs_its_blocking_steps_in_the_callers_threa
     assert thread == again == here() != loop
 
 
+def _wrapped(function: Any) -> Any:
+    """Wrap a function of any colour in a sync one that does not say what it wraps."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def test_a_sync_wrapper_around_an_async_hook_gives_sync_code_no_coroutine() -> None:
+    async def answer(*args: Any) -> bool:
+        await asyncio.sleep(0)
+        return False
+
+    class Base(TwoColoured, hooks=("asks", "is_static", "knows", "promises")):
+        asks = _wrapped(answer)
+        is_static = staticmethod(_wrapped(answer))
+        promises = nonblocking(_wrapped(answer))
+
+        @_wrapped
+        def knows(self, value: Any) -> Any:
+            return value if value is not None else answer()
+
+    class Sub(Base):
+        def asks(self) -> bool:
+            return bool(super().asks())
+
+    base, sub = Base(), Sub()
+    assert (base.asks(), base.is_static(), base.knows(1), base.knows(None), sub.asks()) == (
+        False,
+        False,
+        1,
+        False,
+        False,
+    )
+
+    async def on_the_loop() -> None:
+        assert base.knows(1) == 1
+        unanswered = base.asks()
+        with pytest.raises(TypeError, match="was not awaited"):
+            bool(unanswered)
+        assert await unanswered is False
+        assert await arun(hook(base, "promises")) is False
+        assert await sub.aasks() is False  # type: ignore[attr-defined]
+
+    asyncio.run(on_the_loop())
+    assert vars(Base)["asks"].__wrapped__.__code__ is _wrapped(answer).__code__  # no wrapper around a wrapper
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_class_that_was_made_for_one_request_is_let_go(is_async: bool) -> None:
     def allow(role: str) -> type:

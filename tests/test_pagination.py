@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -443,3 +444,21 @@ def test_drf_spectacular_documents_a_fast_page() -> None:
     assert (page["required"], list(page["properties"])) == (["results"], ["next", "previous", "results"])
     names = [parameter["name"] for parameter in schema["paths"]["/books/"]["get"]["parameters"]]
     assert names == ["n", "page"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "attribute"),
+    [("PageNumberPagination", "get_page_size", "page_size"), ("LimitOffsetPagination", "get_limit", "default_limit")],
+)
+def test_a_decorated_async_hook_is_awaited_where_drfs_own_code_asks_it(
+    queryset: Any, make: Make, name: str, hook: str, attribute: str
+) -> None:
+    def decorated(function: Any) -> Any:
+        return lambda *args: function(*args)
+
+    async def one(self: Any, request: Any) -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    pager = type("P", (getattr(pagination, name),), {attribute: 2, hook: decorated(one)})
+    assert len(Served(make, pager, queryset)().json()["results"]) == 1

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 from django.core.exceptions import SynchronousOnlyOperation
 
 from restflow.flow import resolution
+from restflow.flow.bridges import may_give_coroutine
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import Flow
-from restflow.flow.steps import Step, Unanswered, call, hook, trap
+from restflow.flow.steps import Step, Unanswered, call, hook, is_awaitable, trap
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -131,6 +132,24 @@ def _dual(cls: type, name: str, raw: Any) -> None:
     setattr(cls, name, marked_async(method))
 
 
+def _answering(cls: type, name: str, raw: Any) -> None:
+    """Have a sync wrapper around an async hook, which ``cls`` writes, give DRF's sync code no coroutine."""
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        function = resolution.bound(raw, self)
+        if not on_loop():
+            return run(call(function, *args, **kwargs))
+        value = function(*args, **kwargs)
+        return Unanswered(value) if is_awaitable(value) else value
+
+    update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
+    setattr(cls, name, method)
+
+
+def _is_made_here(function: Any) -> bool:
+    return isinstance(function, types.FunctionType) and function.__globals__ is globals()
+
+
 class TwoColoured:
     """Base of the classes whose hooks have two colours; completes each subclass when it is made.
 
@@ -183,7 +202,7 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     for base in cls.__mro__:
         if resolution.nearest([base], name) is None or (base is not declarer and issubclass(declarer, base)):
             continue
-        if resolution.definition_by(base, name).flow is not None:
+        if not _is_drfs(base) and resolution.definition_by(base, name).flow is not None:
             ours = ours or base
         elif ours is None:
             found.append(base)
@@ -211,8 +230,11 @@ def _complete(base: type, name: str) -> None:
     if resolution.written(base, async_name) is resolution.ABSENT:
         _generate(base, name, async_name)
     nature = resolution.nature_of(raw)
-    if nature.awaits and not nature.dual:
-        _dual(base, name, raw)
+    if nature.awaits:
+        if not nature.dual:
+            _dual(base, name, raw)
+    elif nature.harmless is None and not _is_made_here(raw) and may_give_coroutine(raw):
+        _answering(base, name, raw)
 
 
 async def _by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
