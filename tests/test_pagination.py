@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import connections
@@ -462,3 +463,63 @@ def test_a_decorated_async_hook_is_awaited_where_drfs_own_code_asks_it(
 
     pager = type("P", (getattr(pagination, name),), {attribute: 2, hook: decorated(one)})
     assert len(Served(make, pager, queryset)().json()["results"]) == 1
+
+
+# What a client may send that DRF answers with a 500.
+
+
+def cursor(position: str) -> str:
+    return "cursor=" + quote(b64encode(urlencode({"p": position}).encode()).decode())
+
+
+@pytest.mark.parametrize(
+    ("ordering", "position", "status"),
+    [
+        ("year", "1813", 200),
+        ("year", "x", 404),
+        ("year", "18\x0013", 404),
+        ("year", "9" * 30, 200),
+        ("id", "1.5.5", 404),
+        ("title", "Book 03", 200),
+    ],
+)
+def test_a_cursor_at_no_position_is_an_invalid_one(
+    queryset: Any, make: Make, ordering: str, position: str, status: int
+) -> None:
+    cls = type("Own", (pagination.CursorPagination,), {"page_size": 3, "ordering": ordering})
+    answer = Served(make, cls, queryset)(cursor(position))
+    assert answer.status == status
+    assert status == 200 or answer.json() == {"detail": "Invalid cursor"}
+
+
+def test_a_text_cursor_with_a_nul_is_no_error(queryset: Any, make: Make, database: str) -> None:
+    cls = type("Own", (pagination.CursorPagination,), {"page_size": 3, "ordering": "title"})
+    assert Served(make, cls, queryset)(cursor("Book\x00")).status == (404 if database == "postgres" else 200)
+
+
+def test_an_error_that_no_cursor_made_is_raised() -> None:
+    class Own(pagination.CursorPagination):
+        page_size, ordering = 3, "nothing"
+
+        def get_ordering(self, request: Any, queryset: Any, view: Any) -> Any:
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        Own().paginate_queryset(Book.objects.none(), asked(cursor("1")))
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("limit=2", 200), (f"limit={10**18}", 200), (f"limit={2**63}", 400), (f"limit={10**30}", 400)]
+)
+def test_a_limit_that_no_database_takes_is_invalid(queryset: Any, make: Make, query: str, status: int) -> None:
+    cls = type("Own", (pagination.LimitOffsetPagination,), {"default_limit": 3})
+    answer = Served(make, cls, queryset)(f"{query}&offset=1")
+    assert answer.status == status
+    assert status == 200 or answer.json() == {"detail": "Invalid limit."}
+
+
+def test_a_limit_is_cut_to_the_most_there_is(queryset: Any, make: Make) -> None:
+    cls = type("Own", (pagination.LimitOffsetPagination,), {"default_limit": 3, "max_limit": 4})
+    assert len(Served(make, cls, queryset)(f"limit={10**30}").json()["results"]) == 4
+    off = type("Off", (pagination.LimitOffsetPagination,), {"default_limit": None})
+    assert off().paginate_queryset(queryset, asked("")) is None

@@ -6,10 +6,12 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.core.paginator import EmptyPage, Page, Paginator
+from django.db import DataError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import pagination as drf
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -47,11 +49,56 @@ class PageNumberPagination(drf.PageNumberPagination, BasePagination, hooks=("get
 class LimitOffsetPagination(drf.LimitOffsetPagination, BasePagination, hooks=("get_count", "get_limit", "get_offset")):
     """Pages by limit and offset: ``?limit=100&offset=400``. Source: DRF 3.18, pagination.py."""
 
+    def get_limit(self, request: Request) -> int | None:
+        """Return how many items are asked for.
+
+        Args:
+            request: the request.
+
+        Returns:
+            The limit, ``max_limit`` at most; None where pages are not wanted.
+
+        Raises:
+            ParseError: no database takes a limit so large; in DRF it ends in a 500.
+
+        Source: DRF 3.18, pagination.py, ``LimitOffsetPagination.get_limit``.
+        """
+        limit: int | None = super().get_limit(request)
+        if limit is not None and limit > sys.maxsize // 2:  # an offset is to be added
+            raise ParseError(_("Invalid limit."))
+        return limit
+
 
 class CursorPagination(
     drf.CursorPagination, BasePagination, hooks=("decode_cursor", "encode_cursor", "get_ordering", "get_page_size")
 ):
     """Pages by a cursor into an ordered query set: ``?cursor=cD0…``. Source: DRF 3.18, pagination.py."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """Return the page that the cursor says.
+
+        Args:
+            queryset: an ordered query set.
+            request: the request.
+            view: the view.
+
+        Returns:
+            The page; None where pages are not wanted.
+
+        Raises:
+            NotFound: the cursor is invalid. So is one whose position can't be compared with what the query set is
+                ordered by; in DRF it ends in a 500.
+
+        Source: DRF 3.18, pagination.py, ``CursorPagination.paginate_queryset``.
+        """
+        self.cursor = None
+        try:
+            page: list[Any] | None = super().paginate_queryset(queryset, request, view)
+        except (DataError, OverflowError, TypeError, ValidationError, ValueError) as error:
+            if self.cursor is None or self.cursor.position is None:
+                raise
+            raise NotFound(self.invalid_cursor_message) from error
+        return page
 
 
 if TYPE_CHECKING:
