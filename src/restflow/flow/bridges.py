@@ -51,7 +51,9 @@ def _bridge_method(function: Any) -> Any:
 
 
 def _may_await(function: Any) -> bool:
-    if not isinstance(function, types.FunctionType) or is_coroutine_function(function) or function in resolution.duals:
+    if not isinstance(function, types.FunctionType) or is_coroutine_function(function):
+        return True
+    if function in resolution.duals or function in resolution.answering:  # on a loop they do
         return True
     return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
 

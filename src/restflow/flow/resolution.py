@@ -21,6 +21,7 @@ flows: WeakKeyDictionary[Callable[..., Any], Flow] = WeakKeyDictionary()
 harmless: WeakKeyDictionary[Callable[..., Any], Callable[..., bool]] = WeakKeyDictionary()
 generated: WeakKeyDictionary[Callable[..., Any], tuple[ref[type], str]] = WeakKeyDictionary()
 duals: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+answering: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
 
 
 class Descriptor:
@@ -138,6 +139,11 @@ def learn_flow(function: Callable[..., Any], flow: Flow) -> None:
 def learn_dual(function: Callable[..., Any]) -> None:
     """Know ``function`` as an ``async def`` that sync code may call too."""
     _learn(duals, function, True)
+
+
+def learn_answering(function: Callable[..., Any]) -> None:
+    """Know ``function`` as a sync wrapper around an async hook, completed so that sync code in a thread may call it."""
+    _learn(answering, function, True)
 
 
 def learn_generated(function: Callable[..., Any], holder: type, attr: str) -> None:
@@ -370,6 +376,6 @@ def stand_in(function: Callable[..., Any], flow: Flow) -> None:
 
     Args:
         function: a function of DRF's, known by identity; a subclass's override is not covered.
-        flow: a flow of the same arguments.
+        flow: a flow of the same arguments, or the sync method made of one.
     """
-    learn_flow(function, flow)
+    learn_flow(function, flows.get(flow, flow))

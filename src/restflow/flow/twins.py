@@ -143,6 +143,7 @@ def _answering(cls: type, name: str, raw: Any) -> None:
         return Unanswered(value) if is_awaitable(value) else value
 
     update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
+    resolution.learn_answering(method)
     setattr(cls, name, method)
 
 

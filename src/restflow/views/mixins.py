@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +11,7 @@ from rest_framework import status
 from rest_framework.response import Response as DRFResponse
 from rest_framework.serializers import ListSerializer
 
-from restflow.flow import TwoColoured, asynchronous, attribute, blocking, call, either, hook, sync, twin
+from restflow.flow import TwoColoured, asynchronous, attribute, blocking, call, either, hook, stand_in, sync, twin
 from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import data as serialized
@@ -277,3 +278,17 @@ class AsyncDestroyModelMixin(_Destroy):
     destroy: ClassVar[Callable[..., Any]] = either(DestroyModelMixin.destroy)
     if not TYPE_CHECKING:
         aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)
+
+
+# DRF's own mixins over our bases call the view's hooks themselves; the drivers take ours in their place.
+_drfs: Any
+for _drfs, _ours in (
+    (drf.CreateModelMixin, CreateModelMixin),
+    (drf.DestroyModelMixin, DestroyModelMixin),
+    (drf.ListModelMixin, ListModelMixin),
+    (drf.RetrieveModelMixin, RetrieveModelMixin),
+    (drf.UpdateModelMixin, UpdateModelMixin),
+):
+    for _name in vars(_ours).keys() & vars(_drfs).keys():
+        if isinstance(vars(_drfs)[_name], types.FunctionType):
+            stand_in(vars(_drfs)[_name], vars(_ours)[_name])
