@@ -126,11 +126,11 @@ class BaseSerializer(
         bridge_validators(self)
         super().run_validators(value)
 
-    def to_representation(self, *args: Any, **kwargs: Any) -> Any:
+    def to_representation(self, instance: Any) -> Any:
         """Return the primitive values of an instance, as DRF does."""
         if not self._restflow_shown:  # asked for each item of a list
             bridge_shown_fields(self)
-        return super().to_representation(*args, **kwargs)
+        return super().to_representation(instance)
 
     def get_initial(self) -> Any:
         """Return the values of an unbound serializer, as DRF does."""
@@ -147,6 +147,12 @@ class Serializer(BaseSerializer[_IN], drf.Serializer[_IN]):
 
 class ListSerializer(BaseSerializer[_IN], drf.ListSerializer[_IN]):
     """DRF's ``ListSerializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
+
+    def to_representation(  # pyright: ignore[reportIncompatibleMethodOverride]  # the name is DRF's
+        self, data: Any
+    ) -> Any:
+        """Return the primitive values of a list of instances, as DRF does."""
+        return super().to_representation(data)
 
 
 class ModelSerializer(drf.ModelSerializer[_MT], Serializer[_MT]):
