@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from functools import wraps
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import RequestFactory
+from django.db import transaction
+from django.test import RequestFactory, override_settings
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.views import exception_handler
 
+from restflow.permissions import BasePermission
 from restflow.responses import Response
+from restflow.serializers import Serializer
 from restflow.views import OFF, APIView, AsyncAPIView
 from restflow.views.helpers import MissingSerializer
 from tests.safety.support import ask
@@ -153,3 +161,107 @@ def test_a_page_has_the_headers_and_the_status_it_was_given(base: type) -> None:
     answer = ask(view)
     assert (answer.status, answer.headers["X-Shelf"]) == (206, "1")
     assert answer.json()["count"] == 2
+
+
+# Refused before authentication ----------------------------------------------------------------------------------------
+
+
+class ByHeader(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        name = request.headers.get("X-Name")
+        return name and (name, None)
+
+
+async def handler(exc: Exception, context: Any) -> Any:
+    response = exception_handler(exc, context)
+    response["X-User"] = str(context["request"].user)
+    return response
+
+
+class Finalized(AsyncAPIView):
+    async def afinalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = await super().afinalize_response(request, response, *args, **kwargs)
+        response["X-User"] = str(request.user)
+        return response
+
+
+class Handled(AsyncAPIView):
+    async def handle_exception(self, exc: Exception) -> Any:
+        response = await super().ahandle_exception(exc)
+        response["X-User"] = str(self.request.user)
+        return response
+
+
+class Dispatched(AsyncAPIView):
+    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = await super().dispatch(request, *args, **kwargs)
+        response["X-User"] = str(self.request.user)
+        return response
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-name": "emma"}], ids=["stranger", "emma"])
+@pytest.mark.parametrize("base", [Finalized, Handled, Dispatched, AsyncAPIView])
+def test_async_code_after_a_refusal_that_came_before_authentication_knows_the_user(base: type, headers: Any) -> None:
+    class View(base):  # type: ignore[misc]
+        authentication_classes = [ByHeader]
+
+        async def get(self, request: Any) -> Response:
+            return Response([])
+
+    settings = {"EXCEPTION_HANDLER": "tests.test_views.handler"} if base is AsyncAPIView else {}
+    with override_settings(REST_FRAMEWORK=settings):
+        answer = ask(type("Refused", (View,), {}), headers={"accept": "text/never", **headers})
+    assert (answer.status, answer.headers["X-User"]) == (406, headers.get("x-name", "AnonymousUser"))
+
+
+def test_a_refusal_before_authentication_is_the_answer_whatever_the_credentials_are() -> None:
+    class Failing(BaseAuthentication):
+        def authenticate(self, request: Any) -> Any:
+            raise ValueError("no such key")
+
+    class View(Finalized):
+        authentication_classes = [Failing]
+
+        async def afinalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+            return await super(Finalized, self).afinalize_response(request, response, *args, **kwargs)
+
+        async def get(self, request: Any) -> Response:
+            return Response([])
+
+    assert ask(View, headers={"accept": "text/never"}).status == 406
+
+
+# Transactions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "decorate",
+    [
+        transaction.atomic,
+        transaction.atomic(savepoint=False),
+        method_decorator(transaction.atomic),
+        method_decorator([transaction.atomic]),
+    ],
+    ids=["plain", "with arguments", "method_decorator", "list"],
+)
+@pytest.mark.parametrize("base", [AsyncAPIView, BasePermission, Serializer], ids=lambda base: base.__name__)
+def test_atomic_around_an_async_method_is_refused_where_the_class_is_made(base: type, decorate: Any) -> None:
+    async def create(self: Any, *args: Any) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Books\.create is async, and transaction\.atomic around it would end before"):
+        type("Books", (base,), {"create": decorate(create), "__module__": __name__})
+
+
+def test_atomic_around_a_sync_method_and_other_decorators_around_async_ones_are_fine() -> None:
+    def create(self: Any) -> None: ...
+
+    async def get(self: Any) -> None: ...
+
+    @wraps(get)
+    def wrapped(self: Any) -> Any:
+        return get(later)
+
+    kept = method_decorator(never_cache)(wrapped)
+    cls = type("Books", (AsyncAPIView,), {"create": transaction.atomic(create), "get": kept})
+    assert vars(cls)["get"] is kept
+    later = None  # not there yet when the class is made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import authentication as drf
+from rest_framework.authentication import CSRFCheck, get_authorization_header
 from rest_framework.request import Request
 
 from restflow.flow import TwoColoured, asynchronous, attribute, call, hook, sync, twin
@@ -12,9 +13,11 @@ from restflow.flow import TwoColoured, asynchronous, attribute, call, hook, sync
 __all__ = [
     "BaseAuthentication",
     "BasicAuthentication",
+    "CSRFCheck",
     "RemoteUserAuthentication",
     "SessionAuthentication",
     "TokenAuthentication",
+    "get_authorization_header",
 ]
 
 Credentials = tuple[Any, Any] | None

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from rest_framework import permissions as drf
+from rest_framework.permissions import AND, NOT, OR, SAFE_METHODS, OperandHolder, SingleOperandHolder
 
 from restflow.flow import TwoColoured, twin
 
 __all__ = [
+    "AND",
+    "NOT",
+    "OR",
+    "SAFE_METHODS",
     "AllowAny",
     "BasePermission",
     "DjangoModelPermissions",
@@ -15,6 +20,8 @@ __all__ = [
     "IsAdminUser",
     "IsAuthenticated",
     "IsAuthenticatedOrReadOnly",
+    "OperandHolder",
+    "SingleOperandHolder",
 ]
 
 

@@ -14,7 +14,15 @@ This package is the only place that decides where code runs. Users need one name
 
 from restflow.flow.bridges import bridged, dual, may_give_coroutine, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
-from restflow.flow.resolution import Descriptor, is_coroutine_function, never_blocks, nonblocking, overridden, stand_in
+from restflow.flow.resolution import (
+    Descriptor,
+    is_async,
+    is_coroutine_function,
+    never_blocks,
+    nonblocking,
+    overridden,
+    stand_in,
+)
 from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twin, parent, sync, twin
 
@@ -32,6 +40,7 @@ __all__ = [
     "either",
     "give_twin",
     "hook",
+    "is_async",
     "is_coroutine_function",
     "marked_async",
     "may_give_coroutine",

@@ -323,6 +323,23 @@ def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
     return definition is None or definition.flow is not flows[method]
 
 
+def is_async(obj: Any, name: str) -> bool:
+    """Tell whether somebody wrote the hook ``name`` of ``obj`` as an ``async def``, which an async driver takes.
+
+    Args:
+        obj: the owner of the hook.
+        name: the hook's sync name.
+
+    Returns:
+        False for a sync one, and for a flow of ours.
+    """
+    own = vars(obj)
+    if name in own or "a" + name in own:
+        return nature_of(own.get("a" + name, own.get(name))).awaits
+    definition = memories[name].resolve(type(obj))
+    return definition is not None and definition.flow is None and definition.for_async_awaits
+
+
 def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bool:
     """Tell whether ``function``, called with these arguments, is known never to block.
 

@@ -8,6 +8,7 @@ from functools import lru_cache, update_wrapper
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db.transaction import Atomic, atomic
 
 from restflow.flow import resolution
 from restflow.flow.bridges import may_give_coroutine
@@ -168,6 +169,7 @@ class TwoColoured:
 
     def __init_subclass__(cls, hooks: Sequence[str] = (), methods: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _refuse_lost_transactions(cls)
         cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
         cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
         names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
@@ -178,6 +180,35 @@ class TwoColoured:
                     _complete(base, name)
         for name in written & cls._restflow_methods.keys():
             _overrides(cls, name, cls._restflow_methods[name])
+
+
+def _refuse_lost_transactions(cls: type) -> None:
+    """Refuse ``transaction.atomic`` around an ``async def``: it would end, with success, before the function runs.
+
+    Raises:
+        TypeError: naming the function and what to write instead.
+    """
+    for base in cls.__mro__:
+        for name, raw in vars(base).items() if not _is_settled(base) else ():
+            function, is_atomic = raw, False
+            while (inner := getattr(function, "__wrapped__", None)) is not None:
+                is_atomic = is_atomic or any(map(_is_atomic, getattr(function, "__closure__", None) or ()))
+                function = inner
+            if is_atomic and resolution.is_coroutine_function(function):
+                raise TypeError(
+                    f"{base.__name__}.{name} is async, and transaction.atomic around it would end before it runs. "
+                    f"Write {name} as a plain def, which runs in the worker thread, or put the statements of the "
+                    "transaction into a sync function of their own."
+                )
+
+
+def _is_atomic(cell: types.CellType) -> bool:
+    try:
+        held = cell.cell_contents
+    except ValueError:  # nothing yet
+        return False
+    decorators = held if isinstance(held, (list, tuple)) else [held]
+    return any(decorator is atomic or isinstance(decorator, Atomic) for decorator in decorators)
 
 
 def _is_settled(cls: type) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import weakref
+from contextlib import suppress
 from functools import lru_cache, update_wrapper
 from typing import Any
 
@@ -29,7 +30,9 @@ from restflow.flow import (
     call,
     either,
     hook,
+    is_async,
     is_coroutine_function,
+    overridden,
     plan_hooks,
     sync,
     truth,
@@ -340,6 +343,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             else:
                 response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
         except Exception as error:
+            await _know_the_user(self, drf_request)
             response = await hook(self, "handle_exception", error)
         self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
         if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
@@ -547,6 +551,22 @@ def _reads_on_the_loop(handler: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _function_reads_on_the_loop(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
+
+
+async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
+    """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
+
+    Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
+    """
+    if "_user" in vars(request) or overridden(view, "perform_authentication", AsyncAPIView.perform_authentication):
+        return
+    asked: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
+    if any(map(is_coroutine_function, asked)) or any(is_async(view, name) for name in _AFTER_A_REFUSAL):
+        with suppress(Exception):  # it was refused for another reason already
+            await authenticated(request)
+
+
+_AFTER_A_REFUSAL = ("finalize_response", "get_exception_handler_context", "handle_exception")
 
 
 def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
