@@ -289,6 +289,6 @@ for _drfs, _ours in (
     (drf.RetrieveModelMixin, RetrieveModelMixin),
     (drf.UpdateModelMixin, UpdateModelMixin),
 ):
-    for _name in vars(_ours).keys() & vars(_drfs).keys():
-        if isinstance(vars(_drfs)[_name], types.FunctionType):
-            stand_in(vars(_drfs)[_name], vars(_ours)[_name])
+    for _name, _function in vars(_drfs).items():
+        if isinstance(_function, types.FunctionType) and _name in vars(_ours):
+            stand_in(_function, vars(_ours)[_name])
