@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework import exceptions, permissions, throttling
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
+from rest_framework.versioning import QueryParameterVersioning
 
 from tests.parity.harness import Ask, Parity, over_asgi_only, table
 
@@ -283,6 +285,19 @@ def test_a_component_may_be_made_by_an_unhashable_callable(parity: Parity, name:
 @over_asgi_only
 def test_a_renderer_may_be_made_by_an_unhashable_callable(parity: Parity) -> None:
     assert parity(recorded, initkwargs=_unhashable("renderer_classes")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("content_negotiation_class", DefaultContentNegotiation), ("versioning_class", QueryParameterVersioning)],
+)
+@over_asgi_only
+def test_a_negotiation_or_versioning_may_be_made_by_an_unhashable_callable(
+    parity: Parity, name: str, made: type
+) -> None:
+    (factory,) = _unhashable("permission_classes")["permission_classes"]
+    factory.made = made
+    assert parity(recorded, initkwargs={name: factory}).status == 200
 
 
 def test_a_permission_may_be_no_subclass_of_anything(parity: Parity) -> None:
