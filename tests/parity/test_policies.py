@@ -201,11 +201,8 @@ def _composed(operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 _outcomes = st.sampled_from([True, False, None, 1, exceptions.NotFound("gone"), ValueError("bug")])
-_permissions = st.recursive(
-    st.builds(says, st.sampled_from("abcdef"), _outcomes, _outcomes, message=st.sampled_from([None, "because"])),
-    _composed,
-    max_leaves=6,
-)
+_simple = st.builds(says, st.sampled_from("abcdef"), _outcomes, _outcomes, message=st.sampled_from([None, "because"]))
+_permissions = st.one_of(_simple, _composed(st.one_of(_simple, _composed(st.one_of(_simple, _composed(_simple))))))
 
 
 @hypothesis_settings
