@@ -158,6 +158,16 @@ class Objects(JSONParser):
         return {"object": object()}
 
 
+class Nested(JSONParser):
+    """A parser that reads what Python's own gives up on."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        nested: Any = []
+        for _ in range(int(stream.read().split()[0])):
+            nested = [nested]
+        return nested
+
+
 def first_key(self: Any, request: Any) -> Response:
     return Response(str(next(iter(request.data)))[:6])
 
@@ -167,6 +177,16 @@ def first_key(self: Any, request: Any) -> Response:
 @pytest.mark.parametrize(("body", "status"), [("[1e999]", 400), ('["\\ud800"]', 400), ("[1]", 200), ("[" * DEEP, 400)])
 def test_any_parser_of_json_is_minded(colour: str, parser: Any, body: str, status: int) -> None:
     assert answered(colour, body, {"content-type": parser.media_type}, parser_classes=[parser]).status == status
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_what_a_parser_reads_and_nobody_can_write_is_refused_too(colour: str) -> None:
+    answer = answered(colour, "100000 1e999", parser_classes=[Nested])
+    assert (answer.status, answer.json()["detail"]) == (
+        400,
+        "JSON parse error - The document is nested too deeply.",
+    )
+    assert answered(colour, "3 1e999", parser_classes=[Nested]).json() == {"data": [[[[]]]]}
 
 
 @pytest.mark.parametrize("colour", COLOURS)

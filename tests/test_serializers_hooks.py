@@ -899,6 +899,26 @@ def test_a_sync_name_on_the_event_loop_never_passes_over_an_async_hook(name: str
     asyncio.run(on_loop())
 
 
+class Later:
+    """What can be awaited, and is no coroutine."""
+
+    def __await__(self) -> Any:
+        return self
+        yield
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sync_name_on_the_event_loop_never_passes_over_what_can_be_awaited(family: str) -> None:
+    class Validated(FAMILIES[family].Serializer):
+        n = drf.IntegerField(validators=[lambda value: Later()])
+
+    async def on_loop() -> None:
+        with pytest.raises(RuntimeError, match="on the event loop asked for"):
+            restflow.with_async_surface(Validated(data={"n": 2})).is_valid()
+
+    asyncio.run(on_loop())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_sync_representation_on_the_event_loop_never_holds_a_coroutine(family: str) -> None:
     make = CASES["method_fields"][0](FAMILIES[family], awaited)

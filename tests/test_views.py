@@ -199,8 +199,21 @@ class Dispatched(AsyncAPIView):
         return response
 
 
+class Own(AsyncAPIView):
+    def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        finalize = self.afinalize_response
+
+        async def finalized(request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+            response = await finalize(request, response, *args, **kwargs)
+            response["X-User"] = str(request.user)
+            return response
+
+        self.afinalize_response = finalized  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize("headers", [{}, {"x-name": "emma"}], ids=["stranger", "emma"])
-@pytest.mark.parametrize("base", [Finalized, Handled, Dispatched, AsyncAPIView])
+@pytest.mark.parametrize("base", [Finalized, Handled, Dispatched, Own, AsyncAPIView])
 def test_async_code_after_a_refusal_that_came_before_authentication_knows_the_user(base: type, headers: Any) -> None:
     class View(base):  # type: ignore[misc]
         authentication_classes = [ByHeader]
