@@ -7,6 +7,7 @@ import types
 import weakref
 from contextlib import suppress
 from functools import lru_cache, update_wrapper
+from itertools import repeat
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -134,10 +135,12 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        for name in _CALLED_FOR_EFFECT:
+        own = vars(self)
+        functions = tuple(map(getattr, repeat(type(self)), _CALLED_FOR_EFFECT, repeat(None)))
+        for name in {*_may_be_dropped(functions), *(own.keys() & _CALLED_FOR_EFFECT)}:
             method = getattr(self, name, None)
             if method is not None and (awaiting := bridged(method)) is not method:
-                vars(self)[name] = awaiting
+                own[name] = awaiting
         made = super().initialize_request(request, *args, **kwargs)
         if type(made) is DRFRequest:
             made.__class__ = Request  # which adds methods only
@@ -271,6 +274,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             metadata = await blocking(metadata_class)
             data = await hook(metadata, "determine_metadata", request, self)
         return Response(data, status=status.HTTP_200_OK)
+
+
+@lru_cache(maxsize=1024)
+def _may_be_dropped(functions: tuple[Any, ...]) -> list[str]:
+    """Return the names of those that are not known to be sync code of DRF's and ours."""
+    return [
+        name
+        for name, function in zip(_CALLED_FOR_EFFECT, functions, strict=True)
+        if function is not None and not (isinstance(function, types.FunctionType) and bridged(function) is function)
+    ]
 
 
 async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
