@@ -16,7 +16,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ViewSetMixin as DRFViewSetMixin
 
 from restflow.views import APIView, GenericAPIView, ModelViewSet
-from tests.safety.support import Refused, here
+from tests.safety.support import Refused, ask, here
 from tests.shop.models import Author
 from tests.site import Answer, Site
 
@@ -171,3 +171,15 @@ def test_an_async_hook_of_a_generic_action_is_obeyed(
         answer: Answer = site.send(method, f"/x/{author.pk}/", {"name": "Eliot"})
     assert answer.status == 418
     assert list(Author.objects.values_list("name", flat=True)) == ["Austen"]
+
+
+def test_a_check_of_ours_that_a_view_sets_on_itself_is_left_as_it_is() -> None:
+    class View(APIView):
+        def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+            super().setup(request, *args, **kwargs)
+            self.kept = self.check_permissions = self.check_permissions
+
+        def get(self, request: Any) -> Response:
+            return Response(self.check_permissions is self.kept)
+
+    assert ask(View).json() is True
