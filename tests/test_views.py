@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import wraps
 from typing import Any
+from unittest.mock import call
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.test import RequestFactory, override_settings
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
@@ -278,3 +280,11 @@ def test_atomic_around_a_sync_method_and_other_decorators_around_async_ones_are_
     cls = type("Books", (AsyncAPIView,), {"create": transaction.atomic(create), "get": kept})
     assert vars(cls)["get"] is kept
     later = None  # not there yet when the class is made
+
+
+def test_what_a_class_holds_is_not_evaluated_when_it_is_made() -> None:
+    def evaluated() -> Any:
+        raise AssertionError("evaluated where the class is made")
+
+    cls = type("Books", (AsyncAPIView,), {"lazy": SimpleLazyObject(evaluated), "any": call, "__module__": __name__})
+    assert vars(cls)["any"] is call

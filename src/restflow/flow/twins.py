@@ -191,9 +191,10 @@ def _refuse_lost_transactions(cls: type) -> None:
     for base in cls.__mro__:
         for name, raw in vars(base).items() if not _is_settled(base) else ():
             function, is_atomic = raw, False
-            while (inner := getattr(function, "__wrapped__", None)) is not None:
-                is_atomic = is_atomic or any(map(_is_atomic, getattr(function, "__closure__", None) or ()))
-                function = inner
+            # Functions only: a lazy object would be evaluated by the look, and some answer to every name.
+            while type(function) is types.FunctionType and "__wrapped__" in vars(function):
+                is_atomic = is_atomic or any(map(_is_atomic, function.__closure__ or ()))
+                function = vars(function)["__wrapped__"]
             if is_atomic and resolution.is_coroutine_function(function):
                 raise TypeError(
                     f"{base.__name__}.{name} is async, and transaction.atomic around it would end before it runs. "
