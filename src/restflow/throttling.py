@@ -101,8 +101,9 @@ class _Memory:
 class _Redis:
     """Counts in Redis, by the scripts of ``limits``; a client for sync code and one for each event loop."""
 
-    # Redis is near, or it is down: a request waits for it no longer than this.
-    defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "max_connections": 50, "timeout": 1.0}
+    # Redis is near, or it is down: a request waits for it no longer than a second. A full pool says only that this
+    # process is busy, so a burst waits for its turn longer.
+    defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "max_connections": 50, "timeout": 10.0}
 
     def __init__(self, url: str, key_prefix: str = "LIMITS", **options: Any) -> None:
         try:
