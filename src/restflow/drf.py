@@ -9,15 +9,26 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
-from rest_framework import authentication, negotiation, permissions, renderers, request, throttling, versioning, views
+from rest_framework import (
+    authentication,
+    generics,
+    negotiation,
+    permissions,
+    renderers,
+    request,
+    throttling,
+    versioning,
+    views,
+)
 
 from restflow.flow import blocking, hook, nonblocking, stand_in, sync, truth
 
@@ -113,21 +124,30 @@ def _is_made_in_place(cls: Any, init: Any) -> bool:
     return init is object.__init__
 
 
+def all_made_in_place(*lists: Sequence[Any]) -> bool:
+    """Tell whether making an instance of each class runs no code of a user's.
+
+    Args:
+        lists: lists or tuples of components' classes.
+    """
+    classes = [*chain.from_iterable(lists)]
+    try:
+        return all(map(_is_made_in_place, classes, map(_init_of, classes)))
+    except TypeError:  # something that can't be hashed, so it is no class
+        return False
+
+
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
         classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
-        if type(classes) is not list and type(classes) is not tuple:  # as _is_plain says
-            return False
-        try:
-            return all(map(_is_made_in_place, classes, map(_init_of, classes)))
-        except TypeError:
-            return False
+        return is_plain_list(classes) and all_made_in_place(classes)
 
     return predicate
 
 
-def _is_plain(classes: Any) -> bool:
-    return type(classes) is list or type(classes) is tuple  # anything else may be a property that queries
+def is_plain_list(classes: Any) -> bool:
+    """Tell whether ``classes`` is a list or a tuple; anything else may be a property that queries."""
+    return type(classes) is list or type(classes) is tuple
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
@@ -215,7 +235,13 @@ def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
 
 
 _Negotiation: Any = negotiation.DefaultContentNegotiation
-_READS_ACCEPT = (_Negotiation._get_parsed_accept_list, _Negotiation.get_accept_list)
+_NEGOTIATES = attrgetter("select_renderer", "_get_parsed_accept_list", "get_accept_list")
+_AS_DRF = _NEGOTIATES(_Negotiation)
+
+
+def negotiates_as_drf(negotiator: Any) -> bool:
+    """Tell whether a view's content negotiation is DRF's default as it stands, which never blocks."""
+    return type(negotiator) is _Negotiation and not negotiator.__dict__ and _NEGOTIATES(_Negotiation) == _AS_DRF
 
 
 class _Accept:
@@ -233,13 +259,11 @@ def parse_accept(negotiator: Any, request: Any) -> None:
     DRF reads it from ``request.headers``, and Django parses all headers for that: more work than all of negotiation.
 
     Args:
-        negotiator: the view's content negotiation; one with its own way to read the header is left to it.
+        negotiator: DRF's default negotiation.
         request: our request.
     """
-    cls = type(negotiator)
     http_request = request._request
-    as_drf = (getattr(cls, "_get_parsed_accept_list", None), getattr(cls, "get_accept_list", None)) == _READS_ACCEPT
-    if as_drf and not getattr(negotiator, "__dict__", None) and "headers" not in http_request.__dict__:
+    if request._parsed_accept_list is None and "headers" not in http_request.__dict__:
         accept = _Accept(http_request.META.get("HTTP_ACCEPT", "*/*"))
         request._parsed_accept_list = negotiator._get_parsed_accept_list(accept)
 
@@ -252,8 +276,8 @@ def _keeps_allowed_methods(view: Any) -> bool:
     return (
         cls.allowed_methods is _APIView.allowed_methods
         and cls._allowed_methods is _APIView._allowed_methods
-        and _is_plain(cls.http_method_names)
-        and _is_plain(view.__dict__.get("renderer_classes") or cls.renderer_classes)
+        and is_plain_list(cls.http_method_names)
+        and is_plain_list(view.__dict__.get("renderer_classes") or cls.renderer_classes)
     )
 
 
@@ -265,6 +289,7 @@ for _function in (
     permissions.BasePermission.has_object_permission,
     permissions.AllowAny.has_permission,
     authentication.BaseAuthentication.authenticate_header,
+    generics.GenericAPIView.get_serializer_context,
     request.ForcedAuthentication.authenticate,
     views.APIView.get_exception_handler,
     views.APIView.get_exception_handler_context,

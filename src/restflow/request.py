@@ -83,6 +83,9 @@ class _Enforced:
 
 def _have_csrf_enforced(authenticator: Any) -> None:
     """Have an override of ``enforce_csrf`` awaited: dropped, it would let forged requests in."""
+    cls = type(authenticator)
+    if cls.enforce_csrf is _DRFS_ENFORCE_CSRF and not hasattr(cls, "aenforce_csrf") and not vars(authenticator):
+        return
     if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
         return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
@@ -126,8 +129,15 @@ async def authenticated(request: Any) -> None:
     if type(request).user is not drf.Request.user:  # a property of the user's own
         await blocking(getattr, request, "user")
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
+        is_ours = type(request)._authenticate is _AUTHENTICATE
+        if is_ours and not request.authenticators:
+            await _not_authenticated(request)
+            return
         with drf.wrap_attributeerrors():
-            await hook(request, "_authenticate")
+            if is_ours:
+                await authenticate(request)
+            else:
+                await hook(request, "_authenticate")
 
 
 async def data_of(request: Any) -> Any:
@@ -381,3 +391,4 @@ def _is_in_memory(http_request: Any) -> bool:
 # user's subclass of DRF's request are authenticated as ours are.
 stand_in(_Request._authenticate, authenticate)
 stand_in(Request._authenticate, authenticate)
+_AUTHENTICATE = Request._authenticate

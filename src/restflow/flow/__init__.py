@@ -16,19 +16,23 @@ from restflow.flow.bridges import bridged, dual, may_give_coroutine, never_await
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.resolution import (
     Descriptor,
+    Usual,
+    flow_of,
     is_async,
     is_coroutine_function,
     never_blocks,
     nonblocking,
     overridden,
     stand_in,
+    usual_of,
 )
 from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
-from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twin, parent, sync, twin
+from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 
 __all__ = [
     "Descriptor",
     "TwoColoured",
+    "Usual",
     "arun",
     "async_twin",
     "asynchronous",
@@ -38,7 +42,8 @@ __all__ = [
     "call",
     "dual",
     "either",
-    "give_twin",
+    "flow_of",
+    "give_twins",
     "hook",
     "is_async",
     "is_coroutine_function",
@@ -56,4 +61,5 @@ __all__ = [
     "sync",
     "truth",
     "twin",
+    "usual_of",
 ]

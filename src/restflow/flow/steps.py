@@ -9,7 +9,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable,
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import Definition, bound, is_own_twin, memories, nature_of, never_blocks, plan_of
+from restflow.flow.resolution import (
+    PLAN,
+    Definition,
+    Usual,
+    bound,
+    is_own_twin,
+    memories,
+    nature_of,
+    never_blocks,
+    plan_of,
+)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -76,17 +86,15 @@ def is_awaitable(value: Any) -> bool:
     return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
 
 
-PLAN = "_restflow_plan"
-
-
-def plan_hooks(obj: Any, names: Iterable[str]) -> None:
-    """Look up all hooks of ``obj`` at once, for as long as it lives (a view: one request).
+def plan_hooks(obj: Any, names: Iterable[str], usual: Sequence[Usual] = ()) -> None:
+    """Look up hooks of ``obj`` at once, for as long as it lives (a view: one request).
 
     Args:
         obj: the owner of the hooks.
-        names: their sync names.
+        names: sync names of those that every request asks.
+        usual: what flows want to count on; their hooks are looked up too.
     """
-    vars(obj)[PLAN] = (type(obj), plan_of(type(obj), names))
+    vars(obj)[PLAN] = plan_of(type(obj), names, usual)
 
 
 def _itself(value: Any) -> Any:

@@ -298,7 +298,7 @@ async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[A
     return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
-def parent(classes: Sequence[type], obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+def parent(classes: tuple[type, ...], obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call, from a flow, the hook ``name`` of ``obj`` as a class behind the flow's writes it: ``super()`` of a flow.
 
     Args:
@@ -314,9 +314,14 @@ def parent(classes: Sequence[type], obj: Any, name: str, /, *args: Any, **kwargs
     Raises:
         AttributeError: no class behind has such a hook.
     """
-    mro = type(obj).__mro__
-    behind = [cls for cls in mro[mro.index(classes[0]) + 1 :] if cls not in classes]
-    return _nearest_of(behind, obj, name, args, kwargs)
+    cls: Any = type(obj)
+    return _nearest_of(_behind(cls, classes), obj, name, args, kwargs)
+
+
+@lru_cache(maxsize=1024)
+def _behind(cls: Any, classes: tuple[type, ...]) -> tuple[type, ...]:
+    mro: tuple[type, ...] = cls.__mro__
+    return tuple(base for base in mro[mro.index(classes[0]) + 1 :] if base not in classes)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
@@ -362,18 +367,24 @@ def _is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
     return getattr(type(obj), attr, None) is method and attr not in getattr(obj, "__dict__", ())
 
 
-def give_twin(obj: Any, name: str) -> None:
-    """Give one object the async twin of a hook, unless its class has it.
+def give_twins(obj: Any, names: tuple[str, ...]) -> None:
+    """Give one object the async twins of hooks, but for those that its class has.
 
     Args:
         obj: an object of a class that is not ours (a plain DRF serializer).
-        name: the hook's sync name.
+        names: the hooks' sync names.
     """
-    if not hasattr(type(obj), "a" + name):
-        setattr(obj, "a" + name, types.MethodType(_object_twin(name), obj))
+    own, cls = vars(obj), type(obj)
+    for attr, method in _twins_of_objects(names):
+        if not hasattr(cls, attr):
+            own[attr] = types.MethodType(method, obj)
 
 
 @lru_cache
+def _twins_of_objects(names: tuple[str, ...]) -> list[tuple[str, Callable[..., Any]]]:
+    return [("a" + name, _object_twin(name)) for name in names]
+
+
 def _object_twin(name: str) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(_by_name(self, name, args, kwargs))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
+from itertools import repeat
+from operator import attrgetter, is_not
 from typing import Any, TypeVar
 
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
@@ -68,14 +70,12 @@ def attend(serializer: Any) -> None:
     own[_ATTENDED] = True
     _bridge_methods(serializer)
     _ask_validators(serializer)
-    for name, prepare in _PREPARATIONS.items():
-        if name in own:
-            prepare(serializer)
-        else:
-            own[name] = types.MethodType(_first(name), serializer)
+    for name in own.keys() & _PREPARATIONS:
+        _PREPARATIONS[name](serializer)
+    # Those that it has of its own come last, and so stay.
+    own.update(dict(zip(_FIRSTS, map(types.MethodType, _FIRSTS.values(), repeat(serializer)), strict=True)) | own)
 
 
-@lru_cache
 def _first(name: str) -> Callable[..., Any]:
     """Return a method that an object has until it is prepared for what the class's method does."""
 
@@ -103,8 +103,17 @@ def bridge_fields(serializer: Any) -> bool:
     _bridge_methods(serializer)
     for name in ("create", "update", "validate"):
         _bridge_method(serializer, name)
-    for name, field in _fields(serializer).items():
-        _bridge_named(serializer, name, field)
+    fields = _fields(serializer)
+    if _are_plain(fields.values()):
+        for field in fields.values():
+            _ask_validators(field)
+    else:
+        for field in fields.values():
+            _bridge_one(serializer, field)
+    if any(map(getattr, repeat(serializer), map("validate_".__add__, fields), repeat(None))):
+        for name, field in fields.items():
+            if not field.read_only:
+                _bridge_method(serializer, "validate_" + name)
     if not _is_settled(type(serializer)):
         for _, field in _held(serializer):
             _bridge_field(field, serializer)
@@ -124,9 +133,11 @@ def bridge_shown_fields(serializer: Any) -> bool:
     if own.get(_SHOWN) or own.get(_PREPARED):
         return True
     _bridge_methods(serializer)
-    for name, field in _fields(serializer).items():
-        if field.default is not empty or not _is_simple(type(field)):
-            _bridge_named(serializer, name, field)
+    fields = _fields(serializer)
+    if not _are_plain(fields.values()):
+        for name, field in fields.items():
+            if field.default is not empty or not _is_simple(type(field)):
+                _bridge_named(serializer, name, field)
     return _holds(serializer, _SHOWN)
 
 
@@ -149,15 +160,25 @@ class _Fields(BindingDict):
         _bridge_named(self.serializer, key, field)
 
 
+def _are_plain(fields: Collection[Any]) -> bool:
+    """Tell whether none of these fields has code but DRF's, or a default to be called."""
+    defaults = map(attrgetter("default"), fields)
+    return not any(map(is_not, defaults, repeat(empty))) and _are_simple(frozenset(map(type, fields)))
+
+
 def _bridge_named(serializer: Any, name: str, field: Any) -> None:
+    _bridge_one(serializer, field)
+    if not field.read_only:
+        _bridge_method(serializer, "validate_" + name)
+
+
+def _bridge_one(serializer: Any, field: Any) -> None:
     if _is_simple(type(field)):
         _bridge_values(field)
     else:
         _bridge_field(field)
         if isinstance(field, SerializerMethodField):
             _bridge_method(serializer, field.method_name, only_async=True)
-    if not field.read_only:
-        _bridge_method(serializer, "validate_" + name)
 
 
 def _fields(serializer: Any) -> dict[str, Any]:
@@ -175,17 +196,15 @@ def bridge_validators(field: Any) -> None:
         field: any field or serializer.
     """
     validators = field.validators
-    for validator in validators:
-        kind: Any = type(validator)
-        if not never_awaits(kind):
-            field.validators = [bridged(each) for each in validators]
-            return
+    if not all(map(never_awaits, map(type, validators))):
+        field.validators = [bridged(each) for each in validators]
 
 
 def _ask_validators(field: Any) -> None:
     """Have a field's validators looked at when they are run, however late they were added."""
-    if "run_validators" not in field.__dict__:
-        field.run_validators = types.MethodType(_run_validators, field)
+    own = field.__dict__
+    if "run_validators" not in own:
+        own["run_validators"] = types.MethodType(_run_validators, field)
 
 
 def _run_validators(self: Any, value: Any) -> None:
@@ -216,6 +235,9 @@ _PREPARATIONS: dict[str, Callable[[Any], bool]] = {
     "to_internal_value": bridge_fields,
     "to_representation": bridge_shown_fields,
 }
+
+
+_FIRSTS = {name: _first(name) for name in _PREPARATIONS}
 
 
 def _bridge_field(field: Any, *around: Any) -> None:
@@ -289,6 +311,11 @@ def _fields_in(kept: Any) -> list[tuple[str, Any]]:
 def _is_simple(cls: type[Any]) -> bool:
     """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
     return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
+
+
+@_cached
+def _are_simple(classes: frozenset[type]) -> bool:
+    return all(map(_is_simple, classes))
 
 
 def _is_settled(cls: type) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, cast
 
-from restflow.flow import TwoColoured, arun, blocking, give_twin
+from restflow.flow import TwoColoured, arun, blocking, give_twins
 from restflow.serializers.bridging import attend
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def with_async_surface(serializer: Any) -> AsyncSerializer:
     """
     if not isinstance(serializer, TwoColoured) and _SURFACED not in vars(serializer):
         attend(serializer)
-        for name in ("is_valid", "save"):
-            give_twin(serializer, name)
+        give_twins(serializer, ("is_valid", "save"))
         if not hasattr(type(serializer), "adata"):
             serializer.adata = Data(serializer)
         vars(serializer)[_SURFACED] = True

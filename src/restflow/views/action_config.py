@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -95,6 +96,8 @@ class ActionConfig:
         return said
 
 
+NO_CONFIGS: Mapping[str, ActionConfig] = MappingProxyType({})
+
 FIELDS = tuple(field.name for field in fields(ActionConfig))
 
 
@@ -110,6 +113,8 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     """
     if "action_configs" in view.__dict__ and (config := _read(view, view.__dict__["action_configs"], action)):
         return config
+    if type(view).action_configs is NO_CONFIGS:  # nobody writes any
+        return None
     for base in type(view).__mro__:
         # An empty one, which is what our own base has, leaves it to the next.
         configs = base.__dict__.get("action_configs")

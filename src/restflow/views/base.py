@@ -6,8 +6,9 @@ import inspect
 import types
 import weakref
 from contextlib import suppress
-from functools import lru_cache, update_wrapper
+from functools import lru_cache, partial, update_wrapper
 from itertools import repeat
+from operator import is_
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,12 +18,14 @@ from django.utils.cache import patch_vary_headers
 from django.views import View
 from rest_framework import exceptions, status
 from rest_framework import views as drf
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import made, parse_accept, permits
+from restflow.drf import all_made_in_place, is_plain_list, made, negotiates_as_drf, parse_accept, permits
 from restflow.flow import (
     TwoColoured,
+    Usual,
     arun,
     asynchronous,
     attribute,
@@ -30,6 +33,7 @@ from restflow.flow import (
     bridged,
     call,
     either,
+    flow_of,
     hook,
     is_async,
     is_coroutine_function,
@@ -38,12 +42,15 @@ from restflow.flow import (
     sync,
     truth,
     twin,
+    usual_of,
 )
 from restflow.request import Request, authenticated, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 
 __all__ = ["APIView", "AsyncAPIView"]
+
+_DRFs: Any = drf.APIView
 
 # Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
 _HOOKS = (
@@ -135,6 +142,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
+        plan_hooks(self, (), self._restflow_usual)
         own = vars(self)
         functions = tuple(map(getattr, repeat(type(self)), _CALLED_FOR_EFFECT, repeat(None)))
         for name in {*_may_be_dropped(functions), *(own.keys() & _CALLED_FOR_EFFECT)}:
@@ -145,6 +153,113 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         if type(made) is DRFRequest:
             made.__class__ = Request  # which adds methods only
         return made
+
+    @sync
+    async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
+        """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Raises:
+            APIException: the request is refused.
+
+        Source: DRF 3.18, views.py, ``initial``.
+        """
+        # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
+        vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
+        if _NEGOTIATION in usual_of(self) and all_made_in_place(self.renderer_classes):
+            self.format_kwarg = _DRFs.get_format_suffix(self, **kwargs)
+            renderers, negotiator = _DRFs.get_renderers(self), _DRFs.get_content_negotiator(self)
+            negotiated = await _negotiated(self, request, renderers, negotiator)
+            request.accepted_renderer, request.accepted_media_type = negotiated
+            request.version = request.versioning_scheme = None
+        else:
+            self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
+            negotiated = await hook(self, "perform_content_negotiation", request)
+            request.accepted_renderer, request.accepted_media_type = negotiated
+            version = await hook(self, "determine_version", request, *args, **kwargs)
+            request.version, request.versioning_scheme = version
+        if _AUTHENTICATION in usual_of(self):
+            await authenticated(request)
+        else:
+            await hook(self, "perform_authentication", request)
+        if _PERMISSIONS not in usual_of(self):
+            await hook(self, "check_permissions", request)
+        elif self.permission_classes:
+            await _check_permissions(self, request)
+        if _THROTTLES not in usual_of(self):
+            await hook(self, "check_throttles", request)
+        elif self.throttle_classes:
+            await _check_throttles(self, request)
+
+    @sync
+    async def perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
+        """Choose the renderer and the media type of the response.
+
+        Args:
+            request: the request.
+            force: take the first renderer where none is acceptable.
+
+        Returns:
+            The renderer and the media type.
+
+        Raises:
+            NotAcceptable: no renderer gives what the client accepts.
+            Http404: the format asked for is not the view's.
+
+        Source: DRF 3.18, views.py, ``perform_content_negotiation``.
+        """
+        renderers = await hook(self, "get_renderers")
+        negotiator = await hook(self, "get_content_negotiator")
+        try:
+            return await _negotiated(self, request, renderers, negotiator)
+        except Exception:
+            if not force:
+                raise
+            return renderers[0], renderers[0].media_type
+
+    @sync
+    async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Determine the API version that the request asks for.
+
+        Args:
+            request: the request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The version and the versioning scheme; two Nones where the view has no scheme.
+
+        Raises:
+            APIException: the version is not valid.
+
+        Source: DRF 3.18, views.py, ``determine_version``.
+        """
+        versioning_class = await attribute(self, "versioning_class")
+        if versioning_class is None:
+            return None, None
+        scheme = await made(versioning_class)
+        return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
+
+    @sync
+    async def perform_authentication(self, request: DRFRequest) -> None:
+        """Authenticate the request.
+
+        Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
+        read, which async code does with ``await request.auser()``.
+
+        Args:
+            request: the request.
+
+        Raises:
+            APIException: an authenticator refused.
+
+        Source: DRF 3.18, views.py, ``perform_authentication``.
+        """
+        await authenticated(request)
 
     @sync
     async def check_permissions(self, request: DRFRequest) -> None:
@@ -341,10 +456,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
-        plan_hooks(self, self._restflow_hooks)
+        plan_hooks(self, ("initialize_request", "initial", "finalize_response"), self._restflow_usual)
         self.args, self.kwargs = args, kwargs
         drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
-        self.headers = await attribute(self, "default_response_headers")
+        if _HEADERS in usual_of(self):
+            self.headers = self.default_response_headers
+        else:
+            self.headers = await attribute(self, "default_response_headers")
         try:
             await hook(self, "initial", drf_request, *args, **kwargs)
             method = (drf_request.method or "").lower()
@@ -378,6 +496,14 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
+        if _REQUEST in usual_of(self) and all_made_in_place(self.parser_classes, self.authentication_classes):
+            return Request(
+                request,
+                parsers=_DRFs.get_parsers(self),
+                authenticators=_DRFs.get_authenticators(self),
+                negotiator=_DRFs.get_content_negotiator(self),
+                parser_context=_DRFs.get_parser_context(self, request),
+            )
         context = await hook(self, "get_parser_context", request)
         return Request(
             request,
@@ -386,100 +512,6 @@ class AsyncAPIView(AsyncHelpers, APIView):
             negotiator=await hook(self, "get_content_negotiator"),
             parser_context=context,
         )
-
-    @sync
-    async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Raises:
-            APIException: the request is refused.
-
-        Source: DRF 3.18, views.py, ``initial``.
-        """
-        # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
-        vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
-        self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
-        negotiated = await hook(self, "perform_content_negotiation", request)
-        request.accepted_renderer, request.accepted_media_type = negotiated
-        version = await hook(self, "determine_version", request, *args, **kwargs)
-        request.version, request.versioning_scheme = version
-        await hook(self, "perform_authentication", request)
-        await hook(self, "check_permissions", request)
-        await hook(self, "check_throttles", request)
-
-    @sync
-    async def perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
-        """Choose the renderer and the media type of the response.
-
-        Args:
-            request: the request.
-            force: take the first renderer where none is acceptable.
-
-        Returns:
-            The renderer and the media type.
-
-        Raises:
-            NotAcceptable: no renderer gives what the client accepts.
-            Http404: the format asked for is not the view's.
-
-        Source: DRF 3.18, views.py, ``perform_content_negotiation``.
-        """
-        renderers = await hook(self, "get_renderers")
-        negotiator = await hook(self, "get_content_negotiator")
-        if type(request) is Request and request._parsed_accept_list is None:
-            parse_accept(negotiator, request)
-        try:
-            chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, self.format_kwarg)
-        except Exception:
-            if not force:
-                raise
-            return renderers[0], renderers[0].media_type
-        return chosen
-
-    @sync
-    async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Determine the API version that the request asks for.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The version and the versioning scheme; two Nones where the view has no scheme.
-
-        Raises:
-            APIException: the version is not valid.
-
-        Source: DRF 3.18, views.py, ``determine_version``.
-        """
-        versioning_class = await attribute(self, "versioning_class")
-        if versioning_class is None:
-            return None, None
-        scheme = await made(versioning_class)
-        return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
-
-    @sync
-    async def perform_authentication(self, request: DRFRequest) -> None:
-        """Authenticate the request.
-
-        Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
-        read, which async code does with ``await request.auser()``.
-
-        Args:
-            request: the request.
-
-        Raises:
-            APIException: an authenticator refused.
-
-        Source: DRF 3.18, views.py, ``perform_authentication``.
-        """
-        await authenticated(request)
 
     @sync
     async def finalize_response(
@@ -511,7 +543,11 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 request.accepted_renderer, request.accepted_media_type = negotiated
             response.accepted_renderer = request.accepted_renderer
             response.accepted_media_type = request.accepted_media_type
-            vars(response)["renderer_context"] = await hook(self, "get_renderer_context")
+            if _RENDERER_CONTEXT in usual_of(self):
+                context = _DRFs.get_renderer_context(self)
+            else:
+                context = await hook(self, "get_renderer_context")
+            vars(response)["renderer_context"] = context
         vary = self.headers.pop("Vary", None)
         if vary is not None:
             patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
@@ -524,10 +560,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
     options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
 
     ainitialize_request = asynchronous(initialize_request)
-    ainitial = asynchronous(initial)
-    aperform_content_negotiation = asynchronous(perform_content_negotiation)
-    adetermine_version = asynchronous(determine_version)
-    aperform_authentication = asynchronous(perform_authentication)
+    ainitial = asynchronous(APIView.initial)
+    aperform_content_negotiation = asynchronous(APIView.perform_content_negotiation)
+    adetermine_version = asynchronous(APIView.determine_version)
+    aperform_authentication = asynchronous(APIView.perform_authentication)
     acheck_permissions = asynchronous(APIView.check_permissions)
     acheck_object_permissions = asynchronous(APIView.check_object_permissions)
     acheck_throttles = asynchronous(APIView.check_throttles)
@@ -555,6 +591,71 @@ class AsyncAPIView(AsyncHelpers, APIView):
     athrottled = twin("throttled")
 
 
+async def _negotiated(view: APIView, request: DRFRequest, renderers: Any, negotiator: Any) -> tuple[Any, str]:
+    chosen: tuple[Any, str]
+    if negotiates_as_drf(negotiator):
+        if type(request) is Request:
+            parse_accept(negotiator, request)
+        chosen = negotiator.select_renderer(request, renderers, view.format_kwarg)
+    else:
+        chosen = await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
+    return chosen
+
+
+_flow_of_dispatch = flow_of(AsyncAPIView.dispatch)
+_check_permissions = flow_of(APIView.check_permissions)
+_check_throttles = flow_of(APIView.check_throttles)
+
+# What most views leave as it is, so that it is done in place and not asked hook by hook.
+_HEADERS = Usual(
+    {},
+    {
+        "default_response_headers": partial(is_, _DRFs.default_response_headers),
+        "allowed_methods": partial(is_, _DRFs.allowed_methods),
+        "_allowed_methods": partial(is_, _DRFs._allowed_methods),
+        "http_method_names": is_plain_list,
+        "renderer_classes": is_plain_list,
+    },
+)
+_REQUEST = Usual(
+    {
+        name: getattr(_DRFs, name)
+        for name in ("get_parser_context", "get_parsers", "get_authenticators", "get_content_negotiator")
+    },
+    {
+        "parser_classes": is_plain_list,
+        "authentication_classes": is_plain_list,
+        "content_negotiation_class": partial(is_, DefaultContentNegotiation),
+    },
+)
+_NEGOTIATION = Usual(
+    {
+        "get_format_suffix": _DRFs.get_format_suffix,
+        "get_renderers": _DRFs.get_renderers,
+        "get_content_negotiator": _DRFs.get_content_negotiator,
+        "perform_content_negotiation": APIView.perform_content_negotiation,
+        "determine_version": APIView.determine_version,
+    },
+    {
+        "renderer_classes": is_plain_list,
+        "content_negotiation_class": partial(is_, DefaultContentNegotiation),
+        "versioning_class": partial(is_, None),
+    },
+)
+_AUTHENTICATION = Usual({"perform_authentication": APIView.perform_authentication}, {})
+_PERMISSIONS = Usual(
+    {"check_permissions": APIView.check_permissions, "get_permissions": _DRFs.get_permissions},
+    {"permission_classes": is_plain_list},
+)
+_THROTTLES = Usual(
+    {"check_throttles": APIView.check_throttles, "get_throttles": _DRFs.get_throttles},
+    {"throttle_classes": is_plain_list},
+)
+_RENDERER_CONTEXT = Usual({"get_renderer_context": _DRFs.get_renderer_context}, {})
+APIView._restflow_usual = (*APIView._restflow_usual, _NEGOTIATION, _AUTHENTICATION, _PERMISSIONS, _THROTTLES)
+AsyncAPIView._restflow_usual = (*APIView._restflow_usual, _HEADERS, _REQUEST, _RENDERER_CONTEXT)
+
+
 def _reads_on_the_loop(handler: Any) -> bool:
     if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
         return _function_reads_on_the_loop(handler.__func__)
@@ -571,7 +672,7 @@ async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
 
     Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
     """
-    if "_user" in vars(request) or overridden(view, "perform_authentication", AsyncAPIView.perform_authentication):
+    if "_user" in vars(request) or overridden(view, "perform_authentication", APIView.perform_authentication):
         return
     asked: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
     if any(map(is_coroutine_function, asked)) or any(is_async(view, name) for name in _AFTER_A_REFUSAL):
@@ -611,6 +712,8 @@ async def _serve(
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
+    if cls.dispatch is AsyncAPIView.dispatch and "dispatch" not in vars(view):
+        return await _flow_of_dispatch(view, request, *args, **kwargs)
     return await call(view.dispatch, request, *args, **kwargs)
 
 

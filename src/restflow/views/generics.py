@@ -12,9 +12,22 @@ from rest_framework.response import Response as DRFResponse
 from rest_framework.settings import api_settings
 
 from restflow.drf import made
-from restflow.flow import asynchronous, attribute, blocking, call, either, hook, run, sync, twin
+from restflow.flow import (
+    Usual,
+    asynchronous,
+    attribute,
+    blocking,
+    call,
+    either,
+    flow_of,
+    hook,
+    run,
+    sync,
+    twin,
+    usual_of,
+)
 from restflow.views.base import APIView, AsyncAPIView
-from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.helpers import OFF, PaginationClass, SerializerClass, usual_serializers
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -53,9 +66,8 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
     @property
     def paginator(self) -> BasePagination | None:
         """The paginator of the view, made when it is first asked for; None where there is no pagination."""
-        if "_paginator" not in vars(self):
-            self.paginator = run(_paginator_of(self))
-        paginator: BasePagination | None = vars(self)["_paginator"]
+        own = vars(self)
+        paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_paginator_of(self))
         return paginator
 
     @paginator.setter
@@ -100,9 +112,13 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
-        queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
-        field = await attribute(self, "lookup_field")
-        keyword = await attribute(self, "lookup_url_kwarg") or field
+        if _LOOKUP in usual_of(self):
+            queryset = await _filtered(self, await _queryset(self))
+            field, keyword = self.lookup_field, self.lookup_url_kwarg or self.lookup_field
+        else:
+            queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
+            field = await attribute(self, "lookup_field")
+            keyword = await attribute(self, "lookup_url_kwarg") or field
         assert keyword in self.kwargs, (
             f"Expected view {type(self).__name__} to be called with a URL keyword argument named "
             f'"{keyword}". Fix your URL conf, or set the `.lookup_field` attribute on the view correctly.'
@@ -143,7 +159,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Source: DRF 3.18, generics.py, ``paginate_queryset``.
         """
-        paginator = await attribute(self, "paginator")
+        paginator = await _paginator_of(self)
         if paginator is None:
             return None
         return await hook(paginator, "paginate_queryset", queryset, self.request, view=self)
@@ -160,7 +176,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Source: DRF 3.18, generics.py, ``get_paginated_response``.
         """
-        paginator = await attribute(self, "paginator")
+        paginator = await _paginator_of(self)
         assert paginator is not None
         response: DRFResponse = await hook(paginator, "get_paginated_response", data)
         return response
@@ -195,19 +211,47 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         context: dict[str, Any] = await hook(self, "get_serializer_context")
         return context
 
+    def _usual_context(self) -> dict[str, Any]:
+        return dict(drf.GenericAPIView.get_serializer_context(self))
+
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         if pagination_class is None:
             return await hook(self, "paginate_queryset", queryset), self
         return await super()._page_of(queryset, pagination_class)
 
 
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+_queryset = flow_of(GenericAPIView.get_queryset)
+_filtered = flow_of(GenericAPIView.filter_queryset)
+_LOOKUP = Usual(
+    {"get_queryset": GenericAPIView.get_queryset, "filter_queryset": GenericAPIView.filter_queryset},
+    {"lookup_field": _is_text, "lookup_url_kwarg": lambda value: value is None or _is_text(value)},
+)
+GenericAPIView._restflow_usual_serializers = usual_serializers(GenericAPIView, "get_serializer_context")
+GenericAPIView._restflow_usual = (
+    *(usual for usual in APIView._restflow_usual if usual is not APIView._restflow_usual_serializers),
+    _LOOKUP,
+    GenericAPIView._restflow_usual_serializers,
+)
+
+
 async def _paginator_of(view: GenericAPIView) -> Any:
-    chosen = await hook(view, "get_pagination_class")
-    return None if chosen is None or chosen is OFF else await made(chosen)
+    if type(view).paginator is not GenericAPIView.paginator:
+        return await attribute(view, "paginator")
+    own = vars(view)
+    if "_paginator" not in own:
+        chosen = await hook(view, "get_pagination_class")
+        own["_paginator"] = None if chosen is None or chosen is OFF else await made(chosen)
+    return own["_paginator"]
 
 
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
+
+    _restflow_usual = tuple({*AsyncAPIView._restflow_usual, *GenericAPIView._restflow_usual})
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
     get_context = GenericAPIView.get_context

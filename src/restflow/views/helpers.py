@@ -7,15 +7,27 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from functools import lru_cache, partial
+from operator import is_
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import empty
 from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
-from restflow.flow import Descriptor, TwoColoured, asynchronous, attribute, blocking, hook, overridden, sync
+from restflow.flow import (
+    Descriptor,
+    TwoColoured,
+    Usual,
+    asynchronous,
+    attribute,
+    blocking,
+    hook,
+    overridden,
+    sync,
+    usual_of,
+)
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
@@ -132,6 +144,9 @@ class Helpers(
     pagination_class: PaginationClass | None = None
     request: Any
 
+    _restflow_usual: ClassVar[tuple[Usual, ...]]
+    _restflow_usual_serializers: ClassVar[Usual]
+
     @property
     def paginator(self) -> BasePagination | None:
         """The paginator of the last paginated response; the browsable API shows its controls."""
@@ -148,6 +163,9 @@ class Helpers(
         Returns:
             A dict with ``request`` and ``view``.
         """
+        return self._usual_context()
+
+    def _usual_context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self}
 
     @sync
@@ -381,6 +399,10 @@ async def build(
     Returns:
         The serializer, with the async surface.
     """
+    if serializer_class is None and _has_usual_serializers(view):
+        if "context" not in kwargs:
+            kwargs["context"] = view._usual_context()
+        return with_async_surface(await blocking(view.serializer_class, *args, **kwargs))
     if overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
@@ -401,13 +423,47 @@ def has_directions(view: Any) -> bool:
     Args:
         view: a view with the helpers.
     """
-    return any(
+    return not _has_usual_serializers(view) and any(
         getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
         for name, flow in (
             ("request_serializer", Helpers.get_request_serializer_class),
             ("response_serializer", Helpers.get_response_serializer_class),
         )
     )
+
+
+def _has_usual_serializers(view: Any) -> bool:
+    usual = usual_of(view)
+    return bool(usual) and view._restflow_usual_serializers in usual
+
+
+def usual_serializers(view: type[Helpers], *names: str) -> Usual:
+    """Return what makes ``serializer_class`` the serializer of both directions.
+
+    Args:
+        view: the class whose getters are usual.
+        names: further hooks of the class that must be as they are there.
+    """
+    getters = ("get_serializer_class", "get_request_serializer_class", "get_response_serializer_class")
+    return Usual(
+        {
+            "get_serializer": Helpers.get_serializer,
+            **{name: getattr(view, name) for name in (*getters, "get_context", *names)},
+        },
+        {
+            "serializer_class": _is_class,
+            "request_serializer_class": partial(is_, None),
+            "response_serializer_class": partial(is_, None),
+        },
+    )
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, type)
+
+
+Helpers._restflow_usual_serializers = usual_serializers(Helpers)
+Helpers._restflow_usual = (Helpers._restflow_usual_serializers,)
 
 
 class AsyncHelpers(Helpers):

@@ -1,0 +1,227 @@
+"""What most views leave as it is is done in place. Whatever is replaced after that, however late, takes effect."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+from rest_framework import parsers, permissions, renderers, serializers, throttling
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.response import Response
+
+from restflow.views import APIView, AsyncAPIView, AsyncRetrieveAPIView, RetrieveAPIView
+from tests.safety.support import ask, here
+from tests.shop.models import Author
+
+CHECKS = ("perform_authentication", "check_permissions", "check_throttles")
+GETTERS = ("get_permissions", "get_throttles")
+
+
+class Plain:
+    authentication_classes: Any = []
+    permission_classes: Any = []
+    throttle_classes: Any = []
+
+
+def view_of(base: Any, **attributes: Any) -> Any:
+    if issubclass(base, AsyncAPIView):
+
+        async def get(self, request):
+            return Response({})
+    else:
+
+        def get(self, request):
+            return Response({})
+
+    return type("V", (Plain, base), {"get": get, **attributes})
+
+
+both = pytest.mark.parametrize("base", [APIView, AsyncAPIView])
+
+
+def refusing(colour: str) -> Any:
+    async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+        raise PermissionDenied("replaced")
+
+    def sync(*args: Any, **kwargs: Any) -> Any:
+        raise PermissionDenied("replaced")
+
+    return asynchronous if colour == "async" else sync
+
+
+@pytest.mark.parametrize(("base", "prefix"), [(APIView, ""), (AsyncAPIView, ""), (AsyncAPIView, "a")])
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("name", [*CHECKS, *GETTERS])
+def test_a_check_that_is_patched_into_the_class_after_a_request_is_asked(base, colour, prefix, name, monkeypatch):
+    view = view_of(base)
+    assert ask(view).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(view, prefix + name, refusing(colour), raising=False)
+        assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
+    assert ask(view).status == 200
+
+
+@both
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("name", ["check_permissions", "check_throttles", *GETTERS])
+def test_a_check_that_an_authenticator_puts_on_the_view_is_asked(base, colour, name):
+    class Putting(BaseAuthentication):
+        def authenticate(self, request):
+            setattr(request.parser_context["view"], name, refusing(colour))
+
+    answer = ask(view_of(base, authentication_classes=[Putting]))
+    assert (answer.status, answer.json()) == (403, {"detail": "replaced"})
+
+
+@both
+def test_a_throttle_getter_that_a_permission_puts_on_the_view_is_asked(base):
+    class Putting(permissions.BasePermission):
+        def has_permission(self, request, view):
+            view.get_throttles = refusing("sync")
+            return True
+
+    assert ask(view_of(base, permission_classes=[Putting])).json() == {"detail": "replaced"}
+
+
+@both
+@pytest.mark.parametrize("name", ["permission_classes", "throttle_classes", "authentication_classes"])
+@pytest.mark.parametrize("how", ["mutated", "replaced"])
+def test_a_list_of_policies_that_changes_after_a_request_counts(base, name, how):
+    class Refuse(permissions.BasePermission, throttling.BaseThrottle, BaseAuthentication):
+        def has_permission(self, request, view):
+            return False
+
+        def allow_request(self, request, view):
+            return False
+
+        def authenticate(self, request):
+            raise PermissionDenied
+
+    view = view_of(base, **{name: []})
+    assert ask(view).status == 200
+    if how == "mutated":
+        getattr(view, name).append(Refuse)
+    else:
+        setattr(view, name, [Refuse])
+    assert ask(view).status == (429 if name == "throttle_classes" else 403)
+
+
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [
+        ("renderer_classes", renderers.JSONRenderer),
+        ("parser_classes", parsers.JSONParser),
+        ("authentication_classes", BaseAuthentication),
+        ("permission_classes", permissions.AllowAny),
+    ],
+)
+def test_a_component_that_comes_late_and_may_block_when_made_is_made_in_the_thread(name, component):
+    places = []
+
+    class Blocking(component):
+        def __init__(self):
+            places.append(here())
+
+        def authenticate(self, request):
+            return None
+
+    view = view_of(AsyncAPIView, **{name: [component] if name != "authentication_classes" else []})
+    assert ask(view).status == 200
+    getattr(view, name).append(Blocking)
+    assert ask(view).status == 200
+    assert set(places) == {"thread"}
+
+
+@both
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_drfs_negotiation_is_asked_where_it_is_patched_after_a_request(base, colour, monkeypatch):
+    view = view_of(base)
+    assert ask(view).status == 200
+    monkeypatch.setattr(DefaultContentNegotiation, "select_renderer", refusing(colour))
+    assert ask(view).json() == {"detail": "replaced"}
+
+
+@both
+def test_a_getter_that_setup_puts_on_the_view_is_asked(base):
+    class Mine(renderers.JSONRenderer):
+        media_type = "application/mine+json"
+
+    def setup(self, request, *args, **kwargs):
+        super(view, self).setup(request, *args, **kwargs)
+        self.get_renderers = lambda: [Mine()]
+
+    view = view_of(base, setup=setup)
+    assert ask(view).headers["Content-Type"] == "application/mine+json"
+
+
+class AuthorSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Author
+        fields = ("id", "name")
+
+
+class NameOnly(serializers.ModelSerializer):
+    class Meta:
+        model = Author
+        fields = ("name",)
+
+
+def by(value: Any, colour: str) -> Any:
+    async def asynchronous(self: Any, *args: Any) -> Any:
+        return value
+
+    def sync(self: Any, *args: Any) -> Any:
+        return value
+
+    return asynchronous if colour == "async" else sync
+
+
+def details(base: Any, **attributes: Any) -> Any:
+    return type("V", (base,), {"queryset": Author.objects.all(), "serializer_class": AuthorSerializer, **attributes})
+
+
+generic = pytest.mark.parametrize("base", [RetrieveAPIView, AsyncRetrieveAPIView])
+
+
+@generic
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize(
+    "name", ["get_serializer_class", "get_response_serializer_class", "serializer_class", "response_serializer_class"]
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_serializer_class_that_is_patched_in_after_a_request_represents(base, colour, name, monkeypatch):
+    author = Author.objects.create(name="Ada")
+    view = details(base)
+    send = functools.partial(ask, view, url=f"/x/{author.pk}/")
+    assert send().json() == {"id": author.pk, "name": "Ada"}
+    with monkeypatch.context() as patch:
+        patch.setattr(view, name, by(NameOnly, colour) if name.startswith("get") else NameOnly)
+        assert send().json() == {"name": "Ada"}
+    assert send().json() == {"id": author.pk, "name": "Ada"}
+
+
+@generic
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("name", ["get_queryset", "filter_queryset"])
+@pytest.mark.parametrize("where", ["class", "view"])
+@pytest.mark.django_db(transaction=True)
+def test_a_query_set_that_is_patched_in_after_a_request_hides_rows(base, colour, name, where, monkeypatch):
+    author = Author.objects.create(name="Ada")
+    view = details(base)
+    send = functools.partial(ask, view, url=f"/x/{author.pk}/")
+    assert send().status == 200
+    nobody = by(Author.objects.none(), colour)
+    if where == "class":
+        monkeypatch.setattr(view, name, nobody)
+    else:
+
+        class Putting(permissions.BasePermission):
+            def has_permission(self, request, view):
+                setattr(view, name, functools.partial(nobody, view))
+                return True
+
+        monkeypatch.setattr(view, "permission_classes", [Putting])
+    assert send().status == 404
