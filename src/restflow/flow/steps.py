@@ -203,19 +203,28 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own = getattr(obj, "__dict__", _NOTHING)
-    plan = own.get(PLAN)
+    cls, plan = type(obj), own.get(PLAN)
     found: Definition | None
     if (
         plan is None
-        or plan[0] is not type(obj)
+        or plan[0] is not cls
         or (found := plan[1].get(name)) is None
         or name in own
         or found.async_name in own
     ):
         memory = memories[name]
-        if name in own or (memory.async_name in own and not is_own_twin(own[memory.async_name], obj)):
+        async_name = memory.async_name
+        if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
             return _own_hook(obj, own, name, args, kwargs)
-        found = memory.resolve(type(obj))
+        answer = memory.answers.get(cls)
+        if (
+            answer is None
+            or answer[0] is not getattr(cls, name, None)
+            or answer[1] is not getattr(cls, async_name, None)
+        ):
+            found = memory.resolve(cls)
+        else:
+            found = answer[2]
         if found is None:
             return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:

@@ -6,7 +6,7 @@ import inspect
 import types
 import weakref
 from contextlib import suppress
-from functools import lru_cache, partial, update_wrapper
+from functools import lru_cache, partial
 from itertools import repeat
 from operator import is_
 from typing import Any
@@ -15,7 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
-from django.views import View
 from rest_framework import exceptions, status
 from rest_framework import views as drf
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -26,7 +25,6 @@ from restflow.drf import all_made_in_place, is_plain_list, made, negotiates_as_d
 from restflow.flow import (
     TwoColoured,
     Usual,
-    arun,
     asynchronous,
     attribute,
     blocking,
@@ -47,6 +45,7 @@ from restflow.flow import (
 from restflow.request import Request, authenticated, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
+from restflow.views.serving import served
 
 __all__ = ["APIView", "AsyncAPIView"]
 
@@ -602,7 +601,6 @@ async def _negotiated(view: APIView, request: DRFRequest, renderers: Any, negoti
     return chosen
 
 
-_flow_of_dispatch = flow_of(AsyncAPIView.dispatch)
 _check_permissions = flow_of(APIView.check_permissions)
 _check_throttles = flow_of(APIView.check_throttles)
 
@@ -686,65 +684,3 @@ _AFTER_A_REFUSAL = ("finalize_response", "get_exception_handler_context", "handl
 def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
     for name, value in headers.items():
         response[name] = value
-
-
-def served(cls: type[AsyncAPIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
-    """Return the coroutine function that serves ``cls``.
-
-    Args:
-        cls: the view's class.
-        initkwargs: attributes to set on each instance.
-        sync_view: the view function that DRF made, whose attributes the new one carries.
-        actions: a viewset's actions by HTTP method.
-    """
-
-    async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return await arun(_serve(cls, initkwargs, actions, request, *args, **kwargs))
-
-    return update_wrapper(view, sync_view)
-
-
-async def _serve(
-    cls: type[AsyncAPIView], initkwargs: dict[str, Any], actions: Any, request: HttpRequest, *args: Any, **kwargs: Any
-) -> Any:
-    make: Any = _set_up if actions is None else _set_up_viewset
-    if cls.__init__ is View.__init__ and cls.setup is View.setup:
-        view = make(cls, initkwargs, actions, request, *args, **kwargs)
-    else:
-        view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
-    if cls.dispatch is AsyncAPIView.dispatch and "dispatch" not in vars(view):
-        return await _flow_of_dispatch(view, request, *args, **kwargs)
-    return await call(view.dispatch, request, *args, **kwargs)
-
-
-def _set_up(
-    cls: type[AsyncAPIView], initkwargs: dict[str, Any], actions: None, request: HttpRequest, *args: Any, **kwargs: Any
-) -> AsyncAPIView:
-    """Make a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
-    view = cls(**initkwargs)
-    view.setup(request, *args, **kwargs)
-    if not hasattr(view, "request"):
-        raise AttributeError(
-            f"{cls.__name__} instance has no 'request' attribute. Did you override setup() and forget to call super()?"
-        )
-    return view
-
-
-def _set_up_viewset(
-    cls: type[AsyncAPIView],
-    initkwargs: dict[str, Any],
-    actions: dict[str, str],
-    request: HttpRequest,
-    *args: Any,
-    **kwargs: Any,
-) -> AsyncAPIView:
-    """Make a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
-    view: Any = cls(**initkwargs)
-    if "get" in actions and "head" not in actions:
-        actions["head"] = actions["get"]
-    view.action_map = actions
-    for method, action in actions.items():
-        setattr(view, method, getattr(view, action))
-    view.request, view.args, view.kwargs = request, args, kwargs
-    made: AsyncAPIView = view
-    return made

@@ -14,7 +14,7 @@ from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
 from restflow.views.action_config import NO_CONFIGS, Action, ActionConfig, config_of, is_data_descriptor
-from restflow.views.base import APIView, AsyncAPIView, served
+from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
@@ -28,6 +28,7 @@ from restflow.views.mixins import (
     RetrieveModelMixin,
     UpdateModelMixin,
 )
+from restflow.views.serving import served
 
 __all__ = [
     "AsyncGenericViewSet",
