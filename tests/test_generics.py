@@ -107,6 +107,16 @@ def test_the_helpers_page_as_the_view_does(prefix):
 
 
 @colours
+def test_a_paginator_property_of_the_views_own_pages(prefix, authors):
+    class One(PageNumberPagination):
+        page_size = 1
+
+    one, queryset = One(), authors
+    view = view_of("ListAPIView", prefix, queryset=queryset, paginator=property(lambda self: one))
+    assert [author["name"] for author in send(view, "GET").json()["results"]] == ["Austen"]
+
+
+@colours
 def test_a_paginator_that_is_set_is_the_views(prefix):
     view: Any = view_of("ListAPIView", prefix, pagination_class=Pages)()
     assert isinstance(view.paginator, Pages)
