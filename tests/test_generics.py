@@ -107,11 +107,11 @@ def test_the_helpers_page_as_the_view_does(prefix):
 
 
 @colours
-def test_a_paginator_property_of_the_views_own_pages(prefix, authors):
+def test_a_paginator_property_of_the_views_own_pages(prefix):
     class One(PageNumberPagination):
         page_size = 1
 
-    one, queryset = One(), authors
+    one, queryset = One(), Author.objects.order_by("name")
     view = view_of("ListAPIView", prefix, queryset=queryset, paginator=property(lambda self: one))
     assert [author["name"] for author in send(view, "GET").json()["results"]] == ["Austen"]
 
