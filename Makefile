@@ -79,6 +79,8 @@ $(DATABASE): $(shell find $(BOOKSHOP) -path '*/migrations/*.py' -o -path '*/fixt
 	@touch $@
 
 run: $(VENV)/.example $(DATABASE)
+	@$(PY) -c "import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', $(PORT)))" 2>/dev/null \
+		|| { echo "Something serves on port $(PORT) already. Choose another: make run PORT=8001"; exit 1; }
 	@echo
 	@echo "The bookshop opens at (Ctrl-C closes it):"
 	@echo

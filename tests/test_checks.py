@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,11 +192,8 @@ def test_views_are_found_behind_includes_and_decorators_and_named_once() -> None
         assert [number for number, *_ in said(urlpatterns)] == ["E001"]
 
 
-def test_views_of_drf_itself_are_not_looked_at() -> None:
-    class View(DRFAPIView):
-        permission_classes = [AsyncPermission]
-
-    assert said(at(View)) == []
+def test_views_of_drf_itself_are_not_looked_at_for_what_is_restflows() -> None:
+    assert said(at(of(DRFAPIView, latest=BAD_FETCHES["ratng"]))) == []
 
 
 # E001: an action that is none.
@@ -437,6 +435,40 @@ def test_a_post_fetch_of_a_field_that_is_not_there_is_an_error(
     assert number == "E005"
     assert text.startswith(f"The PostFetch latest of {'catalogue' if place == 'module' else 'View'} names a field")
     assert f"'{name}'" in text
+
+
+# E006: async checks on views of DRF's.
+
+
+@pytest.mark.parametrize("composed", [False, True])
+@pytest.mark.parametrize(
+    ("name", "module", "base", "hook"),
+    [
+        ("permission_classes", "permissions", "BasePermission", "has_permission"),
+        ("permission_classes", "permissions", "BasePermission", "has_object_permission"),
+        ("throttle_classes", "throttling", "BaseThrottle", "allow_request"),
+        ("authentication_classes", "authentication", "BaseAuthentication", "authenticate"),
+    ],
+)
+def test_an_async_check_on_a_view_of_drfs_is_an_error_unless_it_is_built_on_restflows(
+    name: str, module: str, base: str, hook: str, composed: bool
+) -> None:
+    async def asked(self: Any, *args: Any) -> None: ...
+
+    def found(package: str) -> Any:
+        component = type("Mine", (getattr(importlib.import_module(f"{package}.{module}"), base),), {hook: asked})
+        if composed and name == "permission_classes":
+            component = permissions.AllowAny & ~component
+        return said(at(of(DRFAPIView, **{name: [component]})))
+
+    ((number, text, hint),) = found("rest_framework")
+    assert number == "E006"
+    assert text.endswith(
+        f".Mine.{hook} is async, and {__name__}.View, which is no view of restflow's, takes the coroutine for the "
+        "answer: for a yes."
+    )
+    assert hint.startswith(f"Derive Mine from its base's namesake in restflow.{module}, ")
+    assert found("restflow") == []
 
 
 # W001: what a sync view opens an event loop for.

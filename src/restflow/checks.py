@@ -19,6 +19,7 @@ from django.db import connections
 from django.urls import URLResolver, get_resolver
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView as DRFAPIView
 
 from restflow.flow import is_coroutine_function
 from restflow.flow.resolution import Definition, memories, nature_of
@@ -49,7 +50,7 @@ _Messages = Iterator[CheckMessage]
 
 
 def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Check all of restflow's views that the URLconf reaches.
+    """Check all of restflow's views that the URLconf reaches, and what DRF's views ask that only restflow's await.
 
     Args:
         app_configs: the apps to be checked; the URLconf is that of the whole project, whichever they are.
@@ -64,7 +65,7 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return []
     found: dict[tuple[Any, ...], CheckMessage] = {}
     for view in views:
-        for check in _CHECKS:
+        for check in _CHECKS if issubclass(view.cls, APIView) else (_taken_for_yes,):
             for message in _unfailing(check, view):
                 found.setdefault((message.id, message.msg, message.obj), message)
     for message in _unknown_actions(views):
@@ -133,7 +134,7 @@ def _views(patterns: Iterable[Any]) -> Iterator[_View]:
         while not hasattr(callback, "cls") and hasattr(callback, "__wrapped__"):
             callback = callback.__wrapped__
         cls = getattr(callback, "cls", None)
-        if isinstance(cls, type) and issubclass(cls, APIView):
+        if isinstance(cls, type) and issubclass(cls, DRFAPIView):
             yield _View(
                 pattern.callback, cls, getattr(callback, "initkwargs", {}), getattr(callback, "actions", None) or {}
             )
@@ -279,7 +280,7 @@ def _definition(cls: type, hook: str) -> Definition | None:
 def _async_only(view: _View) -> _Messages:
     if issubclass(view.cls, AsyncAPIView):
         return
-    for name in ("permission_classes", "authentication_classes", "throttle_classes"):
+    for name in _POLICIES:
         for component in view.components(name):
             for hook in _HOOKS[name]:
                 definition = _definition(component, hook)
@@ -291,6 +292,28 @@ def _async_only(view: _View) -> _Messages:
                         f"{hook} beside an async a{hook}.",
                         obj=view.cls,
                         id="restflow.W001",
+                    )
+
+
+_POLICIES = {
+    "permission_classes": "restflow.permissions",
+    "authentication_classes": "restflow.authentication",
+    "throttle_classes": "restflow.throttling",
+}
+
+
+def _taken_for_yes(view: _View) -> _Messages:
+    for name, module in _POLICIES.items():
+        for component in view.components(name):
+            for hook in _HOOKS[name]:
+                if is_coroutine_function(inspect.getattr_static(component, hook, None)):
+                    yield Error(
+                        f"{_name(component)}.{hook} is async, and {view}, which is no view of restflow's, takes the "
+                        "coroutine for the answer: for a yes.",
+                        hint=f"Derive {component.__name__} from its base's namesake in {module}, whose sync name "
+                        f"works in DRF's views too, or move {view.cls.__name__} to restflow.",
+                        obj=view.cls,
+                        id="restflow.E006",
                     )
 
 

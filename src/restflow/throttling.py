@@ -189,8 +189,8 @@ def _window(allowed: bool, item: Any, stats: Any) -> _Window:
 
 def _missing(package: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(
-        f"RESTFLOW['THROTTLE_STORAGE'] needs the package {package!r}. Install it: "
-        'pip install "django-restflow[throttling]"'
+        f"RESTFLOW['THROTTLE_STORAGE'] needs the package {package!r}. Install what the extra \"throttling\" names: "
+        "pip install limits redis"
     )
 
 
