@@ -878,6 +878,21 @@ def test_a_field_of_classes_takes_no_single_class(name: str) -> None:
         ActionConfig(**{name: AllowAny})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("permission_classes", [AllowAny()], r"must hold classes, got <.*AllowAny object"),
+        ("throttle_classes", ("anon",), r"must hold classes, got 'anon'"),
+        ("serializer_class", "shop.AuthorSerializer", r"must be a class, got 'shop.AuthorSerializer'"),
+        ("response_serializer_class", OFF, r"must be a class, got OFF"),
+        ("pagination_class", False, r"must be a class or OFF, got False"),
+    ],
+)
+def test_a_field_of_a_class_takes_nothing_else(name: str, value: Any, said: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"ActionConfig.{name} {said}"):
+        ActionConfig(**{name: value})
+
+
 def test_a_queryset_must_be_one(base: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"ActionConfig.queryset must be a query set, .* got \[\]"):
         ActionConfig(queryset=[])

@@ -20,6 +20,7 @@ _SEQUENCES = (
     "renderer_classes",
     "filter_backends",
 )
+_CLASSES = ("serializer_class", "request_serializer_class", "response_serializer_class", "pagination_class")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class ActionConfig:
         queryset: a query set, a manager, or a callable (sync or async) of the view.
 
     Raises:
-        ImproperlyConfigured: a field that takes several classes was given something else.
+        ImproperlyConfigured: a field that takes a class, or several, was given something else.
     """
 
     serializer_class: SerializerClass | None = None
@@ -64,6 +65,14 @@ class ActionConfig:
             value = getattr(self, name)
             if value is not None and not isinstance(value, (list, tuple)):
                 raise ImproperlyConfigured(f"ActionConfig.{name} must be a list or a tuple of classes, got {value!r}.")
+            for each in value or ():
+                if not callable(each):
+                    raise ImproperlyConfigured(f"ActionConfig.{name} must hold classes, got {each!r}.")
+        for name in _CLASSES:
+            value = getattr(self, name)
+            if not (value is None or callable(value) or (name == "pagination_class" and value is OFF)):
+                hint = " or OFF" if name == "pagination_class" else ""
+                raise ImproperlyConfigured(f"ActionConfig.{name} must be a class{hint}, got {value!r}.")
         queryset = self.queryset
         if not (queryset is None or isinstance(queryset, (QuerySet, Manager)) or callable(queryset)):
             raise ImproperlyConfigured(
