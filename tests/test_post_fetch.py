@@ -535,6 +535,12 @@ def test_a_join_without_a_pair_is_refused() -> None:
         PostFetch(Review.objects.all(), "found", ["rating"])
 
 
+@pytest.mark.parametrize("given", [{"values": "rating"}, {"values": ["rating"], "order_by": "rating"}])
+def test_one_name_where_a_list_belongs_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"must be a list of names, got 'rating': write \['rating'\]"):
+        PostFetch(Review.objects.all(), "found", book_title="title", **given)
+
+
 # --- one instance for all -------------------------------------------------------------------------------------------
 
 

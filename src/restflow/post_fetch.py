@@ -38,7 +38,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         queries: ``secondary_field="base_field"`` pairs that join a related row to an item.
 
     Raises:
-        ValueError: ``limit`` is not a positive number, or no pair is given.
+        ValueError: ``limit`` is not a positive number, no pair is given, or ``values`` or ``order_by`` is a string.
     """
 
     def __init__(
@@ -55,6 +55,9 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             raise ValueError(f"limit must be a positive number or None, got {limit!r}.")
         if not queries:
             raise ValueError("PostFetch needs at least one pair secondary_field='base_field'.")
+        for name, value in {"values": values, "order_by": order_by}.items():
+            if isinstance(value, str):
+                raise ValueError(f"{name} must be a list of names, got {value!r}: write [{value!r}].")
         self.queryset = queryset
         self.to_attr = to_attr
         self.values = tuple(values)
