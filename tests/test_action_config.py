@@ -929,3 +929,18 @@ def test_an_async_action_of_a_sync_viewset_is_refused_where_its_urls_are_made() 
 
     with pytest.raises(ImproperlyConfigured, match=r"Authors.list is async. Derive Authors from the async viewset"):
         viewset_of(BASES[SYNC], list=list_).as_view({"get": "list"})
+
+
+def test_configs_of_a_class_that_stands_behind_ours_count(base: Any) -> None:
+    class Refusing(BasePermission):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            return False
+
+    class Policy:
+        action_configs = {"list": ActionConfig(permission_classes=[Refusing])}
+
+    viewset = type(
+        "V", (base.ModelViewSet, Policy), {"queryset": Author.objects.all(), "serializer_class": AuthorSerializer}
+    )
+    with Site({"x/": viewset.as_view({"get": "list"})}) as site:
+        assert site.send("GET", "/x/").status == 403

@@ -230,3 +230,19 @@ def test_the_handlers_of_async_views_run_to_their_result_where_no_loop_runs():
 
     assert send(Authors, "GET").status == 200
     assert found == ["Austen"]
+
+
+@colours
+def test_a_paginator_property_may_ask_the_one_it_overrides(prefix):
+    base = getattr(views, f"{prefix}ListAPIView")
+
+    class Listed(base):  # type: ignore[misc, valid-type]
+        queryset = Author.objects.order_by("name")
+        serializer_class = AuthorSerializer
+        pagination_class = Pages
+
+        @property
+        def paginator(self) -> Any:
+            return super().paginator
+
+    assert send(Listed, "GET").json()["count"] == 3

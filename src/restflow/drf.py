@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -97,19 +97,19 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(component)
 
 
-_init_of = attrgetter("__init__")
+_makers_of = attrgetter("__init__", "__new__")
 
 
 def _made_in_place(cls: Any) -> bool:
     """Tell whether making an instance of ``cls`` runs no code of a user's."""
     try:
-        return _is_made_in_place(cls, _init_of(cls))
+        return _is_made_in_place(cls, _makers_of(cls))
     except TypeError:  # it can't be hashed, so it is no class
         return False
 
 
 @_cached
-def _is_made_in_place(cls: Any, init: Any) -> bool:
+def _is_made_in_place(cls: Any, makers: tuple[Any, Any]) -> bool:
     if isinstance(cls, permissions.OperandHolder):
         return _made_in_place(cls.op1_class) and _made_in_place(cls.op2_class)
     if isinstance(cls, permissions.SingleOperandHolder):
@@ -117,11 +117,11 @@ def _is_made_in_place(cls: Any, init: Any) -> bool:
     if not isinstance(cls, type) or type(cls) not in {type, permissions.BasePermissionMetaclass}:
         return False
     plain: Any = object
-    if cls.__new__ is not plain.__new__:
+    if makers[1] is not plain.__new__:
         return False
     if issubclass(cls, throttling.SimpleRateThrottle):
         return only_configures(cls)
-    return init is object.__init__
+    return makers[0] is object.__init__
 
 
 def all_made_in_place(*lists: Sequence[Any]) -> bool:
@@ -132,7 +132,7 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
     """
     classes = [*chain.from_iterable(lists)]
     try:
-        return all(map(_is_made_in_place, classes, map(_init_of, classes)))
+        return all(map(_is_made_in_place, classes, map(_makers_of, classes)))
     except TypeError:  # something that can't be hashed, so it is no class
         return False
 
@@ -241,7 +241,11 @@ _AS_DRF = _NEGOTIATES(_Negotiation)
 
 def negotiates_as_drf(negotiator: Any) -> bool:
     """Tell whether a view's content negotiation is DRF's default as it stands, which never blocks."""
-    return type(negotiator) is _Negotiation and not negotiator.__dict__ and _NEGOTIATES(_Negotiation) == _AS_DRF
+    return (
+        type(negotiator) is _Negotiation
+        and not negotiator.__dict__
+        and all(map(is_, _NEGOTIATES(_Negotiation), _AS_DRF))
+    )
 
 
 class _Accept:
@@ -340,6 +344,11 @@ _OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
 _ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in _OPERATORS}
 
 
+def _is_drfs_operator(cls: Any) -> bool:
+    original = _ORIGINALS.get(cls)
+    return original is not None and all(map(is_, original, (cls.has_permission, cls.has_object_permission)))
+
+
 async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     """Ask a permission, of whichever colour, simple or composed.
 
@@ -353,7 +362,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
         Whether it allows.
     """
     cls = type(permission)
-    if isinstance(permission, _OPERATORS) and _ORIGINALS.get(cls) != (cls.has_permission, cls.has_object_permission):
+    if isinstance(permission, _OPERATORS) and not _is_drfs_operator(cls):
         # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
         # which would take an operand's coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:

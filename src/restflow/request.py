@@ -6,6 +6,7 @@ import copy
 import io
 import re
 import tempfile
+import types
 import weakref
 from functools import lru_cache
 from itertools import chain
@@ -26,7 +27,7 @@ from restflow.flow import arun, blocking, call, hook, run, stand_in
 
 __all__ = ["Request"]
 
-_IN_MEMORY_PARSERS = {JSONParser.parse, FormParser.parse}
+_IN_MEMORY_PARSERS = (JSONParser.parse, FormParser.parse)
 _LAZY_ON_THE_LOOP = (
     "request.user was read on the event loop before the request was authenticated, and an authenticator may block. "
     "Use `await request.auser()` instead."
@@ -89,7 +90,7 @@ def _have_csrf_enforced(authenticator: Any) -> None:
     if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
         return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
-    is_drfs = getattr(enforce_csrf, "__func__", None) is _DRFS_ENFORCE_CSRF
+    is_drfs = type(enforce_csrf) is types.MethodType and enforce_csrf.__func__ is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
         authenticator.enforce_csrf = _Enforced(enforce_csrf)
 
@@ -126,7 +127,7 @@ async def authenticated(request: Any) -> None:
 
     Source: DRF 3.18, views.py, ``perform_authentication``, and request.py, ``user``.
     """
-    if type(request).user is not drf.Request.user:  # a property of the user's own
+    if getattr(type(request), "user", None) is not drf.Request.user:  # a property of the user's own
         await blocking(getattr, request, "user")
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
         is_ours = type(request)._authenticate is _AUTHENTICATE
@@ -318,8 +319,8 @@ class Request(_Request):
         parser = self.negotiator.select_parser(self, self.parsers or ())
         if parser is None:  # refused, unread
             return False
-        known = type(parser).parse in _IN_MEMORY_PARSERS and only_configures(parser)
-        return not (known and _is_in_memory(self._request))
+        is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)
+        return not (is_known and _is_in_memory(self._request))
 
     def _has_body(self) -> bool:
         length = self._request.META.get("CONTENT_LENGTH", self._request.META.get("HTTP_CONTENT_LENGTH"))

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from restflow import views
 from tests.safety.hooks import BadToken, Deny, Hook, Limit, Marked, giving, in_body, marked_context, status, teapot
-from tests.safety.support import here
+from tests.safety.support import ask, here
 from tests.shop.models import Author
 from tests.site import Answer, Site
 
@@ -352,3 +352,48 @@ def test_super_reaches_the_next_override_and_the_hook_itself(hook, below):
 def outcome(answer: Answer) -> Any:
     body = re.sub(rb'"id":\d+', b"", answer.body)  # each creation has a number of its own
     return answer.status, answer.headers.keys(), body
+
+
+class Named(serializers.ModelSerializer):
+    class Meta:
+        model = Author
+        fields = ("name",)
+
+
+@pytest.mark.parametrize("direction", ["request", "response"])
+@pytest.mark.parametrize("override", ["get_serializer", "perform_create"])
+def test_a_serializer_class_that_is_a_property_which_queries_is_read_in_the_thread(direction, override):
+    def chosen(self):
+        assert here() == "thread"
+        Author.objects.count()
+        return Named
+
+    def get_serializer(self, *args, **kwargs):
+        return Named(*args, **kwargs)
+
+    async def aperform_create(self, serializer):
+        await serializer.asave()
+
+    view = type(
+        "V",
+        (views.AsyncCreateAPIView,),
+        {
+            "serializer_class": Named,
+            f"{direction}_serializer_class": property(chosen),
+            **({"get_serializer": get_serializer} if override == "get_serializer" else {}),
+            "aperform_create": aperform_create,
+        },
+    )
+    assert ask(view, "POST", {"name": "Ada"}).json() == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("base", [views.RetrieveAPIView, views.AsyncRetrieveAPIView])
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_a_representation_that_is_no_method_of_an_instance_represents(base, kind):
+    author = Author.objects.create(name="Ada")
+
+    class Static(serializers.Serializer):
+        to_representation = kind(lambda *args: {"by": args[-1].name})
+
+    view = type("V", (base,), {"queryset": Author.objects.all(), "serializer_class": Static})
+    assert ask(view, url=f"/x/{author.pk}/").json() == {"by": "Ada"}

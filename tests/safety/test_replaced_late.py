@@ -6,11 +6,14 @@ import functools
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework import parsers, permissions, renderers, serializers, throttling
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView as DRFAPIView
 
 from restflow.views import APIView, AsyncAPIView, AsyncRetrieveAPIView, RetrieveAPIView
 from tests.safety.support import ask, here
@@ -225,3 +228,71 @@ def test_a_query_set_that_is_patched_in_after_a_request_hides_rows(base, colour,
 
         monkeypatch.setattr(view, "permission_classes", [Putting])
     assert send().status == 404
+
+
+@both
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_replacement_that_says_it_equals_the_original_is_asked(base, name):
+    class Equal:
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+        def __call__(self, *args):
+            raise PermissionDenied("replaced")
+
+    view = view_of(base)
+    assert ask(view).status == 200
+    setattr(view, name, Equal())
+    assert ask(view).json() == {"detail": "replaced"}
+
+
+@pytest.mark.parametrize(
+    "name", ["initial", "perform_authentication", "perform_content_negotiation", "determine_version"]
+)
+def test_a_patch_of_drfs_own_view_counts_on_sync_views(name, monkeypatch):
+    view = view_of(APIView)
+    assert ask(view).status == 200
+    drfs, asked = getattr(DRFAPIView, name), []
+
+    def noted(self, *args, **kwargs):
+        asked.append(name)
+        return drfs(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DRFAPIView, name, noted)
+        assert ask(view).status == 200
+    assert asked == [name]
+    assert ask(view).status == 200
+    assert asked == [name]
+
+
+@both
+def test_a_class_attribute_that_cannot_be_read_from_the_class_breaks_no_request(base):
+    class OnInstances:
+        def __get__(self, view, owner):
+            if view is None:
+                raise RuntimeError("read from the class")
+            return None
+
+    assert ask(view_of(base, versioning_class=OnInstances())).status == 200
+
+
+@both
+def test_a_view_may_work_with_djangos_own_request(base):
+    def initialize_request(self, request, *args, **kwargs):
+        request.user, request.authenticators, request.query_params = None, (), request.GET
+        return request
+
+    view = view_of(base, initialize_request=initialize_request)
+    assert ask(view).status == 200
+
+
+def test_an_async_check_that_a_property_of_a_sync_view_gives_is_refused():
+    async def refused(*args, **kwargs):
+        raise PermissionDenied
+
+    view = view_of(APIView, initial=property(lambda self: refused))
+    with pytest.raises(ImproperlyConfigured, match=r"V.initial is a property. .* make it a method"):
+        view.as_view()(APIRequestFactory().get("/"))

@@ -36,8 +36,9 @@ def bridged(function: _F) -> _F:
     """
     made: Any
     inner: Any = function
-    if isinstance(inner, types.MethodType):
-        made = _bridge_method(inner.__func__)
+    if type(inner) is types.MethodType:
+        known = type(inner.__func__) is types.FunctionType
+        made = _bridge_method(inner.__func__) if known else _bridge_around(inner.__func__)
         return function if made is inner.__func__ else cast(_F, types.MethodType(made, inner.__self__))
     cls: Any = type(inner)
     if cls is types.FunctionType:
@@ -51,7 +52,7 @@ def _bridge_method(function: Any) -> Any:
 
 
 def _may_await(function: Any) -> bool:
-    if not isinstance(function, types.FunctionType) or is_coroutine_function(function):
+    if type(function) is not types.FunctionType or is_coroutine_function(function):
         return True
     if function in resolution.duals or function in resolution.answering:  # on a loop they do
         return True
@@ -117,15 +118,15 @@ def may_give_coroutine(function: Any) -> bool:
     Returns:
         True where it is ``async def``, names one as ``__wrapped__``, or closes over one, as decorators do.
     """
-    pending, seen = [function], set[Any]()
+    pending, seen = [function], set[int]()
     while pending:
         inner = pending.pop()
         if is_coroutine_function(inner):
             return True
         inner = inner.__func__ if isinstance(inner, (staticmethod, classmethod)) else inner
         # Those that were made here await what they wrap.
-        if isinstance(inner, types.FunctionType) and inner not in seen and inner.__globals__ is not globals():
-            seen.add(inner)
+        if isinstance(inner, types.FunctionType) and id(inner) not in seen and inner.__globals__ is not globals():
+            seen.add(id(inner))
             pending.append(getattr(inner, "__wrapped__", None))
             for cell in inner.__closure__ or ():
                 with suppress(ValueError):  # it is still empty

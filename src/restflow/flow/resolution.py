@@ -66,6 +66,11 @@ class _Absent:
 ABSENT = _Absent()
 
 
+# A proxy around a function (`wrapt` makes them) has its class, its hash and its equality, and does something else: only
+# the exact type tells them apart.
+_AROUND_FUNCTIONS = (partial, partialmethod, staticmethod, classmethod, types.MethodType)
+
+
 def is_coroutine_function(function: Any) -> bool:
     """Tell whether calling ``function`` gives a coroutine, by what its code says.
 
@@ -81,11 +86,11 @@ def is_coroutine_function(function: Any) -> bool:
     """
     if type(function) is types.MethodType:
         function = function.__func__
-    while isinstance(function, (partial, partialmethod, staticmethod, classmethod, types.MethodType)):
+    while issubclass(type(function), _AROUND_FUNCTIONS):
         function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
-    if not isinstance(function, types.FunctionType):
+    if type(function) is not types.FunctionType:
         function = getattr(type(function), "__call__", None)  # noqa: B004 - the function, not whether there is one
-    return isinstance(function, types.FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
+    return type(function) is types.FunctionType and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
 
 
 def always(*args: Any, **kwargs: Any) -> bool:
@@ -103,7 +108,7 @@ def nature_of(raw: Any) -> Nature:
         Its nature; unknown code is sync and may block.
     """
     function = raw.function if isinstance(raw, Descriptor) else raw
-    if not isinstance(function, types.FunctionType):
+    if type(function) is not types.FunctionType:
         return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
@@ -185,14 +190,19 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
 
 def is_own_twin(raw: Any, obj: Any) -> bool:
     """Tell whether ``raw`` is a twin that we generated, bound to ``obj`` itself: it is nobody's writing."""
-    return isinstance(raw, types.MethodType) and raw.__self__ is obj and raw.__func__ in generated
+    return (
+        type(raw) is types.MethodType
+        and type(raw.__func__) is types.FunctionType
+        and raw.__self__ is obj
+        and raw.__func__ in generated
+    )
 
 
 def written(cls: type, name: str) -> Any:
     """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
     raw = cls.__dict__.get(name, ABSENT)
     # Copied into another class, a twin is what that class writes.
-    is_twin = isinstance(raw, types.FunctionType) and generated.get(raw) == (ref(cls), name)
+    is_twin = type(raw) is types.FunctionType and generated.get(raw) == (ref(cls), name)
     return ABSENT if is_twin else raw
 
 
@@ -348,7 +358,7 @@ def plan_of(cls: type, names: Iterable[str], usual: Sequence[Usual] = ()) -> _Pl
         The definitions by hook, and what holds; a hook that can't be looked up this way is left out.
     """
     plan = _plans.get(cls)
-    if plan is None or _find(cls, plan[4]) != plan[5]:
+    if plan is None or not _holds(cls, plan):
         answers: dict[str, Definition] = {}
         attributes: list[str] = []
         for name in {*names, *chain.from_iterable(each.functions for each in usual)}:
@@ -368,13 +378,23 @@ def plan_of(cls: type, names: Iterable[str], usual: Sequence[Usual] = ()) -> _Pl
     return plan
 
 
+def _holds(cls: type, plan: _Plan) -> bool:
+    try:
+        return all(map(is_, _find(cls, plan[4]), plan[5]))
+    except Exception:  # of a descriptor, which is asked where it is read
+        return False
+
+
 def _find(cls: type, names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(map(getattr, repeat(cls), names, repeat(None)))
 
 
 def _is_constant(cls: type, names: Iterable[str]) -> bool:
     """Tell whether reading these names gives the same each time, as a descriptor need not."""
-    return all(map(is_, _find(cls, names), _find(cls, names)))
+    try:
+        return all(map(is_, _find(cls, names), _find(cls, names)))
+    except Exception:
+        return False
 
 
 def flow_of(method: Callable[..., Any]) -> Flow:

@@ -169,7 +169,7 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     """
     inner: Any = function
     owner: tuple[Any, ...] = ()
-    if isinstance(function, types.MethodType):
+    if type(function) is types.MethodType:
         inner, owner = function.__func__, (function.__self__,)
     nature = nature_of(inner)
     if nature.flow is not None:
@@ -257,7 +257,7 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
     """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
     value: Any = await blocking(getattr, obj, name, None)
     value = value or await blocking(getattr, obj, "a" + name, None)
-    if isinstance(value, types.MethodType) and value.__self__ is not obj:
+    if type(value) is types.MethodType and value.__self__ is not obj:
         theirs = value.__self__
         if value in (getattr(theirs, name, None), getattr(theirs, "a" + name, None)):
             return await hook(theirs, name, *args, **kwargs)
@@ -291,7 +291,10 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     Raises:
         AttributeError: there is no such attribute, and no default.
     """
-    found: Any = getattr(type(obj), name, None)
+    try:
+        found: Any = getattr(type(obj), name, None)
+    except Exception:  # of a descriptor that is for instances only
+        return blocking(getattr, obj, name, *default)
     kind = type(found)
     if kind in _PLAIN or not hasattr(kind, "__get__"):
         return _value(getattr(obj, name, *default))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache, update_wrapper
+from itertools import filterfalse
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import SynchronousOnlyOperation
@@ -125,7 +126,7 @@ def _dual(cls: type, name: str, raw: Any) -> None:
         function = resolution.bound(raw, self)
         return Unanswered(function(*args, **kwargs)) if on_loop() else run(call(function, *args, **kwargs))
 
-    if isinstance(raw, types.FunctionType):
+    if type(raw) is types.FunctionType:
         update_wrapper(method, raw)
     else:
         method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
@@ -149,7 +150,7 @@ def _answering(cls: type, name: str, raw: Any) -> None:
 
 
 def _is_made_here(function: Any) -> bool:
-    return isinstance(function, types.FunctionType) and function.__globals__ is globals()
+    return type(function) is types.FunctionType and function.__globals__ is globals()
 
 
 class TwoColoured:
@@ -314,14 +315,9 @@ def parent(classes: tuple[type, ...], obj: Any, name: str, /, *args: Any, **kwar
     Raises:
         AttributeError: no class behind has such a hook.
     """
-    cls: Any = type(obj)
-    return _nearest_of(_behind(cls, classes), obj, name, args, kwargs)
-
-
-@lru_cache(maxsize=1024)
-def _behind(cls: Any, classes: tuple[type, ...]) -> tuple[type, ...]:
-    mro: tuple[type, ...] = cls.__mro__
-    return tuple(base for base in mro[mro.index(classes[0]) + 1 :] if base not in classes)
+    mro = type(obj).__mro__
+    behind = tuple(filterfalse(classes.__contains__, mro[mro.index(classes[0]) + 1 :]))
+    return _nearest_of(behind, obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:

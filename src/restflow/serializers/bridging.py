@@ -80,9 +80,13 @@ def _first(name: str) -> Callable[..., Any]:
     """Return a method that an object has until it is prepared for what the class's method does."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if _PREPARATIONS[name](self):
-            vars(self).pop(name, None)
-        return getattr(type(self), name)(self, *args, **kwargs)
+        holds, own = _PREPARATIONS[name](self), vars(self)
+        first = own.pop(name, None)
+        try:
+            return getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
+        finally:
+            if not holds and first is not None:
+                own[name] = first
 
     return method
 
@@ -274,7 +278,7 @@ def _bridge_methods(field: Any) -> None:
 
 def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> None:
     method = getattr(serializer, name, None)
-    function = method.__func__ if isinstance(method, types.MethodType) else None
+    function = method.__func__ if type(method) is types.MethodType else None
     if method is None or (only_async and function is not None and not _may_give_coroutine(function)):
         return
     if (ours := bridged(method)) is not method:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
+from operator import methodcaller
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -105,7 +105,7 @@ class ActionConfig:
         return said
 
 
-NO_CONFIGS: Mapping[str, ActionConfig] = MappingProxyType({})
+_CONFIGS_IN = methodcaller("get", "action_configs")
 
 FIELDS = tuple(field.name for field in fields(ActionConfig))
 
@@ -122,9 +122,10 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     """
     if "action_configs" in view.__dict__ and (config := _read(view, view.__dict__["action_configs"], action)):
         return config
-    if type(view).action_configs is NO_CONFIGS:  # nobody writes any
+    mro = type(view).__mro__
+    if not any(map(_CONFIGS_IN, map(vars, mro))):  # nobody writes any
         return None
-    for base in type(view).__mro__:
+    for base in mro:
         # An empty one, which is what our own base has, leaves it to the next.
         configs = base.__dict__.get("action_configs")
         if configs and (config := _read(view, configs, action)):

@@ -50,6 +50,10 @@ from restflow.views.serving import served
 __all__ = ["APIView", "AsyncAPIView"]
 
 _DRFs: Any = drf.APIView
+_MOVED = {
+    name: getattr(_DRFs, name)
+    for name in ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
+}
 
 # Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
 _HOOKS = (
@@ -148,6 +152,15 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             method = getattr(self, name, None)
             if method is not None and (awaiting := bridged(method)) is not method:
                 own[name] = awaiting
+                if getattr(self, name) is not awaiting:
+                    raise ImproperlyConfigured(
+                        f"{type(self).__name__}.{name} is a property. What it gives may be async, and nobody would "
+                        "await it: make it a method."
+                    )
+        for name, as_imported in _MOVED.items():
+            # Patched by another package, DRF's own is what a view of DRF's would run.
+            if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
+                own.setdefault(name, types.MethodType(getattr(_DRFs, name), self))
         made = super().initialize_request(request, *args, **kwargs)
         if type(made) is DRFRequest:
             made.__class__ = Request  # which adds methods only
@@ -168,7 +181,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``initial``.
         """
         # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
-        vars(request._request)["_sentry_drf_request_backref"] = weakref.ref(request)
+        if (http_request := getattr(request, "_request", None)) is not None:
+            vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
         if _NEGOTIATION in usual_of(self) and all_made_in_place(self.renderer_classes):
             self.format_kwarg = _DRFs.get_format_suffix(self, **kwargs)
             renderers, negotiator = _DRFs.get_renderers(self), _DRFs.get_content_negotiator(self)
@@ -390,13 +404,23 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         return Response(data, status=status.HTTP_200_OK)
 
 
-@lru_cache(maxsize=1024)
 def _may_be_dropped(functions: tuple[Any, ...]) -> list[str]:
     """Return the names of those that are not known to be sync code of DRF's and ours."""
+    # A proxy equals what it stands for, and some callables can't be hashed: neither may be a key.
+    if _PLAIN.issuperset(map(type, functions)):
+        return _look_for_dropped(functions)
+    return _look_for_dropped.__wrapped__(functions)
+
+
+_PLAIN = frozenset({types.FunctionType, type(None)})
+
+
+@lru_cache(maxsize=1024)
+def _look_for_dropped(functions: tuple[Any, ...]) -> list[str]:
     return [
         name
         for name, function in zip(_CALLED_FOR_EFFECT, functions, strict=True)
-        if function is not None and not (isinstance(function, types.FunctionType) and bridged(function) is function)
+        if function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
     ]
 
 

@@ -67,7 +67,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
     def paginator(self) -> BasePagination | None:
         """The paginator of the view, made when it is first asked for; None where there is no pagination."""
         own = vars(self)
-        paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_paginator_of(self))
+        paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_made_paginator(self))
         return paginator
 
     @paginator.setter
@@ -241,6 +241,10 @@ GenericAPIView._restflow_usual = (
 async def _paginator_of(view: GenericAPIView) -> Any:
     if type(view).paginator is not GenericAPIView.paginator:
         return await attribute(view, "paginator")
+    return await _made_paginator(view)
+
+
+async def _made_paginator(view: GenericAPIView) -> Any:
     own = vars(view)
     if "_paginator" not in own:
         chosen = await hook(view, "get_pagination_class")

@@ -25,6 +25,7 @@ from restflow.flow import (
     blocking,
     hook,
     overridden,
+    run,
     sync,
     usual_of,
 )
@@ -74,7 +75,7 @@ class _ShownWithSerializer(Descriptor):
     def __get__(self, view: Any, owner: type) -> Any:
         if view is None:
             return self.function
-        if not (_has_serializer(view) or _is_handling(view)):
+        if not (_is_handling(view) or _has_serializer(view)):
             raise _missing(view)
         return types.MethodType(self.function, view)
 
@@ -89,7 +90,7 @@ def _has_serializer(view: Any) -> bool:
     return (
         view.serializer_class is not None
         or overridden(view, "get_serializer_class", Helpers.get_serializer_class)
-        or has_directions(view)
+        or run(has_directions(view))
     )
 
 
@@ -408,7 +409,7 @@ async def build(
         # class only where that is not its own choice.
         if _names_direction(getattr(type(view), "get_serializer", None)):
             kwargs["direction"] = direction
-        if serializer_class is not None or has_directions(view):
+        if serializer_class is not None or await has_directions(view):
             chosen = serializer_class or await _class_for(view, direction)
             if chosen is not await hook(view, "get_serializer_class"):
                 kwargs["serializer_class"] = chosen
@@ -417,19 +418,21 @@ async def build(
     return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
 
 
-def has_directions(view: Any) -> bool:
+async def has_directions(view: Any) -> bool:
     """Tell whether ``view`` may represent a response by another serializer class than it validates a request by.
 
     Args:
         view: a view with the helpers.
     """
-    return not _has_usual_serializers(view) and any(
-        getattr(view, f"{name}_class") is not None or overridden(view, f"get_{name}_class", flow)
-        for name, flow in (
-            ("request_serializer", Helpers.get_request_serializer_class),
-            ("response_serializer", Helpers.get_response_serializer_class),
-        )
-    )
+    if _has_usual_serializers(view):
+        return False
+    for name, getter in (
+        ("request_serializer", Helpers.get_request_serializer_class),
+        ("response_serializer", Helpers.get_response_serializer_class),
+    ):
+        if overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
+            return True
+    return False
 
 
 def _has_usual_serializers(view: Any) -> bool:

@@ -33,7 +33,7 @@ __all__ = [
 
 async def _data_of_saved(view: Any, serializer: Any) -> Any:
     """Return the data of what a serializer saved, by the serializer class of the response direction."""
-    if has_directions(view):
+    if await has_directions(view):
         many = isinstance(serializer, ListSerializer)
         shown = await hook(view, "get_response_serializer_class")
         if shown is not type(serializer.child if many else serializer):
@@ -290,5 +290,5 @@ for _drfs, _ours in (
     (drf.UpdateModelMixin, UpdateModelMixin),
 ):
     for _name, _function in vars(_drfs).items():
-        if isinstance(_function, types.FunctionType) and _name in vars(_ours):
+        if type(_function) is types.FunctionType and _name in vars(_ours):
             stand_in(_function, vars(_ours)[_name])

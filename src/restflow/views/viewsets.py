@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,7 +14,7 @@ from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
-from restflow.views.action_config import NO_CONFIGS, Action, ActionConfig, config_of, is_data_descriptor
+from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
 from restflow.views.mixins import (
@@ -47,7 +48,7 @@ __all__ = [
 class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_request")):
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
-    action_configs: Mapping[str, ActionConfig] = NO_CONFIGS
+    action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
     """What each action has of its own, by the action's name. A subclass's config for an action replaces its base's."""
 
     action: Any = Action()
