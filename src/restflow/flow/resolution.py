@@ -45,8 +45,9 @@ class Nature:
 class Definition:
     """What a class says of one hook.
 
-    ``for_sync`` and ``for_async`` are what the two drivers take, as it stands in the class. ``function`` is a function
-    that may be called in place where ``when`` (None: always) agrees.
+    ``for_sync`` and ``for_async`` are what the two drivers take, as it stands in the class; ``sync_function`` and
+    ``async_function`` the same where it is a plain sync function. ``function`` is one that may be called in place where
+    ``when`` (None: always) agrees.
     """
 
     for_sync: Any
@@ -57,6 +58,8 @@ class Definition:
     flow: Flow | None
     function: Callable[..., Any] | None
     when: Callable[..., bool] | None
+    sync_function: Callable[..., Any] | None
+    async_function: Callable[..., Any] | None
 
 
 class _Absent:
@@ -176,16 +179,25 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
     when = natures[0].harmless if len(natures) == 1 else None
+    for_sync = sync_raw if sync_nature else async_raw
+    for_async = async_raw if async_nature else sync_raw
     return Definition(
-        for_sync=sync_raw if sync_nature else async_raw,
+        for_sync=for_sync,
         for_sync_awaits=natures[0].awaits,
-        for_async=async_raw if async_nature else sync_raw,
+        for_async=for_async,
         for_async_awaits=natures[-1].awaits,
         async_name="a" + name,
         flow=flow,
         function=None if when is None else sync_raw if sync_nature else async_raw,
         when=None if when is always else when,
+        sync_function=_plain_function(for_sync, natures[0]),
+        async_function=_plain_function(for_async, natures[-1]),
     )
+
+
+def _plain_function(raw: Any, nature: Nature) -> Callable[..., Any] | None:
+    function: Callable[..., Any] | None = raw
+    return function if type(raw) is types.FunctionType and nature.flow is None and not nature.awaits else None
 
 
 def is_own_twin(raw: Any, obj: Any) -> bool:

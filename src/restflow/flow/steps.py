@@ -229,16 +229,16 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
             return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
-    if (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
-        return _done(function(obj, *args, **kwargs))
     driver = here.driver
     if driver is not None and not driver.cancelled:
         in_async = driver.prefers_async
+        function = found.async_function if in_async else found.sync_function
+        if function is not None:
+            return _done(function(obj, *args, **kwargs))
         if not (found.for_async_awaits if in_async else found.for_sync_awaits):
-            raw = found.for_async if in_async else found.for_sync
-            if type(raw) is types.FunctionType:  # binding it would be passing obj
-                return _done(raw(obj, *args, **kwargs))
-            return _done(bound(raw, obj)(*args, **kwargs))
+            return _done(bound(found.for_async if in_async else found.for_sync, obj)(*args, **kwargs))
+    elif (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
+        return _done(function(obj, *args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 

@@ -8,7 +8,7 @@ import weakref
 from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import repeat
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -50,10 +50,9 @@ from restflow.views.serving import served
 __all__ = ["APIView", "AsyncAPIView"]
 
 _DRFs: Any = drf.APIView
-_MOVED = {
-    name: getattr(_DRFs, name)
-    for name in ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
-}
+_STEPS = ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
+_STEPS_OF = attrgetter(*_STEPS)
+_DRFS_STEPS = _STEPS_OF(_DRFs)
 
 # Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
 _HOOKS = (
@@ -157,10 +156,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
                         f"{type(self).__name__}.{name} is a property. What it gives may be async, and nobody would "
                         "await it: make it a method."
                     )
-        for name, as_imported in _MOVED.items():
+        if not all(map(is_, _STEPS_OF(_DRFs), _DRFS_STEPS)):
             # Patched by another package, DRF's own is what a view of DRF's would run.
-            if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
-                own.setdefault(name, types.MethodType(getattr(_DRFs, name), self))
+            for name, as_imported in zip(_STEPS, _DRFS_STEPS, strict=True):
+                if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
+                    own.setdefault(name, types.MethodType(getattr(_DRFs, name), self))
         made = super().initialize_request(request, *args, **kwargs)
         if type(made) is DRFRequest:
             made.__class__ = Request  # which adds methods only
