@@ -31,7 +31,6 @@ from restflow.flow import (
     hook,
     nonblocking,
     overridden,
-    plan_hooks,
     run,
     stand_in,
     sync,
@@ -1286,37 +1285,6 @@ def test_the_sync_name_called_in_a_worker_thread_reaches_the_nearest_override(cl
         return await sync_to_async(lambda: cls().ask(1))()
 
     assert asyncio.run(main()) == expected
-
-
-@classes
-@drivers
-def test_hooks_that_were_looked_up_at_once_are_those_looked_up_one_by_one(
-    drive: Driver, cls: type, expected: list[str]
-) -> None:
-    async def flow() -> Any:
-        owner = cls()
-        plan_hooks(owner, ["ask", "nobody_writes_it"])
-        return await hook(owner, "ask", 1)
-
-    assert drive(flow()) == expected
-
-
-@drivers
-def test_a_hook_that_nobody_writes_is_left_out_of_those_looked_up_at_once(drive: Driver) -> None:
-    class Ours(TwoColoured, hooks=("ask", "written")):
-        aask = twin("ask")
-
-        def written(self) -> str:
-            return "written"
-
-    async def flow() -> Any:
-        owner = Ours()
-        plan_hooks(owner, ["ask", "written"])
-        assert await hook(owner, "written") == "written"
-        return await hook(owner, "ask")
-
-    with pytest.raises(AttributeError, match="'Ours' object has no attribute 'ask'"):
-        drive(flow())
 
 
 @pytest.mark.parametrize("name", ["ask", "aask"])

@@ -24,9 +24,8 @@ from restflow.flow.resolution import (
     nonblocking,
     overridden,
     stand_in,
-    usual_of,
 )
-from restflow.flow.steps import attribute, blocking, call, hook, plan_hooks, truth
+from restflow.flow.steps import attribute, blocking, call, hook, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 
 __all__ = [
@@ -55,11 +54,9 @@ __all__ = [
     "on_loop",
     "overridden",
     "parent",
-    "plan_hooks",
     "run",
     "stand_in",
     "sync",
     "truth",
     "twin",
-    "usual_of",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial, partialmethod
-from itertools import chain, repeat
+from functools import partial, partialmethod
+from itertools import repeat
 from operator import is_
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary, ref
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -137,7 +137,8 @@ def _learn(facts: WeakKeyDictionary[Callable[..., Any], Any], function: Callable
     facts[function] = fact
     _natures.clear()
     memories.clear()
-    _plans.clear()
+    for usual in _usuals:
+        usual.answers.clear()
 
 
 def learn_flow(function: Callable[..., Any], flow: Flow) -> None:
@@ -290,13 +291,11 @@ class _Memories(dict[str, _Memory]):
 memories = _Memories()
 
 
-PLAN = "_restflow_plan"
-
-
 class Usual:
     """What a flow may count on as long as nobody replaced it: hooks as they are written here or in DRF, and attributes.
 
-    Where it holds, a flow may do in place what these hooks would do, without asking each.
+    Where it holds, a flow may do in place what these hooks would do, without asking each. What is found for a class is
+    remembered, and holds while its names find the same on the class.
 
     Args:
         functions: the functions that the hooks must stand for: sync methods made of flows, or functions that never
@@ -304,109 +303,46 @@ class Usual:
         attributes: what the class must say under other names, as predicates of the value.
     """
 
-    __slots__ = ("attributes", "functions", "names")
+    __slots__ = ("answers", "attributes", "functions", "names", "unset")
 
     def __init__(
         self, functions: Mapping[str, Callable[..., Any]], attributes: Mapping[str, Callable[[Any], bool]]
     ) -> None:
         self.functions, self.attributes = functions, attributes
-        self.names = frozenset((*functions, *("a" + name for name in functions), *attributes))
+        self.names = (*functions, *("a" + name for name in functions), *attributes)
+        self.unset = frozenset(self.names)
+        self.answers: dict[type, tuple[tuple[Any, ...], bool]] = {}
+        _usuals.append(self)
 
-    def fits(self, cls: type, answers: Mapping[str, Definition]) -> bool:
-        """Tell whether a class has nothing else."""
+    def holds(self, obj: Any) -> bool:
+        """Tell whether neither the class of ``obj`` nor the object itself has anything else.
+
+        Args:
+            obj: the owner of the hooks.
+        """
+        cls = type(obj)
+        try:
+            found = tuple(map(getattr, repeat(cls), self.names, repeat(None)))
+        except Exception:  # of a descriptor, which is asked where it is read
+            return False
+        answer = self.answers.get(cls)
+        if answer is None or not all(map(is_, answer[0], found)):
+            answer = found, self._fits(cls, found)
+            _remember(self.answers, cls, answer)
+        return answer[1] and self.unset.isdisjoint(obj.__dict__)
+
+    def _fits(self, cls: type, found: tuple[Any, ...]) -> bool:
+        # A descriptor that gives something new each time can't be compared.
+        if not all(map(is_, found, map(getattr, repeat(cls), self.names, repeat(None)))):
+            return False
         for name, function in self.functions.items():
-            answer = answers.get(name)
+            answer = memories[name].resolve(cls)
             if answer is None or (answer.flow or answer.function) is not flows.get(function, function):
                 return False
         return all(is_usual(getattr(cls, name, None)) for name, is_usual in self.attributes.items())
 
 
-def usual_of(obj: Any) -> frozenset[Usual]:
-    """Return what holds now of the usual, neither the class of ``obj`` nor the object itself having anything else.
-
-    Args:
-        obj: an object whose hooks were planned; for any other nothing holds.
-    """
-    own = obj.__dict__
-    plan = own.get(PLAN)
-    if plan is None or plan[0] is not type(obj):
-        return _NOTHING_USUAL
-    usual: frozenset[Usual] = plan[2]
-    replaced = plan[3].intersection(own)
-    return _without(usual, replaced) if replaced else usual
-
-
-@lru_cache(maxsize=1024)
-def _without(usual: frozenset[Usual], replaced: frozenset[str]) -> frozenset[Usual]:
-    return frozenset(each for each in usual if each.names.isdisjoint(replaced))
-
-
-_NOTHING_USUAL: frozenset[Usual] = frozenset()
-
-
-class _Plan(NamedTuple):
-    """The answers for all hooks of a class, what of the usual holds, and what the names found when that was so."""
-
-    cls: type
-    answers: dict[str, Definition]
-    usual: frozenset[Usual]
-    usual_names: frozenset[str]
-    names: tuple[str, ...]
-    found: tuple[Any, ...]
-
-
-_plans: dict[type, _Plan] = {}
-
-
-def plan_of(cls: type, names: Iterable[str], usual: Sequence[Usual] = ()) -> _Plan:
-    """Return what the objects of ``cls`` take for their hooks, looked up at once for a whole request.
-
-    Args:
-        cls: the type of the hooks' owner.
-        names: sync names of hooks that every request asks.
-        usual: what flows want to count on; their hooks are looked up too.
-
-    Returns:
-        The definitions by hook, and what holds; a hook that can't be looked up this way is left out.
-    """
-    plan = _plans.get(cls)
-    if plan is None or not _holds(cls, plan):
-        answers: dict[str, Definition] = {}
-        attributes: list[str] = []
-        for name in {*names, *chain.from_iterable(each.functions for each in usual)}:
-            both = [name, "a" + name]
-            if _is_constant(cls, both):
-                definition = memories[name].resolve(cls)
-                if definition is not None:
-                    answers[name] = definition
-                    attributes += both
-        told = [each for each in usual if _is_constant(cls, each.attributes)]
-        for each in told:
-            attributes += each.attributes
-        fit = frozenset(each for each in told if each.fits(cls, answers))
-        fit_names = frozenset().union(*(each.names for each in fit))
-        plan = _Plan(cls, answers, fit, fit_names, tuple(attributes), _find(cls, attributes))
-        _remember(_plans, cls, plan)
-    return plan
-
-
-def _holds(cls: type, plan: _Plan) -> bool:
-    try:
-        return all(map(is_, _find(cls, plan[4]), plan[5]))
-    except Exception:  # of a descriptor, which is asked where it is read
-        return False
-
-
-def _find(cls: type, names: Iterable[str]) -> tuple[Any, ...]:
-    return tuple(map(getattr, repeat(cls), names, repeat(None)))
-
-
-def _is_constant(cls: type, names: Iterable[str]) -> bool:
-    """Tell whether reading these names gives the same each time, as a descriptor need not."""
-    try:
-        return all(map(is_, _find(cls, names), _find(cls, names)))
-    except Exception:
-        return False
+_usuals: list[Usual] = []
 
 
 def flow_of(method: Callable[..., Any]) -> Flow:

@@ -5,21 +5,11 @@ from __future__ import annotations
 import inspect
 import threading
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import (
-    PLAN,
-    Definition,
-    Usual,
-    bound,
-    is_own_twin,
-    memories,
-    nature_of,
-    never_blocks,
-    plan_of,
-)
+from restflow.flow.resolution import bound, is_own_twin, memories, nature_of, never_blocks
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -84,17 +74,6 @@ def is_awaitable(value: Any) -> bool:
     if cls in _PLAIN:
         return False
     return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
-
-
-def plan_hooks(obj: Any, names: Iterable[str], usual: Sequence[Usual] = ()) -> None:
-    """Look up hooks of ``obj`` at once, for as long as it lives (a view: one request).
-
-    Args:
-        obj: the owner of the hooks.
-        names: sync names of those that every request asks.
-        usual: what flows want to count on; their hooks are looked up too.
-    """
-    vars(obj)[PLAN] = plan_of(type(obj), names, usual)
 
 
 def _itself(value: Any) -> Any:
@@ -202,31 +181,17 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         BaseException: whatever the hook raised.
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
-    own = getattr(obj, "__dict__", _NOTHING)
-    cls, plan = type(obj), own.get(PLAN)
-    found: Definition | None
-    if (
-        plan is None
-        or plan[0] is not cls
-        or (found := plan[1].get(name)) is None
-        or name in own
-        or found.async_name in own
-    ):
-        memory = memories[name]
-        async_name = memory.async_name
-        if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
-            return _own_hook(obj, own, name, args, kwargs)
-        answer = memory.answers.get(cls)
-        if (
-            answer is None
-            or answer[0] is not getattr(cls, name, None)
-            or answer[1] is not getattr(cls, async_name, None)
-        ):
-            found = memory.resolve(cls)
-        else:
-            found = answer[2]
-        if found is None:
-            return _proxied_hook(obj, name, args, kwargs)
+    own, cls, memory = getattr(obj, "__dict__", _NOTHING), type(obj), memories[name]
+    async_name = memory.async_name
+    if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
+        return _own_hook(obj, own, name, args, kwargs)
+    answer = memory.answers.get(cls)
+    if answer is None or answer[0] is not getattr(cls, name, None) or answer[1] is not getattr(cls, async_name, None):
+        found = memory.resolve(cls)
+    else:
+        found = answer[2]
+    if found is None:
+        return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     driver = here.driver

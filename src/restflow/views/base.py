@@ -36,11 +36,9 @@ from restflow.flow import (
     is_async,
     is_coroutine_function,
     overridden,
-    plan_hooks,
     sync,
     truth,
     twin,
-    usual_of,
 )
 from restflow.request import Request, authenticated, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
@@ -144,7 +142,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        plan_hooks(self, (), self._restflow_usual)
         own = vars(self)
         functions = tuple(map(getattr, repeat(type(self)), _CALLED_FOR_EFFECT, repeat(None)))
         for name in {*_may_be_dropped(functions), *(own.keys() & _CALLED_FOR_EFFECT)}:
@@ -183,7 +180,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
         if (http_request := getattr(request, "_request", None)) is not None:
             vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
-        if _NEGOTIATION in usual_of(self) and all_made_in_place(self.renderer_classes):
+        if _NEGOTIATION.holds(self) and all_made_in_place(self.renderer_classes):
             self.format_kwarg = _DRFs.get_format_suffix(self, **kwargs)
             renderers, negotiator = _DRFs.get_renderers(self), _DRFs.get_content_negotiator(self)
             negotiated = await _negotiated(self, request, renderers, negotiator)
@@ -195,15 +192,15 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             request.accepted_renderer, request.accepted_media_type = negotiated
             version = await hook(self, "determine_version", request, *args, **kwargs)
             request.version, request.versioning_scheme = version
-        if _AUTHENTICATION in usual_of(self):
+        if _AUTHENTICATION.holds(self):
             await authenticated(request)
         else:
             await hook(self, "perform_authentication", request)
-        if _PERMISSIONS not in usual_of(self):
+        if not _PERMISSIONS.holds(self):
             await hook(self, "check_permissions", request)
         elif self.permission_classes:
             await _check_permissions(self, request)
-        if _THROTTLES not in usual_of(self):
+        if not _THROTTLES.holds(self):
             await hook(self, "check_throttles", request)
         elif self.throttle_classes:
             await _check_throttles(self, request)
@@ -479,10 +476,9 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
-        plan_hooks(self, ("initialize_request", "initial", "finalize_response"), self._restflow_usual)
         self.args, self.kwargs = args, kwargs
         drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
-        if _HEADERS in usual_of(self):
+        if _HEADERS.holds(self):
             self.headers = self.default_response_headers
         else:
             self.headers = await attribute(self, "default_response_headers")
@@ -519,7 +515,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        if _REQUEST in usual_of(self) and all_made_in_place(self.parser_classes, self.authentication_classes):
+        if _REQUEST.holds(self) and all_made_in_place(self.parser_classes, self.authentication_classes):
             return Request(
                 request,
                 parsers=_DRFs.get_parsers(self),
@@ -566,7 +562,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 request.accepted_renderer, request.accepted_media_type = negotiated
             response.accepted_renderer = request.accepted_renderer
             response.accepted_media_type = request.accepted_media_type
-            if _RENDERER_CONTEXT in usual_of(self):
+            if _RENDERER_CONTEXT.holds(self):
                 context = _DRFs.get_renderer_context(self)
             else:
                 context = await hook(self, "get_renderer_context")
@@ -674,8 +670,6 @@ _THROTTLES = Usual(
     {"throttle_classes": is_plain_list},
 )
 _RENDERER_CONTEXT = Usual({"get_renderer_context": _DRFs.get_renderer_context}, {})
-APIView._restflow_usual = (*APIView._restflow_usual, _NEGOTIATION, _AUTHENTICATION, _PERMISSIONS, _THROTTLES)
-AsyncAPIView._restflow_usual = (*APIView._restflow_usual, _HEADERS, _REQUEST, _RENDERER_CONTEXT)
 
 
 def _reads_on_the_loop(handler: Any) -> bool:

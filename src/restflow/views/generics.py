@@ -24,7 +24,6 @@ from restflow.flow import (
     run,
     sync,
     twin,
-    usual_of,
 )
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass, usual_serializers
@@ -112,7 +111,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
-        if _LOOKUP in usual_of(self):
+        if _LOOKUP.holds(self):
             queryset = await _filtered(self, await _queryset(self))
             field, keyword = self.lookup_field, self.lookup_url_kwarg or self.lookup_field
         else:
@@ -231,11 +230,6 @@ _LOOKUP = Usual(
     {"lookup_field": _is_text, "lookup_url_kwarg": lambda value: value is None or _is_text(value)},
 )
 GenericAPIView._restflow_usual_serializers = usual_serializers(GenericAPIView, "get_serializer_context")
-GenericAPIView._restflow_usual = (
-    *(usual for usual in APIView._restflow_usual if usual is not APIView._restflow_usual_serializers),
-    _LOOKUP,
-    GenericAPIView._restflow_usual_serializers,
-)
 
 
 async def _paginator_of(view: GenericAPIView) -> Any:
@@ -255,7 +249,7 @@ async def _made_paginator(view: GenericAPIView) -> Any:
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
 
-    _restflow_usual = tuple({*AsyncAPIView._restflow_usual, *GenericAPIView._restflow_usual})
+    _restflow_usual_serializers = GenericAPIView._restflow_usual_serializers
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
     get_context = GenericAPIView.get_context

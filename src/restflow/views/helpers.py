@@ -27,7 +27,6 @@ from restflow.flow import (
     overridden,
     run,
     sync,
-    usual_of,
 )
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
@@ -145,7 +144,6 @@ class Helpers(
     pagination_class: PaginationClass | None = None
     request: Any
 
-    _restflow_usual: ClassVar[tuple[Usual, ...]]
     _restflow_usual_serializers: ClassVar[Usual]
 
     @property
@@ -436,8 +434,8 @@ async def has_directions(view: Any) -> bool:
 
 
 def _has_usual_serializers(view: Any) -> bool:
-    usual = usual_of(view)
-    return bool(usual) and view._restflow_usual_serializers in usual
+    usual: Usual | None = getattr(type(view), "_restflow_usual_serializers", None)  # DRF's mixins may have no helpers
+    return usual is not None and usual.holds(view)
 
 
 def usual_serializers(view: type[Helpers], *names: str) -> Usual:
@@ -466,7 +464,6 @@ def _is_class(value: Any) -> bool:
 
 
 Helpers._restflow_usual_serializers = usual_serializers(Helpers)
-Helpers._restflow_usual = (Helpers._restflow_usual_serializers,)
 
 
 class AsyncHelpers(Helpers):
