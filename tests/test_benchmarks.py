@@ -9,7 +9,14 @@ from tests import settings
 
 ROOT = Path(__file__).parents[1]
 
-PING = {"Django async def", "DRF APIView", "restflow APIView", "restflow AsyncAPIView"}
+PING = {
+    "Django async def",
+    "DRF APIView",
+    "restflow APIView",
+    "restflow AsyncAPIView",
+    "bound: DRF's code on the loop",
+    "bound: and one hop",
+}
 POLICIES = {
     "Django async def, no policies",
     "DRF APIView, sync policies",

@@ -148,8 +148,8 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     """
     inner: Any = function
     owner: tuple[Any, ...] = ()
-    if type(function) is types.MethodType:
-        inner, owner = function.__func__, (function.__self__,)
+    if type(inner) is types.MethodType:
+        inner, owner = inner.__func__, (inner.__self__,)
     nature = nature_of(inner)
     if nature.flow is not None:
         return nature.flow(*owner, *args, **kwargs)
