@@ -30,7 +30,7 @@ from rest_framework import (
     views,
 )
 
-from restflow.flow import blocking, hook, nonblocking, stand_in, sync, truth
+from restflow.flow import blocking, hook, is_computed, nonblocking, stand_in, sync, truth
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -139,7 +139,10 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
 
 def _all_made_in_place(name: str) -> Any:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
-        classes: Any = view.__dict__.get(name) or getattr(type(view), name, None)
+        cls: Any = type(view)
+        if is_computed(cls, name):
+            return False
+        classes: Any = view.__dict__.get(name) or getattr(cls, name, None)
         return is_plain_list(classes) and all_made_in_place(classes)
 
     return predicate
@@ -151,10 +154,12 @@ def is_plain_list(classes: Any) -> bool:
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
-    own = view.__dict__
+    own, cls = view.__dict__, type(view)
     if "_negotiator" in own:
         return True
-    return _made_in_place(own.get("content_negotiation_class") or type(view).content_negotiation_class)
+    return not is_computed(cls, "content_negotiation_class") and _made_in_place(
+        own.get("content_negotiation_class") or type(view).content_negotiation_class
+    )
 
 
 async def made(cls: Any) -> Any:
@@ -278,7 +283,8 @@ _APIView: Any = views.APIView
 def _keeps_allowed_methods(view: Any) -> bool:
     cls = type(view)
     return (
-        cls.allowed_methods is _APIView.allowed_methods
+        not (is_computed(cls, "http_method_names") or is_computed(cls, "renderer_classes"))
+        and cls.allowed_methods is _APIView.allowed_methods
         and cls._allowed_methods is _APIView._allowed_methods
         and is_plain_list(cls.http_method_names)
         and is_plain_list(view.__dict__.get("renderer_classes") or cls.renderer_classes)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.template import engines
-from django.utils.functional import SimpleLazyObject, lazy
+from django.utils.functional import SimpleLazyObject, classproperty, lazy
 from rest_framework import (
     authentication,
     metadata,
@@ -32,7 +32,7 @@ from restflow import permissions as restflow_permissions
 from restflow.responses import Response as RestflowResponse
 from restflow.views import APIView, AsyncAPIView, PostFetch
 from tests.safety.hooks import HOOKS, AsyncHandlers, Deny, SyncHandlers, written
-from tests.safety.support import Gate, through
+from tests.safety.support import Gate, here, through
 from tests.site import Answer, Site
 
 
@@ -890,3 +890,40 @@ def test_the_loop_goes_on_while_a_dispatch_set_on_the_instance_waits():
     cls = type("V", (Async,), {"setup": setup})
     send_through(gate, cls)
     passed(gate)
+
+
+CLASS_ATTRIBUTES: dict[str, Any] = {
+    "authentication_classes": [],
+    "content_negotiation_class": negotiation.DefaultContentNegotiation,
+    "http_method_names": ["get", "options"],
+    "parser_classes": [parsers.JSONParser],
+    "permission_classes": [permissions.AllowAny],
+    "renderer_classes": [renderers.JSONRenderer],
+    "serializer_class": Rows,
+    "throttle_classes": [],
+    "versioning_class": None,
+}
+
+
+@pytest.mark.parametrize("name", CLASS_ATTRIBUTES)
+def test_an_attribute_that_the_class_computes_is_read_in_the_thread(name: str) -> None:
+    places = []
+
+    def compute(cls: type) -> Any:
+        if serving:
+            places.append(here())
+        return CLASS_ATTRIBUTES[name]
+
+    class Computed(AsyncAPIView):
+        serializer_class: Any = Rows
+
+        async def get(self, request):
+            return await self.aserialized_response({"n": 1})
+
+    serving = False
+    setattr(Computed, name, classproperty(compute))
+    with Site({"x/": Computed.as_view()}) as site:
+        serving = True
+        assert asyncio.run(site.asend("GET", "/x/")).status == 200
+        assert asyncio.run(site.asend("GET", "/x/")).status == 200
+    assert set(places) == {"thread"}

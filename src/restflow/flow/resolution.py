@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, partialmethod
+from functools import lru_cache, partial, partialmethod
 from itertools import repeat
 from operator import is_
 from typing import Any, TypeVar, overload
@@ -291,6 +291,12 @@ class _Memories(dict[str, _Memory]):
 memories = _Memories()
 
 
+def _cached(function: _F) -> _F:
+    wrapper: Any = lru_cache(maxsize=_MOST_ANSWERS)(function)
+    cached: _F = wrapper
+    return cached
+
+
 class Usual:
     """What a flow may count on as long as nobody replaced it: hooks as they are written here or in DRF, and attributes.
 
@@ -311,7 +317,7 @@ class Usual:
         self.functions, self.attributes = functions, attributes
         self.names = (*functions, *("a" + name for name in functions), *attributes)
         self.unset = frozenset(self.names)
-        self.answers: dict[type, tuple[tuple[Any, ...], bool]] = {}
+        self.answers: dict[type, tuple[tuple[Any, ...] | None, bool]] = {}
         _usuals.append(self)
 
     def holds(self, obj: Any) -> bool:
@@ -321,15 +327,23 @@ class Usual:
             obj: the owner of the hooks.
         """
         cls = type(obj)
+        answer = self.answers.get(cls) or self._look(cls)
+        if answer[0] is None:
+            return False
         try:
-            found = tuple(map(getattr, repeat(cls), self.names, repeat(None)))
+            if not all(map(is_, answer[0], map(getattr, repeat(cls), self.names, repeat(None)))):
+                answer = self._look(cls)
         except Exception:  # of a descriptor, which is asked where it is read
             return False
-        answer = self.answers.get(cls)
-        if answer is None or not all(map(is_, answer[0], found)):
-            answer = found, self._fits(cls, found)
-            _remember(self.answers, cls, answer)
         return answer[1] and self.unset.isdisjoint(obj.__dict__)
+
+    def _look(self, cls: type) -> tuple[tuple[Any, ...] | None, bool]:
+        answer: tuple[tuple[Any, ...] | None, bool] = (None, False)
+        if not any(map(is_computed, repeat(cls), self.attributes)):
+            found = tuple(map(getattr, repeat(cls), self.names, repeat(None)))
+            answer = found, self._fits(cls, found)
+        _remember(self.answers, cls, answer)
+        return answer
 
     def _fits(self, cls: type, found: tuple[Any, ...]) -> bool:
         # A descriptor that gives something new each time can't be compared.
@@ -343,6 +357,18 @@ class Usual:
 
 
 _usuals: list[Usual] = []
+
+
+@_cached
+def is_computed(cls: type, name: str) -> bool:
+    """Tell whether reading ``name`` from the class itself runs code, as with Django's ``classproperty``.
+
+    Args:
+        cls: a class.
+        name: an attribute's name.
+    """
+    raw = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType))
 
 
 def flow_of(method: Callable[..., Any]) -> Flow:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, 
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import bound, is_own_twin, memories, nature_of, never_blocks
+from restflow.flow.resolution import bound, is_computed, is_own_twin, memories, nature_of, never_blocks
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -256,10 +256,10 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     Raises:
         AttributeError: there is no such attribute, and no default.
     """
-    try:
-        found: Any = getattr(type(obj), name, None)
-    except Exception:  # of a descriptor that is for instances only
+    cls: Any = type(obj)
+    if is_computed(cls, name):
         return blocking(getattr, obj, name, *default)
+    found: Any = getattr(cls, name, None)
     kind = type(found)
     if kind in _PLAIN or not hasattr(kind, "__get__"):
         return _value(getattr(obj, name, *default))
