@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import Http404
+from django.utils.functional import SimpleLazyObject
 from rest_framework import authentication, exceptions, pagination, permissions, serializers, throttling
 from rest_framework.response import Response
 
@@ -112,6 +114,55 @@ def test_policies_that_are_all_async_cost_none():
 
     answer = send(View)
     assert (answer.status, answer.hops) == (200, 0)
+
+
+class Custom:
+    """A user of a project's own, whose answers may query."""
+
+    is_authenticated = is_staff = True
+
+
+def lazy_user() -> Any:
+    return SimpleLazyObject(lambda: User(is_staff=True))
+
+
+class Unhashable:
+    """A component that is no class."""
+
+    __hash__ = None
+
+    def __call__(self) -> Any:
+        return permissions.AllowAny()
+
+
+@pytest.mark.parametrize(
+    ("user", "asked", "status", "hops"),
+    [
+        (User(is_staff=True), permissions.IsAuthenticated, 200, 0),
+        (User(is_staff=True), permissions.IsAdminUser, 200, 0),
+        (User(), permissions.IsAdminUser, 403, 0),
+        (AnonymousUser(), permissions.IsAuthenticated, 403, 0),
+        (None, permissions.IsAuthenticated, 403, 0),
+        (Custom(), permissions.IsAuthenticated, 200, 1),
+        (Custom(), permissions.IsAdminUser, 200, 1),
+        (lazy_user, permissions.IsAdminUser, 200, 1),
+        (None, Unhashable(), 200, 1),
+    ],
+)
+def test_a_permission_reads_a_user_on_the_loop_where_that_cannot_block(user, asked, status, hops):
+    class Known(authentication.BaseAuthentication):
+        async def authenticate(self, request):
+            return user() if user is lazy_user else user, None
+
+    class View(AsyncAPIView):
+        authentication_classes = [Known]
+        permission_classes = [asked]
+
+        async def get(self, request):
+            return Response({})
+
+    answer = send(View)
+    assert (answer.status, answer.hops) == (status, hops)
 
 
 class SyncHandler(AsyncAPIView):
