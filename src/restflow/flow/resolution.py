@@ -330,11 +330,8 @@ class Usual:
         answer = self.answers.get(cls) or self._look(cls)
         if answer[0] is None:
             return False
-        try:
-            if not all(map(is_, answer[0], map(getattr, repeat(cls), self.names, repeat(None)))):
-                answer = self._look(cls)
-        except Exception:  # of a descriptor, which is asked where it is read
-            return False
+        if not all(map(is_, answer[0], map(getattr, repeat(cls), self.names, repeat(None)))):
+            answer = self._look(cls)
         return answer[1] and self.unset.isdisjoint(obj.__dict__)
 
     def _look(self, cls: type) -> tuple[tuple[Any, ...] | None, bool]:
