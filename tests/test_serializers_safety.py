@@ -647,3 +647,45 @@ def test_fields_that_are_no_mapping_of_drfs_are_looked_at_each_time(m: Any) -> N
     serializer.fields["k"] = drf.IntegerField(validators=[refuse])
     assert not serializer.is_valid()
     assert serializer.errors == {"k": ["refused"]}
+
+
+class FalsyRefusal:
+    """A callable that is false, as an empty container is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    async def __call__(self, value: Any) -> Any:
+        raise drf.ValidationError("refused")
+
+
+@either_family
+@pytest.mark.parametrize("base", [APIView, AsyncAPIView])
+def test_a_validate_method_that_is_a_false_object_is_asked(m: Any, base: Any) -> None:
+    class Named(m.Serializer):
+        name = m.CharField()
+        validate_name = FalsyRefusal()
+
+    class Sync(APIView):
+        serializer_class = Named
+
+        def post(self, request: Any) -> Response:
+            return Response(self.validated_serializer().validated_data)
+
+    class Async(AsyncAPIView):
+        serializer_class = Named
+
+        async def post(self, request: Any) -> Response:
+            return Response((await self.avalidated_serializer()).validated_data)
+
+    answer = ask(Sync if base is APIView else Async, "POST", {"name": "ada"})
+    assert (answer.status, answer.json()) == (400, {"name": ["refused"]})
+
+
+def test_an_async_name_that_a_serializer_gave_itself_is_kept() -> None:
+    class Named(drf.Serializer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.asave = "its own"
+
+    assert restflow.with_async_surface(Named()).asave == "its own"  # type: ignore[comparison-overlap]

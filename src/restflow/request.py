@@ -70,6 +70,7 @@ async def authenticate(request: Any) -> None:
 
 
 _DRFS_ENFORCE_CSRF = SessionAuthentication.enforce_csrf
+_DRFS_NOT_AUTHENTICATED = vars(drf.Request)["_not_authenticated"]
 
 
 class _Enforced:
@@ -102,7 +103,8 @@ def _name_of_enforce_csrf(authenticator: Any) -> str:
 
 
 async def _not_authenticated(request: Any) -> None:
-    if api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
+    is_drfs = type(request)._not_authenticated is _DRFS_NOT_AUTHENTICATED
+    if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
         request._not_authenticated()
     else:
         await blocking(request._not_authenticated)

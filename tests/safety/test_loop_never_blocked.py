@@ -29,6 +29,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from restflow import permissions as restflow_permissions
+from restflow.request import Request
 from restflow.responses import Response as RestflowResponse
 from restflow.views import APIView, AsyncAPIView, PostFetch
 from tests.safety.hooks import HOOKS, AsyncHandlers, Deny, SyncHandlers, written
@@ -927,3 +928,25 @@ def test_an_attribute_that_the_class_computes_is_read_in_the_thread(name: str) -
         assert asyncio.run(site.asend("GET", "/x/")).status == 200
         assert asyncio.run(site.asend("GET", "/x/")).status == 200
     assert set(places) == {"thread"}
+
+
+def test_what_a_request_of_the_views_own_does_for_nobody_is_done_in_the_thread() -> None:
+    places = []
+
+    class Mine(Request):
+        def _not_authenticated(self):
+            places.append(here())
+            super()._not_authenticated()
+
+    class View(AsyncAPIView):
+        authentication_classes: Any = []
+
+        async def initialize_request(self, request, *args, **kwargs):
+            return Mine(request, negotiator=self.get_content_negotiator(), parser_context={"view": self})
+
+        async def get(self, request):
+            return Response({})
+
+    with Site({"x/": View.as_view()}) as site:
+        assert asyncio.run(site.asend("GET", "/x/")).status == 200
+    assert places == ["thread"]

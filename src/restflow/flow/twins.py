@@ -372,7 +372,7 @@ def give_twins(obj: Any, names: tuple[str, ...]) -> None:
     """
     own, cls = vars(obj), type(obj)
     for attr, method in _twins_of_objects(names):
-        if not hasattr(cls, attr):
+        if attr not in own and not hasattr(cls, attr):
             own[attr] = types.MethodType(method, obj)
 
 

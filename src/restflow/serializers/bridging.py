@@ -114,7 +114,8 @@ def bridge_fields(serializer: Any) -> bool:
     else:
         for field in fields.values():
             _bridge_one(serializer, field)
-    if any(map(getattr, repeat(serializer), map("validate_".__add__, fields), repeat(None))):
+    named = map(getattr, repeat(serializer), map("validate_".__add__, fields), repeat(None))
+    if any(map(is_not, named, repeat(None))):
         for name, field in fields.items():
             if not field.read_only:
                 _bridge_method(serializer, "validate_" + name)
