@@ -9,10 +9,11 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter, is_
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -20,6 +21,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import (
     authentication,
+    exceptions,
     generics,
     negotiation,
     permissions,
@@ -254,27 +256,72 @@ def negotiates_as_drf(negotiator: Any) -> bool:
 
 
 class _Accept:
-    """All that DRF's negotiation reads of a request to parse its Accept header."""
+    """All that DRF's negotiation reads of a request whose URL names no format."""
 
-    _parsed_accept_list = None
+    query_params: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, header: str) -> None:
         self.headers = {"accept": header}
 
 
-def parse_accept(negotiator: Any, request: Any) -> None:
-    """Have DRF parse the Accept header of a request whose other headers nobody has asked for.
+class _Renderer:
+    """All that DRF's negotiation reads of a renderer where no format is named."""
 
-    DRF reads it from ``request.headers``, and Django parses all headers for that: more work than all of negotiation.
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+
+
+_media_type_of = attrgetter("media_type")
+_limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
+_LONGEST_REMEMBERED = 256  # characters: browsers send half of that
+
+
+@lru_cache(maxsize=512)
+def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) -> tuple[int, str] | None:
+    """Return the place of the renderer that DRF chooses, and its media type; None where it chooses none."""
+    renderers: list[Any] = [*map(_Renderer, media_types)]
+    request: Any = _Accept(accept)
+    try:
+        chosen, media_type = _Negotiation().select_renderer(request, renderers)
+    except exceptions.NotAcceptable:
+        return None
+    return renderers.index(chosen), media_type
+
+
+def select_renderer(negotiator: Any, request: Any, renderers: Sequence[Any], format_suffix: Any) -> tuple[Any, str]:
+    """Choose the renderer and the media type as DRF does, which parses all media types anew for each request.
+
+    What an Accept header gives among the same media types is remembered.
 
     Args:
         negotiator: DRF's default negotiation.
         request: our request.
+        renderers: the view's renderers.
+        format_suffix: the format that the URL's suffix names, if any.
+
+    Returns:
+        The renderer and the media type.
+
+    Raises:
+        NotAcceptable: no renderer gives what the client accepts.
+        Http404: the format asked for is not the view's.
+
+    Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
     """
     http_request = request._request
-    if request._parsed_accept_list is None and "headers" not in http_request.__dict__:
-        accept = _Accept(http_request.META.get("HTTP_ACCEPT", "*/*"))
-        request._parsed_accept_list = negotiator._get_parsed_accept_list(accept)
+    own, meta = vars(http_request), http_request.META
+    asks_for_format = format_suffix or (
+        (meta.get("QUERY_STRING") or "GET" in own) and request.query_params.get(negotiator.settings.URL_FORMAT_OVERRIDE)
+    )
+    if not asks_for_format:
+        accept = own["headers"].get("accept", "*/*") if "headers" in own else meta.get("HTTP_ACCEPT", "*/*")
+        media_types = (*map(_media_type_of, renderers),)
+        if len(accept) <= _LONGEST_REMEMBERED and set(map(type, media_types)) == {str}:
+            choice = _choice(accept, media_types, _limits_of(negotiator))
+            if choice is not None:
+                return renderers[choice[0]], choice[1]
+    chosen: tuple[Any, str] = negotiator.select_renderer(request, renderers, format_suffix)
+    return chosen
 
 
 _APIView: Any = views.APIView

@@ -161,15 +161,23 @@ async def data_of(request: Any) -> Any:
     return request.data
 
 
+def has_body(request: Any) -> bool:
+    """Tell whether ``request`` is one of ours, and says that it has a body."""
+    if not isinstance(request, Request):
+        return False
+    meta = request._request.META
+    return meta.get("CONTENT_LENGTH", meta.get("HTTP_CONTENT_LENGTH")) not in {None, "", "0"}
+
+
 async def read_ahead(request: Any) -> None:
     """Parse in the worker thread a body that can't be parsed on the event loop, before async code reads it.
 
     A refusal waits until the body is read: a body that no one reads is never refused.
 
     Args:
-        request: a DRF request; one of another class than ours is left alone, as it can't keep a refusal.
+        request: our request; one of another class can't keep a refusal.
     """
-    if isinstance(request, Request) and request._parsing_may_block():
+    if request._parsing_may_block():
         await blocking(request._read_ahead)
 
 
@@ -194,7 +202,6 @@ class Request(_Request):
     Source: DRF 3.18, request.py.
     """
 
-    _parsed_accept_list: list[Any] | None = None  # DRF looks for it: unset, it would be sought in Django's request
     _ahead: Request | None = None
     _refusal: Exception | None = None
     _handlers_before: list[Any]
@@ -312,7 +319,7 @@ class Request(_Request):
         )
 
     def _parsing_may_block(self) -> bool:
-        if self._full_data is not drf.Empty or self._ahead is not None or not self._has_body():
+        if self._full_data is not drf.Empty or self._ahead is not None or not has_body(self):
             return False
         if not isinstance(self.negotiator, negotiation.DefaultContentNegotiation) or not only_configures(
             self.negotiator
@@ -323,10 +330,6 @@ class Request(_Request):
             return False
         is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)
         return not (is_known and _is_in_memory(self._request))
-
-    def _has_body(self) -> bool:
-        length = self._request.META.get("CONTENT_LENGTH", self._request.META.get("HTTP_CONTENT_LENGTH"))
-        return length not in {None, "", "0"}
 
 
 def _is_json(parser: Any) -> bool:

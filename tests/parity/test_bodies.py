@@ -260,6 +260,15 @@ def test_a_parser_of_a_wrapped_handler_never_runs_on_the_event_loop(parity: Pari
     assert "no loop" in str(parity(make, "POST", body=b"a", initkwargs=kwargs).json())
 
 
+def test_a_parser_of_a_handler_that_is_no_function_never_runs_on_the_event_loop(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        handler = vars(reads("data")(base))["post"]
+        return type("V", (base,), {"post": staticmethod(functools.partial(handler, None))})
+
+    kwargs = {"parser_classes": [OnLoop]}
+    assert "no loop" in str(parity(make, "POST", body=b"a", initkwargs=kwargs).json())
+
+
 class Raw(parsers.BaseParser):
     media_type = "*/*"
 

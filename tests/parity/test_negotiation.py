@@ -123,6 +123,62 @@ def test_any_accept_header_is_answered_as_drf_answers_it(parity: Parity, accept:
     assert parity(page, "GET", f"/{suffix}", headers={"accept": accept}).status in {200, 404, 406}
 
 
+CHANGES: dict[str, Any] = {
+    "a renderer's media type": (Text, "media_type", "text/other"),
+    "the length of a header": (DefaultContentNegotiation, "max_accept_header_length", 12),
+    "the number of types": (DefaultContentNegotiation, "max_accept_tokens", 1),
+    "the length of a type": (DefaultContentNegotiation, "max_media_type_length", 9),
+    "the method that chooses": (
+        DefaultContentNegotiation,
+        "select_renderer",
+        lambda self, request, renderers, format_suffix=None: (renderers[0], renderers[0].media_type),
+    ),
+    "the method that reads the header": (
+        DefaultContentNegotiation,
+        "get_accept_list",
+        lambda self, request: ["application/vnd.shop+json"],
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@table
+def test_what_an_accept_header_chose_is_not_kept_beyond_a_change(
+    parity: Parity, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"accept": "text/none, text/plain"}
+    before = parity(page, headers=headers)
+    monkeypatch.setattr(*CHANGES[change])
+    after = parity(page, headers=headers)
+    assert before.header["Content-Type"] == "text/plain; charset=utf-8"
+    assert after.header["Content-Type"] != before.header["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda request: request.META.update(HTTP_ACCEPT="text/plain"),
+        lambda request: setattr(request, "headers", {"accept": "text/plain"}),
+        lambda request: setattr(request, "GET", {"format": "txt"}),
+        lambda request: request.META.update(QUERY_STRING="format=txt"),
+        lambda request: [request.headers, request.META.update(HTTP_ACCEPT="text/plain")],
+    ],
+    ids=["META", "headers", "GET", "QUERY_STRING", "headers read before"],
+)
+@table
+def test_what_code_before_the_view_did_to_the_request_counts(parity: Parity, change: Any) -> None:
+    def make(base: Any) -> Any:
+        class V(page(base)):
+            def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+                super().setup(request, *args, **kwargs)
+                change(request)
+
+        return V
+
+    answer = parity(make, headers={"accept": "application/json"})
+    assert answer.header["Content-Type"] in {"text/plain; charset=utf-8", "application/json"}
+
+
 @pytest.mark.parametrize("query", ["json", "txt", "api", "vnd", "latin", "xml", "", "json&format=txt"])
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "application/xml"])
 @table

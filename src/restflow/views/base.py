@@ -21,7 +21,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import all_made_in_place, is_plain_list, made, negotiates_as_drf, parse_accept, permits
+from restflow.drf import all_made_in_place, is_plain_list, made, negotiates_as_drf, permits, select_renderer
 from restflow.flow import (
     TwoColoured,
     Usual,
@@ -40,7 +40,7 @@ from restflow.flow import (
     truth,
     twin,
 )
-from restflow.request import Request, authenticated, read_ahead
+from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.serving import served
@@ -177,16 +177,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initial``.
         """
-        # sentry-sdk does this around DRF's own `initial`, to find in an event's request the data that DRF parsed.
-        if (http_request := getattr(request, "_request", None)) is not None:
-            vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
         if _NEGOTIATION.holds(self) and all_made_in_place(self.renderer_classes):
-            self.format_kwarg = _DRFs.get_format_suffix(self, **kwargs)
-            renderers, negotiator = _DRFs.get_renderers(self), _DRFs.get_content_negotiator(self)
-            negotiated = await _negotiated(self, request, renderers, negotiator)
-            request.accepted_renderer, request.accepted_media_type = negotiated
-            request.version = request.versioning_scheme = None
+            await _begin(self, request, kwargs)
         else:
+            _show_to_sentry(request)
             self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
             negotiated = await hook(self, "perform_content_negotiation", request)
             request.accepted_renderer, request.accepted_media_type = negotiated
@@ -196,14 +190,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
             await authenticated(request)
         else:
             await hook(self, "perform_authentication", request)
-        if not _PERMISSIONS.holds(self):
-            await hook(self, "check_permissions", request)
-        elif self.permission_classes:
-            await _check_permissions(self, request)
-        if not _THROTTLES.holds(self):
-            await hook(self, "check_throttles", request)
-        elif self.throttle_classes:
-            await _check_throttles(self, request)
+        await _check(self, request)
 
     @sync
     async def perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
@@ -401,6 +388,33 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         return Response(data, status=status.HTTP_200_OK)
 
 
+def _show_to_sentry(request: DRFRequest) -> None:
+    """Do what sentry-sdk does around DRF's own `initial`, to find in an event's request the data that DRF parsed."""
+    if (http_request := getattr(request, "_request", None)) is not None:
+        vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
+
+
+async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> None:
+    """Negotiate, and have no version: what ``initial`` begins with where ``_NEGOTIATION`` holds."""
+    _show_to_sentry(request)
+    view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
+    renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
+    request.accepted_renderer, request.accepted_media_type = await _negotiated(view, request, renderers, negotiator)
+    request.version = request.versioning_scheme = None
+
+
+async def _check(view: APIView, request: DRFRequest) -> None:
+    """Permit and throttle: what ``initial`` ends with."""
+    if not _PERMISSIONS.holds(view):
+        await hook(view, "check_permissions", request)
+    elif view.permission_classes:
+        await _check_permissions(view, request)
+    if not _THROTTLES.holds(view):
+        await hook(view, "check_throttles", request)
+    elif view.throttle_classes:
+        await _check_throttles(view, request)
+
+
 def _may_be_dropped(functions: tuple[Any, ...]) -> list[str]:
     """Return the names of those that are not known to be sync code of DRF's and ours."""
     # A proxy equals what it stands for, and some callables can't be hashed: neither may be a key.
@@ -477,17 +491,31 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self.args, self.kwargs = args, kwargs
-        drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
-        if _HEADERS.holds(self):
+        # Asked once, before any code of a user's runs.
+        usual = _BEFORE.holds(self) and all_made_in_place(
+            self.parser_classes, self.authentication_classes, self.renderer_classes
+        )
+        drf_request: DRFRequest
+        if usual:
+            drf_request = self.request = _request_of(self, request)
             self.headers = self.default_response_headers
         else:
+            drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
             self.headers = await attribute(self, "default_response_headers")
         try:
-            await hook(self, "initial", drf_request, *args, **kwargs)
+            if usual:
+                await _begin(self, drf_request, kwargs)
+                await authenticated(drf_request)
+                if drf_request.authenticators or self.permission_classes or self.throttle_classes:
+                    await _check(self, drf_request)
+                method_names = self.http_method_names
+            else:
+                await hook(self, "initial", drf_request, *args, **kwargs)
+                method_names = await attribute(self, "http_method_names")
             method = (drf_request.method or "").lower()
-            if method in await attribute(self, "http_method_names") and hasattr(self, method):
+            if method in method_names and hasattr(self, method):
                 handler = getattr(self, method)
-                if _reads_on_the_loop(handler):
+                if has_body(drf_request) and _reads_on_the_loop(handler):
                     await read_ahead(drf_request)
                 response = await call(handler, drf_request, *args, **kwargs)
             else:
@@ -495,7 +523,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
         except Exception as error:
             await _know_the_user(self, drf_request)
             response = await hook(self, "handle_exception", error)
-        self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
+        if _AFTER.holds(self):
+            self.response = await _finalized(self, drf_request, response, True)
+        else:
+            self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
         if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
             answer: Any = self.response
             answer._resource_closers.append(ahead._closing)
@@ -516,13 +547,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
         if _REQUEST.holds(self) and all_made_in_place(self.parser_classes, self.authentication_classes):
-            return Request(
-                request,
-                parsers=_DRFs.get_parsers(self),
-                authenticators=_DRFs.get_authenticators(self),
-                negotiator=_DRFs.get_content_negotiator(self),
-                parser_context=_DRFs.get_parser_context(self, request),
-            )
+            return _request_of(self, request)
         context = await hook(self, "get_parser_context", request)
         return Request(
             request,
@@ -552,29 +577,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``finalize_response``.
         """
-        assert isinstance(response, HttpResponseBase), (
-            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
-            f"received a `{type(response)}`"
-        )
-        if isinstance(response, DRFResponse):
-            if not getattr(request, "accepted_renderer", None):
-                negotiated = await hook(self, "perform_content_negotiation", request, force=True)
-                request.accepted_renderer, request.accepted_media_type = negotiated
-            response.accepted_renderer = request.accepted_renderer
-            response.accepted_media_type = request.accepted_media_type
-            if _RENDERER_CONTEXT.holds(self):
-                context = _DRFs.get_renderer_context(self)
-            else:
-                context = await hook(self, "get_renderer_context")
-            vars(response)["renderer_context"] = context
-        vary = self.headers.pop("Vary", None)
-        if vary is not None:
-            patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
-        if all(type(value) is str for value in self.headers.values()):
-            _set_headers(response, self.headers)
-        else:  # a lazy value is evaluated when it is set
-            await blocking(_set_headers, response, self.headers)
-        return response
+        return await _finalized(self, request, response, _RENDERER_CONTEXT.holds(self))
 
     options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
 
@@ -611,30 +614,57 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
 
 async def _negotiated(view: APIView, request: DRFRequest, renderers: Any, negotiator: Any) -> tuple[Any, str]:
-    chosen: tuple[Any, str]
-    if negotiates_as_drf(negotiator):
-        if type(request) is Request:
-            parse_accept(negotiator, request)
-        chosen = negotiator.select_renderer(request, renderers, view.format_kwarg)
-    else:
-        chosen = await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
+    if type(request) is Request and negotiates_as_drf(negotiator):
+        return select_renderer(negotiator, request, renderers, view.format_kwarg)
+    chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
     return chosen
 
+
+def _request_of(view: APIView, request: HttpRequest) -> Request:
+    """Wrap Django's request: what ``initialize_request`` does where ``_REQUEST`` holds."""
+    return Request(
+        request,
+        parsers=_DRFs.get_parsers(view),
+        authenticators=_DRFs.get_authenticators(view),
+        negotiator=_DRFs.get_content_negotiator(view),
+        parser_context=_DRFs.get_parser_context(view, request),
+    )
+
+
+async def _finalized(view: APIView, request: DRFRequest, response: Any, context_is_usual: bool) -> Any:
+    """Do what ``finalize_response`` does."""
+    assert isinstance(response, HttpResponseBase), (
+        "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
+        f"received a `{type(response)}`"
+    )
+    if isinstance(response, DRFResponse):
+        if not getattr(request, "accepted_renderer", None):
+            negotiated = await hook(view, "perform_content_negotiation", request, force=True)
+            request.accepted_renderer, request.accepted_media_type = negotiated
+            context_is_usual = _RENDERER_CONTEXT.holds(view)
+        response.accepted_renderer = request.accepted_renderer
+        response.accepted_media_type = request.accepted_media_type
+        if context_is_usual:
+            context = _DRFs.get_renderer_context(view)
+        else:
+            context = await hook(view, "get_renderer_context")
+        vars(response)["renderer_context"] = context
+    vary = view.headers.pop("Vary", None)
+    if vary is not None:
+        patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
+    if _STRINGS.issuperset(map(type, view.headers.values())):
+        _set_headers(response, view.headers)
+    else:  # a lazy value is evaluated when it is set
+        await blocking(_set_headers, response, view.headers)
+    return response
+
+
+_STRINGS = frozenset({str})
 
 _check_permissions = flow_of(APIView.check_permissions)
 _check_throttles = flow_of(APIView.check_throttles)
 
 # What most views leave as it is, so that it is done in place and not asked hook by hook.
-_HEADERS = Usual(
-    {},
-    {
-        "default_response_headers": partial(is_, _DRFs.default_response_headers),
-        "allowed_methods": partial(is_, _DRFs.allowed_methods),
-        "_allowed_methods": partial(is_, _DRFs._allowed_methods),
-        "http_method_names": is_plain_list,
-        "renderer_classes": is_plain_list,
-    },
-)
 _REQUEST = Usual(
     {
         name: getattr(_DRFs, name)
@@ -670,6 +700,30 @@ _THROTTLES = Usual(
     {"throttle_classes": is_plain_list},
 )
 _RENDERER_CONTEXT = Usual({"get_renderer_context": _DRFs.get_renderer_context}, {})
+
+# All that comes before a user's code, and all that comes after it.
+_BEFORE = Usual(
+    {
+        "initialize_request": AsyncAPIView.initialize_request,
+        "initial": APIView.initial,
+        **_REQUEST.functions,
+        **_NEGOTIATION.functions,
+        **_AUTHENTICATION.functions,
+        **_PERMISSIONS.functions,
+        **_THROTTLES.functions,
+    },
+    {
+        "default_response_headers": partial(is_, _DRFs.default_response_headers),
+        "allowed_methods": partial(is_, _DRFs.allowed_methods),
+        "_allowed_methods": partial(is_, _DRFs._allowed_methods),
+        "http_method_names": is_plain_list,
+        **_REQUEST.attributes,
+        **_NEGOTIATION.attributes,
+        **_PERMISSIONS.attributes,
+        **_THROTTLES.attributes,
+    },
+)
+_AFTER = Usual({"finalize_response": AsyncAPIView.finalize_response, **_RENDERER_CONTEXT.functions}, {})
 
 
 def _reads_on_the_loop(handler: Any) -> bool:
