@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,12 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the twelve thousand tests, which are no garbage: it takes a third of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ POLICIES = {
     "restflow APIView, sync policies",
     "restflow AsyncAPIView, sync policies",
     "restflow AsyncAPIView, async policies",
+    "bound: DRF's code, its checks after one hop",
 }
 GENERIC = {
     "DRF",

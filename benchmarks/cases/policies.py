@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, JsonResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -156,6 +157,25 @@ class AsyncGuardedAsync(AsyncPolicies, AsyncAPIView):
         return Response({"member": request.user.name})
 
 
+_check = sync_to_async(DRFGuarded.initial)
+
+
+async def one_hop(request: HttpRequest) -> Any:
+    """Call DRF's own checks in the worker thread and the rest of its code on the event loop, and obey no override."""
+    view: Any = DRFGuarded()
+    view.setup(request)
+    view.request = view.initialize_request(request)
+    view.headers = view.default_response_headers
+    try:
+        await _check(view, view.request)
+        response = view.get(view.request)
+    except Exception as error:
+        response = view.handle_exception(error)
+    response = view.finalize_response(view.request, response).render()
+    response.render = None  # Django would go to the thread for it
+    return response
+
+
 def token(name: str) -> Headers:
     return ((b"authorization", f"Token {name}".encode()),)
 
@@ -168,6 +188,7 @@ CASE = Case(
         Variant("restflow APIView, sync policies", Guarded.as_view()),
         Variant("restflow AsyncAPIView, sync policies", AsyncGuarded.as_view(), goal=1.35),
         Variant("restflow AsyncAPIView, async policies", AsyncGuardedAsync.as_view()),
+        Variant("bound: DRF's code, its checks after one hop", one_hop),
     ),
     headers=token("ada"),
     refusals=(

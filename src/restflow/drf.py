@@ -9,11 +9,10 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter, is_
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -21,7 +20,6 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import (
     authentication,
-    exceptions,
     generics,
     negotiation,
     permissions,
@@ -32,7 +30,7 @@ from rest_framework import (
     views,
 )
 
-from restflow.flow import blocking, hook, is_computed, nonblocking, stand_in, sync, truth
+from restflow.flow import ask, blocking, is_computed, nonblocking, stand_in, sync, truth
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -132,11 +130,16 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
     Args:
         lists: lists or tuples of components' classes.
     """
-    classes = [*chain.from_iterable(lists)]
+    classes = (*chain.from_iterable(lists),)
     try:
-        return all(map(_is_made_in_place, classes, map(_makers_of, classes)))
+        return _are_made_in_place(classes, (*map(_makers_of, classes),))
     except TypeError:  # something that can't be hashed, so it is no class
         return False
+
+
+@_cached
+def _are_made_in_place(classes: tuple[Any, ...], makers: tuple[Any, ...]) -> bool:
+    return all(map(_is_made_in_place, classes, makers))
 
 
 def _all_made_in_place(name: str) -> Any:
@@ -241,89 +244,6 @@ def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
     return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
-_Negotiation: Any = negotiation.DefaultContentNegotiation
-_NEGOTIATES = attrgetter("select_renderer", "_get_parsed_accept_list", "get_accept_list")
-_AS_DRF = _NEGOTIATES(_Negotiation)
-
-
-def negotiates_as_drf(negotiator: Any) -> bool:
-    """Tell whether a view's content negotiation is DRF's default as it stands, which never blocks."""
-    return (
-        type(negotiator) is _Negotiation
-        and not negotiator.__dict__
-        and all(map(is_, _NEGOTIATES(_Negotiation), _AS_DRF))
-    )
-
-
-class _Accept:
-    """All that DRF's negotiation reads of a request whose URL names no format."""
-
-    query_params: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, header: str) -> None:
-        self.headers = {"accept": header}
-
-
-class _Renderer:
-    """All that DRF's negotiation reads of a renderer where no format is named."""
-
-    def __init__(self, media_type: str) -> None:
-        self.media_type = media_type
-
-
-_media_type_of = attrgetter("media_type")
-_limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
-_LONGEST_REMEMBERED = 256  # characters: browsers send half of that
-
-
-@lru_cache(maxsize=512)
-def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) -> tuple[int, str] | None:
-    """Return the place of the renderer that DRF chooses, and its media type; None where it chooses none."""
-    renderers: list[Any] = [*map(_Renderer, media_types)]
-    request: Any = _Accept(accept)
-    try:
-        chosen, media_type = _Negotiation().select_renderer(request, renderers)
-    except exceptions.NotAcceptable:
-        return None
-    return renderers.index(chosen), media_type
-
-
-def select_renderer(negotiator: Any, request: Any, renderers: Sequence[Any], format_suffix: Any) -> tuple[Any, str]:
-    """Choose the renderer and the media type as DRF does, which parses all media types anew for each request.
-
-    What an Accept header gives among the same media types is remembered.
-
-    Args:
-        negotiator: DRF's default negotiation.
-        request: our request.
-        renderers: the view's renderers.
-        format_suffix: the format that the URL's suffix names, if any.
-
-    Returns:
-        The renderer and the media type.
-
-    Raises:
-        NotAcceptable: no renderer gives what the client accepts.
-        Http404: the format asked for is not the view's.
-
-    Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
-    """
-    http_request = request._request
-    own, meta = vars(http_request), http_request.META
-    asks_for_format = format_suffix or (
-        (meta.get("QUERY_STRING") or "GET" in own) and request.query_params.get(negotiator.settings.URL_FORMAT_OVERRIDE)
-    )
-    if not asks_for_format:
-        accept = own["headers"].get("accept", "*/*") if "headers" in own else meta.get("HTTP_ACCEPT", "*/*")
-        media_types = (*map(_media_type_of, renderers),)
-        if len(accept) <= _LONGEST_REMEMBERED and set(map(type, media_types)) == {str}:
-            choice = _choice(accept, media_types, _limits_of(negotiator))
-            if choice is not None:
-                return renderers[choice[0]], choice[1]
-    chosen: tuple[Any, str] = negotiator.select_renderer(request, renderers, format_suffix)
-    return chosen
-
-
 _APIView: Any = views.APIView
 
 
@@ -393,8 +313,8 @@ nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
 
 
-_OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
-_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in _OPERATORS}
+OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
+_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in OPERATORS}
 
 
 def _is_drfs_operator(cls: Any) -> bool:
@@ -414,15 +334,13 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     Returns:
         Whether it allows.
     """
-    cls = type(permission)
-    if isinstance(permission, _OPERATORS) and not _is_drfs_operator(cls):
+    if isinstance(permission, OPERATORS) and not _is_drfs_operator(type(permission)):
         # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
         # which would take an operand's coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
-    name = "has_object_permission" if obj else "has_permission"
-    allowed = await hook(permission, name, request, view, *obj)
+    allowed = ask(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
     return allowed if type(allowed) is bool else await truth(allowed)
 
 

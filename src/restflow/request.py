@@ -136,11 +136,14 @@ async def authenticated(request: Any) -> None:
         if is_ours and not request.authenticators:
             await _not_authenticated(request)
             return
-        with drf.wrap_attributeerrors():
+        try:
             if is_ours:
                 await authenticate(request)
             else:
                 await hook(request, "_authenticate")
+        except AttributeError:
+            with drf.wrap_attributeerrors():
+                raise
 
 
 async def data_of(request: Any) -> Any:

@@ -21,6 +21,8 @@ from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, r
 __all__ = ["Response"]
 
 _R = TypeVar("_R", bound=HttpResponseBase)
+_DRFS_RENDER = JSONRenderer.render
+_DRFS_GET_INDENT: Any = JSONRenderer.get_indent
 
 
 class Response(drf.Response):
@@ -73,20 +75,29 @@ class _Rendered(Awaitable[drf.Response]):
 
 def _rendered_in_place(response: Any) -> bool:
     renderer: Any = getattr(response, "accepted_renderer", None)
+    cls = type(renderer)
+    if response._post_render_callbacks or type(response).rendered_content is not drf.Response.rendered_content:
+        return False
+    in_place: Any
     if (
-        response._post_render_callbacks
-        or type(response).rendered_content is not drf.Response.rendered_content
-        or not never_blocks(type(renderer).render, renderer)
+        cls is JSONRenderer
+        and not renderer.__dict__
+        and cls.render is _DRFS_RENDER
+        and cls.get_indent is _DRFS_GET_INDENT
+        and cls.encoder_class is JSONEncoder
     ):
-        return False
-    if type(renderer).render is not JSONRenderer.render:  # a renderer that its author marked
-        response.render()
-        return True
-    if renderer.encoder_class is not JSONEncoder:
-        return False
-    clone = object.__new__(type(renderer))  # the view may share its renderer between requests
-    vars(clone).update(vars(renderer), encoder_class=_InPlaceEncoder)
-    response.accepted_renderer = clone
+        in_place = _IN_PLACE
+    else:
+        if not never_blocks(cls.render, renderer):
+            return False
+        if cls.render is not JSONRenderer.render:  # a renderer that its author marked
+            response.render()
+            return True
+        if renderer.encoder_class is not JSONEncoder:
+            return False
+        in_place = object.__new__(cls)  # the view may share its renderer between requests
+        vars(in_place).update(vars(renderer), encoder_class=_InPlaceEncoder)
+    response.accepted_renderer = in_place
     try:
         response.render()
     except (_MayBlock, SynchronousOnlyOperation):
@@ -117,3 +128,15 @@ class _InPlaceEncoder(JSONEncoder):
         if issubclass(type(obj), self._harmless):  # isinstance would believe a lazy object
             return super().default(obj)
         raise _MayBlock
+
+
+def _get_indent(media_type: Any, context: Any) -> Any:
+    """Return the indent as DRF does, which parses a media type's parameters where it has none too."""
+    if media_type and ";" in media_type:
+        return _DRFS_GET_INDENT(None, media_type, context)
+    return context.get("indent", None)
+
+
+_IN_PLACE: Any = JSONRenderer()
+_IN_PLACE.encoder_class = _InPlaceEncoder
+_IN_PLACE.get_indent = _get_indent

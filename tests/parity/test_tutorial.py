@@ -233,7 +233,9 @@ recorded = cache(answers)
     [*product(views.WAYS, [SYNC, ASYNC, THROUGHOUT]), (views.mixins, DRF_MIXINS)],
     ids=lambda value: getattr(value, "__name__", value),
 )
-@pytest.mark.parametrize("transport", [ASGI, WSGI])
+@pytest.mark.parametrize(
+    ("transport", "database"), [(ASGI, "default"), (ASGI, "postgres"), (WSGI, "default")], indirect=["database"]
+)
 def test_the_tutorial_answers_as_with_drf_s_base_classes(way: Way, bases: str, transport: str, database: str) -> None:
     theirs = recorded(way, DRF, transport, database)
     ours = answers(way, bases, transport, database)

@@ -26,7 +26,7 @@ from restflow.flow.resolution import (
     overridden,
     stand_in,
 )
-from restflow.flow.steps import attribute, blocking, call, hook, truth
+from restflow.flow.steps import ask, attribute, blocking, call, hook, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "TwoColoured",
     "Usual",
     "arun",
+    "ask",
     "async_twin",
     "asynchronous",
     "attribute",

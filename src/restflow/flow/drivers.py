@@ -192,17 +192,17 @@ class _Hop(Driver, Generic[_R]):
 
     prefers_async = True
 
+    reached: Step | _End[_R] | None = None
+    error: BaseException | None = None
+    began = finished = told = False
+    cancellation: BaseException | None = None
+    executor: Any = None
+    waiter: asyncio.Future[None] | None = None
+
     def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
         self.flow = flow
         self.step = step
-        self.reached: Step | _End[_R] | None = None
-        self.error: BaseException | None = None
         self.lock = threading.Lock()
-        self.began = self.finished = False
-        self.cancellation: BaseException | None = None
-        self.told = False
-        self.executor: Any = None
-        self.waiter: asyncio.Future[None] | None = None
 
     # On the event loop.
 

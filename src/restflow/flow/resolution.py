@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial, partialmethod
 from itertools import repeat
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary, ref
 
@@ -110,9 +110,11 @@ def nature_of(raw: Any) -> Nature:
     Returns:
         Its nature; unknown code is sync and may block.
     """
-    function = raw.function if isinstance(raw, Descriptor) else raw
-    if type(function) is not types.FunctionType:
-        return Nature(None, is_coroutine_function(function), None)
+    function = raw
+    if type(raw) is not types.FunctionType:
+        function = raw.function if isinstance(raw, Descriptor) else raw
+        if type(function) is not types.FunctionType:
+            return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
         dual = function in duals
@@ -317,7 +319,7 @@ class Usual:
         self.functions, self.attributes = functions, attributes
         self.names = (*functions, *("a" + name for name in functions), *attributes)
         self.unset = frozenset(self.names)
-        self.answers: dict[type, tuple[tuple[Any, ...] | None, bool]] = {}
+        self.answers: dict[type, tuple[Callable[[type], Any] | None, tuple[Any, ...], bool]] = {}
         _usuals.append(self)
 
     def holds(self, obj: Any) -> bool:
@@ -327,24 +329,34 @@ class Usual:
             obj: the owner of the hooks.
         """
         cls = type(obj)
-        answer = self.answers.get(cls) or self._look(cls)
-        if answer[0] is None:
+        find, found, fits = self.answers.get(cls) or self._look(cls)
+        if find is None:
             return False
-        if not all(map(is_, answer[0], map(getattr, repeat(cls), self.names, repeat(None)))):
-            answer = self._look(cls)
-        return answer[1] and self.unset.isdisjoint(obj.__dict__)
+        try:
+            same = all(map(is_, found, find(cls)))
+        except AttributeError:  # a name is gone
+            same = False
+        if not same:
+            fits = self._look(cls)[2]
+        return fits and self.unset.isdisjoint(obj.__dict__)
 
-    def _look(self, cls: type) -> tuple[tuple[Any, ...] | None, bool]:
-        answer: tuple[tuple[Any, ...] | None, bool] = (None, False)
+    def _look(self, cls: type) -> tuple[Callable[[type], Any] | None, tuple[Any, ...], bool]:
+        answer: tuple[Callable[[type], Any] | None, tuple[Any, ...], bool] = (None, (), False)
         if not any(map(is_computed, repeat(cls), self.attributes)):
-            found = tuple(map(getattr, repeat(cls), self.names, repeat(None)))
-            answer = found, self._fits(cls, found)
+            # Twice as fast, where each name is there.
+            all_there = len(self.names) > 1 and all(map(hasattr, repeat(cls), self.names))
+            find = attrgetter(*self.names) if all_there else self._find
+            found = tuple(find(cls))
+            answer = find, found, self._fits(cls, found)
         _remember(self.answers, cls, answer)
         return answer
 
+    def _find(self, cls: type) -> Iterable[Any]:
+        return map(getattr, repeat(cls), self.names, repeat(None))
+
     def _fits(self, cls: type, found: tuple[Any, ...]) -> bool:
         # A descriptor that gives something new each time can't be compared.
-        if not all(map(is_, found, map(getattr, repeat(cls), self.names, repeat(None)))):
+        if not all(map(is_, found, self._find(cls))):
             return False
         for name, function in self.functions.items():
             answer = memories[name].resolve(cls)

@@ -161,6 +161,9 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
 
 
+_UNKNOWN = (object(), None, None)
+
+
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
 
@@ -185,11 +188,9 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     async_name = memory.async_name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
         return _own_hook(obj, own, name, args, kwargs)
-    answer = memory.answers.get(cls)
-    if answer is None or answer[0] is not getattr(cls, name, None) or answer[1] is not getattr(cls, async_name, None):
+    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
+    if there is not getattr(cls, name, None) or async_there is not getattr(cls, async_name, None):
         found = memory.resolve(cls)
-    else:
-        found = answer[2]
     if found is None:
         return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
@@ -206,6 +207,42 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         return _done(function(obj, *args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+
+
+def ask(obj: Any, name: str, /, *args: Any) -> Any:
+    """Call the hook ``name`` of ``obj`` as ``hook`` does, and give a plain answer of sync code at once.
+
+    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
+
+    Args:
+        obj: the component that owns the hook.
+        name: the hook's sync name.
+        args: positional arguments of the hook.
+
+    Returns:
+        The answer, where sync code may run here and gave a bool, None, a number, a string or a container; else what
+        ``hook`` returns, a coroutine. ``truth`` takes both.
+
+    Raises:
+        BaseException: whatever sync code raised that was called at once.
+    """
+    cls, memory = type(obj), memories[name]
+    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
+    if (
+        found is not None
+        and there is getattr(cls, name, None)
+        and async_there is getattr(cls, memory.async_name, None)
+        and not getattr(obj, "__dict__", None)
+    ):
+        driver, function = here.driver, found.function
+        if driver is not None and not driver.cancelled:
+            function = found.async_function if driver.prefers_async else found.sync_function
+        elif function is not None and found.when is not None and not found.when(obj, *args):
+            function = None
+        if function is not None:
+            value = function(obj, *args)
+            return value if type(value) in _PLAIN else _done(value)
+    return hook(obj, name, *args)
 
 
 async def _done(value: Any) -> Any:
@@ -276,9 +313,11 @@ async def truth(value: Any) -> bool:
     """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
 
     Args:
-        value: what a check answered.
+        value: what a check answered, or what ``ask`` returned.
 
     Returns:
         Its truth.
     """
+    if type(value) is types.CoroutineType:
+        value = await value
     return bool(value) if type(value) in _PLAIN else await blocking(bool, value)

@@ -7,7 +7,7 @@ import types
 import weakref
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import repeat
+from itertools import compress, repeat
 from operator import attrgetter, is_
 from typing import Any
 
@@ -21,17 +21,17 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import all_made_in_place, is_plain_list, made, negotiates_as_drf, permits, select_renderer
+from restflow.drf import OPERATORS, all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
     Usual,
+    ask,
     asynchronous,
     attribute,
     blocking,
     bridged,
     call,
     either,
-    flow_of,
     hook,
     is_async,
     is_coroutine_function,
@@ -40,6 +40,7 @@ from restflow.flow import (
     truth,
     twin,
 )
+from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
@@ -212,7 +213,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         renderers = await hook(self, "get_renderers")
         negotiator = await hook(self, "get_content_negotiator")
         try:
-            return await _negotiated(self, request, renderers, negotiator)
+            return await negotiate(self, request, renderers, negotiator)
         except Exception:
             if not force:
                 raise
@@ -271,9 +272,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``check_permissions``.
         """
-        for permission in await hook(self, "get_permissions"):
-            if not await permits(permission, request, self):
-                await _refuse(self, request, permission)
+        await _permit(self, request, await hook(self, "get_permissions"))
 
     @sync
     async def check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
@@ -305,14 +304,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``check_throttles``.
         """
-        waits = [
-            await hook(throttle, "wait")
-            for throttle in await hook(self, "get_throttles")
-            if not await truth(await hook(throttle, "allow_request", request, self))
-        ]
-        if waits:
-            known = [wait for wait in waits if wait is not None]
-            await hook(self, "throttled", request, max(known, default=None))
+        await _throttle(self, request, await hook(self, "get_throttles"))
 
     @sync
     async def get_authenticate_header(self, request: DRFRequest) -> Any:
@@ -399,7 +391,7 @@ async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> 
     _show_to_sentry(request)
     view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
-    request.accepted_renderer, request.accepted_media_type = await _negotiated(view, request, renderers, negotiator)
+    request.accepted_renderer, request.accepted_media_type = await negotiate(view, request, renderers, negotiator)
     request.version = request.versioning_scheme = None
 
 
@@ -408,11 +400,37 @@ async def _check(view: APIView, request: DRFRequest) -> None:
     if not _PERMISSIONS.holds(view):
         await hook(view, "check_permissions", request)
     elif view.permission_classes:
-        await _check_permissions(view, request)
+        made_in_place = all_made_in_place(view.permission_classes)
+        permissions = _DRFs.get_permissions(view) if made_in_place else await hook(view, "get_permissions")
+        await _permit(view, request, permissions)
     if not _THROTTLES.holds(view):
         await hook(view, "check_throttles", request)
     elif view.throttle_classes:
-        await _check_throttles(view, request)
+        made_in_place = all_made_in_place(view.throttle_classes)
+        throttles = _DRFs.get_throttles(view) if made_in_place else await hook(view, "get_throttles")
+        await _throttle(view, request, throttles)
+
+
+async def _permit(view: APIView, request: DRFRequest, permissions: Any) -> None:
+    for permission in permissions:
+        if isinstance(permission, OPERATORS):
+            allowed = await permits(permission, request, view)
+        else:
+            answer = ask(permission, "has_permission", request, view)
+            allowed = answer if type(answer) is bool else await truth(answer)
+        if not allowed:
+            await _refuse(view, request, permission)
+
+
+async def _throttle(view: APIView, request: DRFRequest, throttles: Any) -> None:
+    waits = []
+    for throttle in throttles:
+        answer = ask(throttle, "allow_request", request, view)
+        if not (answer if type(answer) is bool else await truth(answer)):
+            waits.append(await hook(throttle, "wait"))
+    if waits:
+        known = [wait for wait in waits if wait is not None]
+        await hook(view, "throttled", request, max(known, default=None))
 
 
 def _may_be_dropped(functions: tuple[Any, ...]) -> list[str]:
@@ -498,7 +516,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         drf_request: DRFRequest
         if usual:
             drf_request = self.request = _request_of(self, request)
-            self.headers = self.default_response_headers
+            self.headers = _headers_of(self)
         else:
             drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
             self.headers = await attribute(self, "default_response_headers")
@@ -613,13 +631,6 @@ class AsyncAPIView(AsyncHelpers, APIView):
     athrottled = twin("throttled")
 
 
-async def _negotiated(view: APIView, request: DRFRequest, renderers: Any, negotiator: Any) -> tuple[Any, str]:
-    if type(request) is Request and negotiates_as_drf(negotiator):
-        return select_renderer(negotiator, request, renderers, view.format_kwarg)
-    chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
-    return chosen
-
-
 def _request_of(view: APIView, request: HttpRequest) -> Request:
     """Wrap Django's request: what ``initialize_request`` does where ``_REQUEST`` holds."""
     return Request(
@@ -629,6 +640,20 @@ def _request_of(view: APIView, request: HttpRequest) -> Request:
         negotiator=_DRFs.get_content_negotiator(view),
         parser_context=_DRFs.get_parser_context(view, request),
     )
+
+
+def _headers_of(view: APIView) -> dict[str, str]:
+    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
+    names = view.http_method_names
+    headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
+    if len(view.renderer_classes) > 1:
+        headers["Vary"] = "Accept"
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
+    return ", ".join(name.upper() for name in compress(names, has))
 
 
 async def _finalized(view: APIView, request: DRFRequest, response: Any, context_is_usual: bool) -> Any:
@@ -660,9 +685,6 @@ async def _finalized(view: APIView, request: DRFRequest, response: Any, context_
 
 
 _STRINGS = frozenset({str})
-
-_check_permissions = flow_of(APIView.check_permissions)
-_check_throttles = flow_of(APIView.check_throttles)
 
 # What most views leave as it is, so that it is done in place and not asked hook by hook.
 _REQUEST = Usual(

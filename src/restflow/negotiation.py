@@ -1,0 +1,103 @@
+"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter, is_
+from types import MappingProxyType
+from typing import Any
+
+from rest_framework import exceptions
+from rest_framework.negotiation import DefaultContentNegotiation
+
+from restflow.flow import hook
+from restflow.request import Request
+
+__all__ = ["negotiate"]
+
+_Default: Any = DefaultContentNegotiation
+_functions_of = attrgetter("select_renderer", "_get_parsed_accept_list", "get_accept_list")
+_limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
+_media_type_of = attrgetter("media_type")
+_FUNCTIONS = _functions_of(_Default)
+_STRINGS = frozenset({str})
+_LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
+
+
+class _Accept:
+    """All that DRF's negotiation reads of a request whose URL names no format."""
+
+    query_params: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, header: str) -> None:
+        self.headers = {"accept": header}
+
+
+class _Renderer:
+    """All that DRF's negotiation reads of a renderer where no format is named."""
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+
+
+@lru_cache(maxsize=512)
+def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) -> tuple[int, str] | None:
+    """Return the place of the renderer that DRF chooses, and its media type; None where it chooses none."""
+    renderers = [*map(_Renderer, media_types)]
+    try:
+        chosen, media_type = _Default().select_renderer(_Accept(accept), renderers)
+    except exceptions.NotAcceptable:
+        return None
+    return renderers.index(chosen), media_type
+
+
+async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiator: Any) -> tuple[Any, str]:
+    """Choose the renderer and the media type of a response.
+
+    What DRF's default negotiation chose by an Accept header, among the same media types and within the same limits, is
+    remembered.
+
+    Args:
+        view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
+        request: a DRF request of any class.
+        renderers: the view's renderers.
+        negotiator: the view's content negotiation, of either colour.
+
+    Returns:
+        The renderer and the media type.
+
+    Raises:
+        NotAcceptable: no renderer gives what the client accepts.
+        Http404: the format asked for is not the view's.
+
+    Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
+    """
+    format_suffix = view.format_kwarg
+    if (
+        not format_suffix
+        and type(negotiator) is _Default
+        and not negotiator.__dict__
+        and type(request) is Request
+        and all(map(is_, _functions_of(_Default), _FUNCTIONS))
+        and not _names_a_format(request, negotiator)
+    ):
+        http_request: Any = request._request
+        own = vars(http_request)
+        # Django parses all headers for `headers`: more work than all of negotiation.
+        headers, name = (own["headers"], "accept") if "headers" in own else (http_request.META, "HTTP_ACCEPT")
+        accept, media_types = headers.get(name, "*/*"), (*map(_media_type_of, renderers),)
+        if len(accept) <= _LONGEST_REMEMBERED and _STRINGS.issuperset(map(type, media_types)):
+            choice = _choice(accept, media_types, _limits_of(negotiator))
+            if choice is not None:
+                return renderers[choice[0]], choice[1]
+    chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, format_suffix)
+    return chosen
+
+
+def _names_a_format(request: Request, negotiator: DefaultContentNegotiation) -> bool:
+    http_request: Any = request._request
+    if not (http_request.META.get("QUERY_STRING") or "GET" in vars(http_request)):
+        return False
+    name: Any = negotiator.settings.URL_FORMAT_OVERRIDE
+    return bool(request.query_params.get(name))
