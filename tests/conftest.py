@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,25 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector the twelve thousand tests, which are no garbage: it takes a third of the time."""
-    gc.collect()
-    gc.freeze()
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Keep a flush from making content types and permissions anew, which takes longer than most tests.
+
+    Content types are made when they are asked for; a test that needs permissions makes them.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.connect(_forget_contenttypes)
+
+
+def _forget_contenttypes(**kwargs: Any) -> None:
+    from django.contrib.contenttypes.models import ContentType
+
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -41,7 +41,8 @@ DATABASES: dict[str, Any] = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": _SQLITE,
         "TEST": {"NAME": _SQLITE},
-        "OPTIONS": {"timeout": 20},
+        # A file that need not outlive a crash.
+        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY"},
     }
 }
 
@@ -68,6 +69,7 @@ if POSTGRES:
         "HOST": POSTGRES_HOST,
         "PORT": POSTGRES_PORT,
         "TEST": {"NAME": f"restflow_tests_{os.getpid()}"},
+        "OPTIONS": {"options": "-c synchronous_commit=off"},
     }
 
 REDIS_URL = os.environ.get("RESTFLOW_REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -23,7 +23,7 @@ from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import only_configures
-from restflow.flow import arun, blocking, call, hook, run, stand_in
+from restflow.flow import arun, blocking, call, hook, may_block_here, run, stand_in
 
 __all__ = ["Request"]
 
@@ -159,9 +159,9 @@ async def data_of(request: Any) -> Any:
         ParseError: the body is malformed.
         UnsupportedMediaType: no parser takes it.
     """
-    if not isinstance(request, Request) or request._parsing_may_block():
-        return await blocking(getattr, request, "data")
-    return request.data
+    if not may_block_here() and isinstance(request, Request) and not request._parsing_may_block():
+        return request.data
+    return await blocking(getattr, request, "data")
 
 
 def has_body(request: Any) -> bool:

@@ -8,7 +8,9 @@ import itertools
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import alogin, get_user_model, login
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -336,6 +338,7 @@ def test_model_permissions_permit(parity: Parity, ann: Any, permission: Any) -> 
 
         return V
 
+    create_permissions(apps.get_app_config("shop"), verbosity=0)
     for granted in ((), ("view_book",), ("add_book",), ("view_book", "delete_book")):
         ann.user_permissions.set(Permission.objects.filter(codename__in=granted))
         allowed = parity(make, "DELETE", headers=basic("ann:secret")).status == 200

@@ -67,6 +67,16 @@ def test_a_check_that_is_patched_into_the_class_after_a_request_is_asked(base, c
     assert ask(view).status == 200
 
 
+@pytest.mark.parametrize("name", ["check_permissions", "get_permissions"])
+def test_a_check_whose_twin_was_taken_off_the_class_is_asked(name, monkeypatch):
+    view = view_of(AsyncAPIView)
+    assert ask(view).status == 200
+    monkeypatch.delattr(AsyncAPIView, "a" + name)
+    assert ask(view).status == 200
+    monkeypatch.setattr(view, name, refusing("sync"))
+    assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
+
+
 @both
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("name", ["check_permissions", "check_throttles", *GETTERS])

@@ -26,7 +26,7 @@ from restflow.flow.resolution import (
     overridden,
     stand_in,
 )
-from restflow.flow.steps import ask, attribute, blocking, call, hook, truth
+from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "is_computed",
     "is_coroutine_function",
     "marked_async",
+    "may_block_here",
     "may_give_coroutine",
     "never_awaits",
     "never_blocks",

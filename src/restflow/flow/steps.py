@@ -59,6 +59,12 @@ class Driver:
 here = _Here()
 
 
+def may_block_here() -> bool:
+    """Tell whether a flow's blocking steps are taken on the spot: it is in the worker thread, or under ``run``."""
+    driver = here.driver
+    return driver is not None and not driver.cancelled
+
+
 @types.coroutine
 def trap(step: Step) -> Generator[Step, Any, Any]:
     """Hand ``step`` to whoever drives the flow, and be resumed with its result or its exception."""

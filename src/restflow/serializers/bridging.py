@@ -22,6 +22,8 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _SHOWN = "_restflow_shown"
+_METHODS = ("create", "update", "validate")
+_FUNCTIONS = frozenset({types.FunctionType, type(None)})
 _CHILDREN = ("child", "child_relation", "pk_field")
 # What a field was made of, and what it works on.
 _NOT_HELD = frozenset(
@@ -105,8 +107,10 @@ def bridge_fields(serializer: Any) -> bool:
     if vars(serializer).get(_PREPARED):
         return True
     _bridge_methods(serializer)
-    for name in ("create", "update", "validate"):
-        _bridge_method(serializer, name)
+    of_class = tuple(map(getattr, repeat(type(serializer)), _METHODS, repeat(None)))
+    if not vars(serializer).keys().isdisjoint(_METHODS) or not _never_await(of_class):
+        for name in _METHODS:
+            _bridge_method(serializer, name)
     fields = _fields(serializer)
     if _are_plain(fields.values()):
         for field in fields.values():
@@ -205,6 +209,16 @@ def bridge_validators(field: Any) -> None:
         field.validators = [bridged(each) for each in validators]
 
 
+def _never_await(functions: tuple[Any, ...]) -> bool:
+    # A proxy equals what it stands for: no key.
+    return _FUNCTIONS.issuperset(map(type, functions)) and _are_settled(functions)
+
+
+@_cached
+def _are_settled(functions: tuple[Any, ...]) -> bool:
+    return all(function is None or bridged(function) is function for function in functions)
+
+
 def _ask_validators(field: Any) -> None:
     """Have a field's validators looked at when they are run, however late they were added."""
     own = field.__dict__
@@ -213,7 +227,8 @@ def _ask_validators(field: Any) -> None:
 
 
 def _run_validators(self: Any, value: Any) -> None:
-    bridge_validators(self)
+    if not all(map(never_awaits, map(type, self.validators))):
+        bridge_validators(self)
     type(self).run_validators(self, value)
 
 
