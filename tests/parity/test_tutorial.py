@@ -228,13 +228,19 @@ recorded = cache(answers)
 """DRF's answers, recorded once."""
 
 
+EVERYTHING = [*product(views.WAYS, [SYNC, ASYNC, THROUGHOUT]), (views.mixins, DRF_MIXINS)]
+ASYNC_ONLY = [(way, THROUGHOUT) for way in views.WAYS]
+
+
 @pytest.mark.parametrize(
-    ("way", "bases"),
-    [*product(views.WAYS, [SYNC, ASYNC, THROUGHOUT]), (views.mixins, DRF_MIXINS)],
+    ("way", "bases", "transport", "database"),
+    [
+        *((*each, ASGI, "default") for each in EVERYTHING),
+        *((*each, ASGI, "postgres") for each in ASYNC_ONLY),
+        *((*each, WSGI, "default") for each in ASYNC_ONLY),
+    ],
     ids=lambda value: getattr(value, "__name__", value),
-)
-@pytest.mark.parametrize(
-    ("transport", "database"), [(ASGI, "default"), (ASGI, "postgres"), (WSGI, "default")], indirect=["database"]
+    indirect=["database"],
 )
 def test_the_tutorial_answers_as_with_drf_s_base_classes(way: Way, bases: str, transport: str, database: str) -> None:
     theirs = recorded(way, DRF, transport, database)

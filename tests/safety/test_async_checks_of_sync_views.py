@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +99,9 @@ def test_an_async_check_of_a_sync_view_is_obeyed(place: Place, function: Any, na
 @places
 @functions
 @pytest.mark.parametrize("name", ["initial", "perform_authentication", "check_permissions", "check_throttles"])
-def test_one_that_is_called_on_an_event_loop_is_refused(place: Place, function: Any, name: str) -> None:
+def test_one_that_is_called_on_an_event_loop_is_refused(
+    place: Place, function: Any, name: str, collect: Callable[[], int]
+) -> None:
     view = place(Checked, name, function).as_view()
 
     async def request() -> None:
@@ -108,7 +109,7 @@ def test_one_that_is_called_on_an_event_loop_is_refused(place: Place, function: 
             view(APIRequestFactory().get("/"))
 
     asyncio.run(request())
-    gc.collect()  # an unawaited coroutine would warn now
+    collect()  # an unawaited coroutine would warn now
 
 
 def test_sync_checks_of_a_sync_view_are_as_they_were() -> None:
