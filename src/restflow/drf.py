@@ -9,7 +9,7 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter, is_
@@ -83,13 +83,26 @@ def only_configures(component: Any) -> bool:
     holders = [vars(base) for base in foreign]
     if own:
         holders.append(own)
-    return all(_is_inert(value) for holder in holders for name, value in holder.items() if name not in _READ_BY_NOBODY)
+    return all(is_inert(value) for holder in holders for _, value in members(holder))
 
 
-def _is_inert(value: Any) -> bool:
-    """Tell whether reading ``value``, whatever is done with it, runs no code: a lazy string or a subclass may."""
+def members(holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Go through what a class or an object holds, but for what Python keeps there for itself.
+
+    Args:
+        holder: its ``__dict__``.
+    """
+    return (item for item in holder.items() if item[0] not in _READ_BY_NOBODY)
+
+
+def is_inert(value: Any) -> bool:
+    """Tell whether reading ``value``, whatever is done with it, runs no code: a lazy string or a subclass may.
+
+    Args:
+        value: anything; a container is inert where all that it holds is.
+    """
     if type(value) in _CONTAINERS:
-        return all(map(_is_inert, value.items() if type(value) is dict else value))
+        return all(map(is_inert, value.items() if type(value) is dict else value))
     return type(value) in _INERT
 
 
@@ -237,7 +250,7 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
 
 def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
     known = not request.authenticators or "_authenticator" in vars(request)
-    return known and _is_inert(message) and _is_inert(code)
+    return known and is_inert(message) and is_inert(code)
 
 
 def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:

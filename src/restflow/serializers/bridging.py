@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Collection
 from functools import lru_cache
@@ -50,7 +51,7 @@ def make_duals(cls: type[Any]) -> None:
     fields = getattr(cls, "_declared_fields", {}).values()
     methods = {field.method_name for field in fields if isinstance(field, SerializerMethodField)}
     for base in cls.__mro__:
-        if not _is_settled(base):
+        if not is_settled(base):
             for name, raw in list(vars(base).items()):
                 is_hook = name.startswith(_BY_FIELD) or name in methods or _is_drfs(cls, name)
                 if is_hook and may_give_coroutine(raw):
@@ -112,7 +113,7 @@ def bridge_fields(serializer: Any) -> bool:
         for name in _METHODS:
             _bridge_method(serializer, name)
     fields = _fields(serializer)
-    if _are_plain(fields.values()):
+    if are_plain(fields.values()):
         for field in fields.values():
             _ask_validators(field)
     else:
@@ -123,7 +124,7 @@ def bridge_fields(serializer: Any) -> bool:
         for name, field in fields.items():
             if not field.read_only:
                 _bridge_method(serializer, "validate_" + name)
-    if not _is_settled(type(serializer)):
+    if not is_settled(type(serializer)):
         for _, field in _held(serializer):
             _bridge_field(field, serializer)
     return _holds(serializer, _PREPARED)
@@ -143,11 +144,23 @@ def bridge_shown_fields(serializer: Any) -> bool:
         return True
     _bridge_methods(serializer)
     fields = _fields(serializer)
-    if not _are_plain(fields.values()):
+    if not are_plain(fields.values()):
         for name, field in fields.items():
-            if field.default is not empty or not _is_simple(type(field)):
+            if field.default is not empty or not is_simple(type(field)):
                 _bridge_named(serializer, name, field)
     return _holds(serializer, _SHOWN)
+
+
+def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
+    """Note that nothing has to be done with a serializer of ours, and nobody will change it.
+
+    Args:
+        serializer: the serializer.
+        to_validate: whether that is known of what validation asks too.
+    """
+    vars(serializer)[_SHOWN] = True
+    if to_validate:
+        vars(serializer)[_PREPARED] = True
 
 
 def _holds(serializer: Any, preparation: str) -> bool:
@@ -169,8 +182,12 @@ class _Fields(BindingDict):
         _bridge_named(self.serializer, key, field)
 
 
-def _are_plain(fields: Collection[Any]) -> bool:
-    """Tell whether none of these fields has code but DRF's, or a default to be called."""
+def are_plain(fields: Collection[Any]) -> bool:
+    """Tell whether none of these fields has code but DRF's, or a default to be called.
+
+    Args:
+        fields: the fields of a serializer.
+    """
     defaults = map(attrgetter("default"), fields)
     return not any(map(is_not, defaults, repeat(empty))) and _are_simple(frozenset(map(type, fields)))
 
@@ -182,7 +199,7 @@ def _bridge_named(serializer: Any, name: str, field: Any) -> None:
 
 
 def _bridge_one(serializer: Any, field: Any) -> None:
-    if _is_simple(type(field)):
+    if is_simple(type(field)):
         _bridge_values(field)
     else:
         _bridge_field(field)
@@ -266,7 +283,7 @@ def _bridge_field(field: Any, *around: Any) -> None:
             attend(field)
     else:
         _bridge_methods(field)
-        for _, child in _children(field) if _is_settled(type(field)) else _held(field):
+        for _, child in _children(field) if is_settled(type(field)) else _held(field):
             if not any(child is each for each in around):
                 _bridge_field(child, *around, field)
     _bridge_values(field)
@@ -313,7 +330,7 @@ def _held(field: Any) -> list[tuple[str, Any]]:
 
 @_cached
 def _held_by_class(cls: type) -> list[tuple[str, Any]]:
-    return [found for base in cls.__mro__ if not _is_settled(base) for found in _fields_in(vars(base))]
+    return [found for base in cls.__mro__ if not is_settled(base) for found in _fields_in(vars(base))]
 
 
 def _fields_in(kept: Any) -> list[tuple[str, Any]]:
@@ -328,18 +345,30 @@ def _fields_in(kept: Any) -> list[tuple[str, Any]]:
 
 
 @_cached
-def _is_simple(cls: type[Any]) -> bool:
-    """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
+def is_simple(cls: type[Any]) -> bool:
+    """Tell whether the fields of a class have no code but DRF's, and no fields of their own.
+
+    Args:
+        cls: a field class.
+    """
     return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
 
 
 @_cached
 def _are_simple(classes: frozenset[type]) -> bool:
-    return all(map(_is_simple, classes))
+    return all(map(is_simple, classes))
 
 
-def _is_settled(cls: type) -> bool:
-    return cls.__module__.startswith(("rest_framework.", "django.", "restflow.", "builtins"))
+@_cached
+def is_settled(cls: type) -> bool:
+    """Tell whether a class is DRF's, Django's or ours.
+
+    Args:
+        cls: any class. One that was made by calling ``type`` has the module of DRF's metaclass, and is not in it.
+    """
+    name = cls.__module__
+    settled = name.startswith(("rest_framework.", "django.", "restflow.", "builtins"))
+    return settled and getattr(sys.modules.get(name), cls.__name__, None) is cls
 
 
 def _is_drfs(cls: type, name: str) -> bool:
@@ -357,7 +386,7 @@ def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]
         TypeError: a sync method stands before an async one, whose coroutine ``super()`` would give it.
     """
     found: list[tuple[str, Callable[..., Any]]] = []
-    if _is_settled(cls):
+    if is_settled(cls):
         return ()
     for name in dir(cls):
         if not _is_drfs(cls, name) and not (name.startswith("validate_") and issubclass(cls, BaseSerializer)):

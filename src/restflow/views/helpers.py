@@ -31,8 +31,8 @@ from restflow.flow import (
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers import data as serialized
 from restflow.serializers import with_async_surface
+from restflow.serializers.plain import leave_unseen, represented, runs_drfs_code_only
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
@@ -294,8 +294,9 @@ class Helpers(
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
             kwargs["many"] = True
-        serializer = await build(self, "response", instance, serializer_class=serializer_class, **kwargs)
-        return Response(await serialized(serializer), status=status, headers=headers)
+        unseen = not many or is_filled_list(instance)
+        serializer = await build(self, "response", instance, unseen=unseen, serializer_class=serializer_class, **kwargs)
+        return Response(await represented(serializer), status=status, headers=headers)
 
     @sync
     async def paginated_response(
@@ -329,8 +330,11 @@ class Helpers(
         """
         page, pager = await self._page_of(queryset, pagination_class)
         items = await hook(self, "perform_post_fetches", queryset if page is None else page, post_fetches, many=True)
-        serializer = await build(self, "response", items, many=True, serializer_class=serializer_class, **kwargs)
-        data = await serialized(serializer)
+        unseen = is_filled_list(items)
+        serializer = await build(
+            self, "response", items, unseen=unseen, many=True, serializer_class=serializer_class, **kwargs
+        )
+        data = await represented(serializer)
         if page is None:
             return Response(data, status=status, headers=headers)
         response: Response = await hook(pager, "get_paginated_response", data)
@@ -384,7 +388,12 @@ def _names_direction(override: Any) -> bool:
 
 
 async def build(
-    view: Any, direction: str, *args: Any, serializer_class: SerializerClass | None = None, **kwargs: Any
+    view: Any,
+    direction: str,
+    *args: Any,
+    unseen: bool = False,
+    serializer_class: SerializerClass | None = None,
+    **kwargs: Any,
 ) -> AsyncSerializer:
     """Build a serializer through ``get_serializer``, which may be an override in DRF's form.
 
@@ -392,16 +401,20 @@ async def build(
         view: whose serializer it is.
         direction: ``"request"`` or ``"response"``.
         args: positional arguments of the serializer.
+        unseen: whether no code of a user's will see the serializer, unless it has some itself.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
         kwargs: keyword arguments of the serializer.
 
     Returns:
-        The serializer, with the async surface.
+        The serializer, with the async surface; one that is unseen and runs DRF's code only has none.
     """
     if serializer_class is None and _has_usual_serializers(view):
+        chosen = view.serializer_class
+        unseen = unseen and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
         if "context" not in kwargs:
             kwargs["context"] = view._usual_context()
-        return with_async_surface(await blocking(view.serializer_class, *args, **kwargs))
+        made = await blocking(chosen, *args, **kwargs)
+        return leave_unseen(made) if unseen else with_async_surface(made)
     if overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
@@ -414,6 +427,18 @@ async def build(
     else:
         kwargs.update(direction=direction, serializer_class=serializer_class)
     return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
+
+
+def is_filled_list(items: Any) -> bool:
+    """Tell whether there are items to represent, where telling runs no code.
+
+    Args:
+        items: what is to be represented.
+    """
+    return type(items) is list and bool(items)
+
+
+_GIVEN_BY_DRF = frozenset({"data", "many", "partial"})
 
 
 async def has_directions(view: Any) -> bool:

@@ -11,11 +11,23 @@ from rest_framework import status
 from rest_framework.response import Response as DRFResponse
 from rest_framework.serializers import ListSerializer
 
-from restflow.flow import TwoColoured, asynchronous, attribute, blocking, call, either, hook, stand_in, sync, twin
+from restflow.flow import (
+    TwoColoured,
+    asynchronous,
+    attribute,
+    blocking,
+    call,
+    either,
+    hook,
+    overridden,
+    stand_in,
+    sync,
+    twin,
+)
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers import data as serialized
-from restflow.views.helpers import build, has_directions
+from restflow.serializers.plain import represented, validated
+from restflow.views.helpers import build, has_directions, is_filled_list
 
 __all__ = [
     "AsyncCreateModelMixin",
@@ -39,7 +51,7 @@ async def _data_of_saved(view: Any, serializer: Any) -> Any:
         if shown is not type(serializer.child if many else serializer):
             given: dict[str, Any] = {"many": True} if many else {}
             serializer = await build(view, "response", serializer.instance, **given)
-    return await serialized(serializer)
+    return await represented(serializer)
 
 
 class CreateModelMixin(
@@ -64,8 +76,9 @@ class CreateModelMixin(
 
         Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
         """
-        serializer = await build(self, "request", data=await data_of(request))
-        await hook(serializer, "is_valid", raise_exception=True)
+        unseen = not overridden(self, "perform_create", CreateModelMixin.perform_create)
+        serializer = await build(self, "request", unseen=unseen, data=await data_of(request))
+        await validated(serializer)
         await hook(self, "perform_create", serializer)
         data = await _data_of_saved(self, serializer)
         headers = await hook(self, "get_success_headers", data)
@@ -101,7 +114,7 @@ class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
         queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
         page = await hook(self, "paginate_queryset", queryset)
         items = queryset if page is None else page
-        data = await serialized(await build(self, "response", items, many=True))
+        data = await represented(await build(self, "response", items, unseen=is_filled_list(items), many=True))
         if page is None:
             return Response(data)
         response: DRFResponse = await hook(self, "get_paginated_response", data)
@@ -129,7 +142,7 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         Source: DRF 3.18, mixins.py, ``RetrieveModelMixin``.
         """
         instance = await hook(self, "get_object")
-        return Response(await serialized(await build(self, "response", instance)))
+        return Response(await represented(await build(self, "response", instance, unseen=True)))
 
 
 class UpdateModelMixin(
@@ -158,8 +171,9 @@ class UpdateModelMixin(
         partial = kwargs.pop("partial", False)
         instance = await hook(self, "get_object")
         data = await data_of(request)
-        serializer = await build(self, "request", instance, data=data, partial=partial)
-        await hook(serializer, "is_valid", raise_exception=True)
+        unseen = not overridden(self, "perform_update", UpdateModelMixin.perform_update)
+        serializer = await build(self, "request", instance, unseen=unseen, data=data, partial=partial)
+        await validated(serializer)
         await hook(self, "perform_update", serializer)
         # What was prefetched may not be so any more.
         if await attribute(instance, "_prefetched_objects_cache", None):

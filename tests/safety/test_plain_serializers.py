@@ -1,0 +1,264 @@
+"""A serializer that runs DRF's code only is used as it is. As soon as it runs any other, that is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework import serializers as drf
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.response import Response
+
+from restflow import serializers, views
+from tests.safety.support import here
+from tests.shop.models import Author
+from tests.site import Answer, Site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+prefixes = pytest.mark.parametrize("prefix", ["", "Async"], ids=["sync", "async"])
+bases = pytest.mark.parametrize("base", [drf.ModelSerializer, serializers.ModelSerializer], ids=["DRF's", "ours"])
+colours = pytest.mark.parametrize("colour", ["def", "async def"])
+
+
+@pytest.fixture(autouse=True)
+def _authors() -> None:
+    Author.objects.bulk_create(Author(pk=pk, name=name) for pk, name in enumerate(["Austen", "Eliot"], 1))
+
+
+class Pages(PageNumberPagination):
+    page_size = 2
+
+
+def serializer_of(base: Any, **attributes: Any) -> Any:
+    meta = type("Meta", (), {"model": Author, "fields": ["id", "name"]})
+    return type("AuthorSerializer", (base,), {"Meta": meta, **attributes})
+
+
+def site(prefix: str, serializer: Any, **attributes: Any) -> Site:
+    given = {
+        "queryset": Author.objects.order_by("id"),
+        "serializer_class": serializer,
+        "pagination_class": Pages,
+        **attributes,
+    }
+    names = {"x/": f"{prefix}ListCreateAPIView", "x/<int:pk>/": f"{prefix}RetrieveUpdateDestroyAPIView"}
+    return Site({route: type("View", (getattr(views, name),), given).as_view() for route, name in names.items()})
+
+
+def requests(served: Site) -> list[Answer]:
+    """Send one request of each kind that a serializer has a part in."""
+    Author.objects.filter(pk__gt=2).delete()
+    Author.objects.filter(pk=1).update(name="Austen")
+    asked = [
+        ("GET", "/x/", None),
+        ("GET", "/x/1/", None),
+        ("POST", "/x/", {"name": "New"}),
+        ("PUT", "/x/1/", {"name": "Put"}),
+        ("PATCH", "/x/1/", {"name": "Set"}),
+    ]
+    return [served.send(*each) for each in asked]
+
+
+def statuses(served: Site) -> list[int]:
+    return [answer.status for answer in requests(served)]
+
+
+def in_colour(colour: str, function: Any) -> Any:
+    """Make a hook of the colour, which runs where code of that colour belongs."""
+
+    def sync(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+        assert here() == "loop"
+        return function(*args, **kwargs)
+
+    return sync if colour == "def" else asynchronous
+
+
+def refuse(*args: Any, **kwargs: Any) -> Any:
+    raise ValidationError({"name": ["refused"]})
+
+
+OK, REFUSED = [200, 200, 201, 200, 200], [200, 200, 400, 400, 400]
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [
+        *(("validate", colour) for colour in ("def", "async def")),
+        *(("validate_name", colour) for colour in ("def", "async def")),
+        ("run_validation", "def"),
+        ("to_internal_value", "def"),
+    ],
+)
+def test_validation_that_is_put_on_the_class_after_a_request_is_asked(prefix, base, colour, name, monkeypatch):
+    serializer = serializer_of(base)
+    with site(prefix, serializer) as served:
+        assert statuses(served) == OK
+        with monkeypatch.context() as patch:
+            patch.setattr(serializer, name, in_colour(colour, refuse), raising=False)
+            assert statuses(served) == REFUSED
+        assert statuses(served) == OK
+
+
+@prefixes
+@bases
+@colours
+def test_a_validator_that_is_put_into_meta_after_a_request_is_asked(prefix, base, colour, monkeypatch):
+    serializer = serializer_of(base)
+    with site(prefix, serializer) as served:
+        assert statuses(served) == OK
+        with monkeypatch.context() as patch:
+            patch.setattr(serializer.Meta, "validators", [in_colour(colour, refuse)], raising=False)
+            assert statuses(served) == REFUSED
+        assert statuses(served) == OK
+        patched = {"name": {"validators": [in_colour(colour, refuse)]}}
+        monkeypatch.setattr(serializer.Meta, "extra_kwargs", patched, raising=False)
+        assert statuses(served) == REFUSED
+
+
+@prefixes
+@bases
+@colours
+def test_a_validator_of_the_model_s_field_is_asked(prefix, base, colour, monkeypatch):
+    serializer = serializer_of(base)
+    field = Author._meta.get_field("name")
+    with site(prefix, serializer) as served:
+        assert statuses(served) == OK
+        monkeypatch.setattr(field, "_validators", [*field._validators, in_colour(colour, refuse)])
+        field.__dict__.pop("validators", None)
+        try:
+            assert statuses(served) == REFUSED
+        finally:
+            field.__dict__.pop("validators", None)
+
+
+@prefixes
+@bases
+@colours
+def test_a_field_class_that_drf_is_told_to_use_is_asked(prefix, base, colour, monkeypatch):
+    class Shouted(drf.CharField):
+        to_representation = in_colour(colour, lambda self, value: value.upper())
+
+    serializer = serializer_of(base)
+    with site(prefix, serializer) as served:
+        assert served.send("GET", "/x/1/").json()["name"] == "Austen"
+        mapping = {**drf.ModelSerializer.serializer_field_mapping}
+        mapping.update({type(Author._meta.get_field("name")): Shouted})
+        monkeypatch.setattr(drf.ModelSerializer, "serializer_field_mapping", mapping)
+        listed, shown, created, *_ = requests(served)
+        assert [each["name"] for each in listed.json()["results"]] == ["AUSTEN", "ELIOT"]
+        assert (shown.json()["name"], created.json()["name"]) == ("AUSTEN", "NEW")
+
+
+@prefixes
+@bases
+@colours
+def test_a_representation_that_is_put_on_the_class_after_a_request_is_asked(prefix, base, colour, monkeypatch):
+    serializer = serializer_of(base)
+    with site(prefix, serializer) as served:
+        assert statuses(served) == OK
+        declared = {"name": drf.SerializerMethodField()}
+        monkeypatch.setattr(serializer, "_declared_fields", declared)
+        monkeypatch.setattr(serializer, "get_name", in_colour(colour, lambda self, author: "shown"), raising=False)
+        listed, shown, *_ = requests(served)
+        assert [each["name"] for each in listed.json()["results"]] == ["shown", "shown"]
+        assert shown.json()["name"] == "shown"
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("name", ["perform_create", "perform_update"])
+def test_an_override_gets_a_serializer_with_the_async_surface(prefix, base, name):
+    async def perform(self: Any, serializer: Any) -> None:
+        await serializer.asave(name=f"{serializer.validated_data['name']} saved")
+
+    def perform_sync(self: Any, serializer: Any) -> None:
+        assert callable(serializer.asave)
+        serializer.save(name=f"{serializer.validated_data['name']} saved")
+
+    override = perform if prefix else perform_sync
+    with site(prefix, serializer_of(base), **{name: override}) as served:
+        created, replaced, updated = requests(served)[2:]
+    saved = ["New saved", "Put", "Set"] if name == "perform_create" else ["New", "Put saved", "Set saved"]
+    assert [created.json()["name"], replaced.json()["name"], updated.json()["name"]] == saved
+
+
+@prefixes
+@bases
+def test_declared_fields_and_inherited_meta_are_drfs_code_too(prefix, base):
+    parent = serializer_of(base, name=drf.CharField(max_length=3, trim_whitespace=False))
+    child = type("Child", (parent,), {"Meta": type("Meta", (parent.Meta,), {"read_only_fields": ["id"]})})
+    with site(prefix, child) as served:
+        assert statuses(served) == OK
+        refused = served.send("POST", "/x/", {"name": "four"})
+    assert (refused.status, list(refused.json())) == (400, ["name"])
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("items", [[], ["Austen", "Eliot"]], ids=len)
+def test_a_list_that_has_no_page_or_no_rows_is_shown(prefix, base, items):
+    Author.objects.exclude(name__in=items).delete()
+    serializer = serializer_of(base)
+    with site(prefix, serializer) as paged, site(prefix, serializer, pagination_class=None) as whole:
+        assert [each["name"] for each in whole.send("GET", "/x/").json()] == items
+    with paged:
+        assert [each["name"] for each in paged.send("GET", "/x/").json()["results"]] == items
+
+
+@prefixes
+@bases
+@colours
+@pytest.mark.parametrize("name", ["to_internal_value", "create", "validate"])
+def test_a_class_that_was_made_by_calling_type_is_not_taken_for_drfs(prefix, base, colour, name):
+    made = serializer_of(base, **{name: in_colour(colour, refuse)})
+    assert made.__module__.startswith("rest_framework.")
+    with site(prefix, made) as served:
+        assert served.send("POST", "/x/", {"name": "New"}).status == 400
+
+
+@prefixes
+@bases
+@colours
+def test_a_default_of_a_declared_field_is_asked(prefix, base, colour):
+    field = drf.CharField(max_length=20, default=in_colour(colour, lambda: "given"))
+    with site(prefix, serializer_of(base, name=field)) as served:
+        assert served.send("POST", "/x/", {}).json()["name"] == "given"
+
+
+@prefixes
+@bases
+def test_helpers_represent_what_a_handler_gives_them(prefix, base):
+    serializer = serializer_of(base)
+
+    class Shown(getattr(views, f"{prefix}GenericAPIView")):
+        queryset = Author.objects.order_by("id")
+        serializer_class = serializer
+        if prefix:
+
+            async def get(self, request: Any) -> Response:
+                return await self.aserialized_response([author async for author in self.queryset.all()], many=True)
+
+            async def post(self, request: Any) -> Response:
+                made = await self.avalidated_serializer()
+                await made.asave()
+                return await self.aserialized_response(made.instance, status=201)
+        else:
+
+            def get(self, request: Any) -> Response:
+                return self.serialized_response(list(self.queryset.all()), many=True)
+
+            def post(self, request: Any) -> Response:
+                made = self.validated_serializer()
+                made.save()
+                return self.serialized_response(made.instance, status=201)
+
+    with Site({"x/": Shown.as_view()}) as served:
+        assert [each["name"] for each in served.send("GET", "/x/").json()] == ["Austen", "Eliot"]
+        assert served.send("POST", "/x/", {"name": "New"}).json()["name"] == "New"
