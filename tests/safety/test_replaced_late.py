@@ -306,3 +306,26 @@ def test_an_async_check_that_a_property_of_a_sync_view_gives_is_refused():
     view = view_of(APIView, initial=property(lambda self: refused))
     with pytest.raises(ImproperlyConfigured, match=r"V.initial is a property. .* make it a method"):
         view.as_view()(APIRequestFactory().get("/"))
+
+
+@both
+@pytest.mark.parametrize("answer", [None, 0, "", [], 1, "yes", [0]], ids=repr)
+@pytest.mark.parametrize("check", ["permission_classes", "throttle_classes"])
+def test_an_answer_that_is_no_bool_means_the_same_every_time_it_is_given(base, check, answer):
+    class Says(throttling.BaseThrottle, permissions.BasePermission):
+        def has_permission(self, request, view):
+            return answer
+
+        def allow_request(self, request, view):
+            return answer
+
+    view = view_of(base, **{"permission_classes": [Asked], check: [*([Asked] if check[0] == "p" else []), Says]})
+    expected = 200 if answer else 403 if check == "permission_classes" else 429
+    assert [ask(view).status for _ in range(3)] == [expected] * 3
+
+
+class Asked(permissions.BasePermission):
+    """Has the checks after it run where sync code may: in the worker thread."""
+
+    def has_permission(self, request, view):
+        return True

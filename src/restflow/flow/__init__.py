@@ -24,6 +24,7 @@ from restflow.flow.resolution import (
     never_blocks,
     nonblocking,
     overridden,
+    remember,
     stand_in,
 )
 from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
@@ -58,6 +59,7 @@ __all__ = [
     "on_loop",
     "overridden",
     "parent",
+    "remember",
     "run",
     "stand_in",
     "sync",

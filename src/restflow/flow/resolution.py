@@ -120,7 +120,7 @@ def nature_of(raw: Any) -> Nature:
         dual = function in duals
         awaits = dual or is_coroutine_function(function)
         nature = Nature(flows.get(function), awaits, harmless.get(function), dual)
-        _remember(_natures, function, nature)
+        remember(_natures, function, nature)
     return nature
 
 
@@ -129,7 +129,14 @@ _natures: dict[Callable[..., Any], Nature] = {}
 _MOST_ANSWERS = 4096
 
 
-def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+def remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep an answer, in a memory that is emptied when it is full.
+
+    Args:
+        memory: the answers there are.
+        key: what was asked about.
+        value: the answer.
+    """
     if len(memory) >= _MOST_ANSWERS:
         memory.clear()
     memory[key] = value
@@ -280,7 +287,7 @@ class _Memory:
             return answer[2]
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
-        _remember(self.answers, cls, (found, async_found, definition))
+        remember(self.answers, cls, (found, async_found, definition))
         return definition
 
 
@@ -348,7 +355,7 @@ class Usual:
             find = attrgetter(*self.names) if all_there else self._find
             found = tuple(find(cls))
             answer = find, found, self._fits(cls, found)
-        _remember(self.answers, cls, answer)
+        remember(self.answers, cls, answer)
         return answer
 
     def _find(self, cls: type) -> Iterable[Any]:

@@ -12,7 +12,7 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, never_awaits
+from restflow.flow import TwoColoured, blocking, hook, never_awaits, remember
 from restflow.serializers.bridging import are_plain, is_settled, is_simple, know_as_prepared
 from restflow.serializers.surface import with_async_surface
 
@@ -21,7 +21,6 @@ _Look = tuple[list[tuple[Any, tuple[Any, ...]]], bool]
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
 _answers: dict[type, _Look] = {}
-_MOST_ANSWERS = 4096
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
@@ -34,9 +33,8 @@ def runs_drfs_code_only(cls: type[Any]) -> bool:
     """
     looked = _answers.get(cls)
     if looked is None or not all(_is_as_seen(*seen) for seen in looked[0]):
-        if len(_answers) >= _MOST_ANSWERS:
-            _answers.clear()
-        looked = _answers[cls] = _look(cls)
+        looked = _look(cls)
+        remember(_answers, cls, looked)
     return looked[1]
 
 
