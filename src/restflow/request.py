@@ -28,6 +28,7 @@ from restflow.flow import arun, blocking, call, hook, may_block_here, run, stand
 __all__ = ["Request"]
 
 _IN_MEMORY_PARSERS = (JSONParser.parse, FormParser.parse)
+_DRFS_SELECT_PARSER = negotiation.DefaultContentNegotiation.select_parser
 _LAZY_ON_THE_LOOP = (
     "request.user was read on the event loop before the request was authenticated, and an authenticator may block. "
     "Use `await request.auser()` instead."
@@ -296,6 +297,18 @@ class Request(_Request):
                 raise exceptions.ParseError(reason)
         return data, files
 
+    def _is_json_for_drf(self) -> bool:
+        """Tell whether the body is what most are: plain JSON, and DRF's parser of it the first of the view's."""
+        negotiator, parser = self.negotiator, next(iter(self.parsers or ()), None)
+        return (
+            self.content_type == JSONParser.media_type == "application/json"
+            and type(parser) is JSONParser
+            and type(negotiator) is negotiation.DefaultContentNegotiation
+            and not (vars(parser) or vars(negotiator))
+            and JSONParser.parse is _IN_MEMORY_PARSERS[0]
+            and negotiation.DefaultContentNegotiation.select_parser is _DRFS_SELECT_PARSER
+        )
+
     def _parser(self) -> Any:
         negotiator: Any = self.negotiator
         return negotiator.select_parser(self, self.parsers)
@@ -324,6 +337,8 @@ class Request(_Request):
     def _parsing_may_block(self) -> bool:
         if self._full_data is not drf.Empty or self._ahead is not None or not has_body(self):
             return False
+        if self._is_json_for_drf():
+            return not _is_in_memory(self._request)
         if not isinstance(self.negotiator, negotiation.DefaultContentNegotiation) or not only_configures(
             self.negotiator
         ):
