@@ -95,14 +95,16 @@ def members(holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return (item for item in holder.items() if item[0] not in _READ_BY_NOBODY)
 
 
-def is_inert(value: Any) -> bool:
+def is_inert(value: Any, depth: int = 8) -> bool:
     """Tell whether reading ``value``, whatever is done with it, runs no code: a lazy string or a subclass may.
 
     Args:
         value: anything; a container is inert where all that it holds is.
+        depth: how far to look into containers; one that goes deeper is not inert.
     """
     if type(value) in _CONTAINERS:
-        return all(map(is_inert, value.items() if type(value) is dict else value))
+        held = value.items() if type(value) is dict else value
+        return depth > 0 and all(is_inert(each, depth - 1) for each in held)
     return type(value) in _INERT
 
 

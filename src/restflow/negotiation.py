@@ -8,21 +8,34 @@ from operator import attrgetter, is_
 from types import MappingProxyType
 from typing import Any
 
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
 from rest_framework import exceptions
-from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework import negotiation as drf
 
 from restflow.flow import hook
 from restflow.request import Request
 
-__all__ = ["negotiate"]
+__all__ = ["negotiate", "remembered"]
 
-_Default: Any = DefaultContentNegotiation
-_functions_of = attrgetter("select_renderer", "_get_parsed_accept_list", "get_accept_list")
+_Default: Any = drf.DefaultContentNegotiation
 _limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
 _media_type_of = attrgetter("media_type")
-_FUNCTIONS = _functions_of(_Default)
 _STRINGS = frozenset({str})
+_DJANGOS = frozenset({ASGIRequest, WSGIRequest})
 _LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
+
+# All that DRF's choice is made by.
+_parts_of = attrgetter(
+    "DefaultContentNegotiation.select_renderer",
+    "DefaultContentNegotiation._get_parsed_accept_list",
+    "DefaultContentNegotiation.get_accept_list",
+    "_MediaType.__init__",
+    "_MediaType.match",
+    "_MediaType.precedence",
+    *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
+)
+_PARTS = _parts_of(drf)
 
 
 class _Accept:
@@ -52,11 +65,51 @@ def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) 
     return renderers.index(chosen), media_type
 
 
+def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any) -> tuple[Any, str] | None:
+    """Return what DRF's default negotiation chose by this Accept header, among the same media types.
+
+    Args:
+        request: a DRF request of any class.
+        renderers: the view's renderers.
+        negotiator: the view's content negotiation.
+        format_suffix: the format that the URL's suffix names, if any.
+
+    Returns:
+        The renderer and the media type, and no code but DRF's has run; None where that is not known.
+
+    Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
+    """
+    if (
+        format_suffix
+        or type(negotiator) is not _Default
+        or negotiator.__dict__
+        or type(request) is not Request
+        or type(request._request) not in _DJANGOS
+        or not all(map(is_, _parts_of(drf), _PARTS))
+        or _names_a_format(request, negotiator)
+    ):
+        return None
+    http_request: Any = request._request
+    own = vars(http_request)
+    # Django parses all headers for `headers`: more work than all of negotiation.
+    headers, name = (own["headers"], "accept") if "headers" in own else (http_request.META, "HTTP_ACCEPT")
+    accept, media_types = headers.get(name, "*/*"), (*map(_media_type_of, renderers),)
+    if len(accept) > _LONGEST_REMEMBERED or not _STRINGS.issuperset(map(type, media_types)):
+        return None
+    choice = _choice(accept, media_types, _limits_of(negotiator))
+    return None if choice is None else (renderers[choice[0]], choice[1])
+
+
+def _names_a_format(request: Request, negotiator: drf.DefaultContentNegotiation) -> bool:
+    http_request: Any = request._request
+    if not (http_request.META.get("QUERY_STRING") or "GET" in vars(http_request)):
+        return False
+    name: Any = negotiator.settings.URL_FORMAT_OVERRIDE
+    return bool(request.query_params.get(name))
+
+
 async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiator: Any) -> tuple[Any, str]:
     """Choose the renderer and the media type of a response.
-
-    What DRF's default negotiation chose by an Accept header, among the same media types and within the same limits, is
-    remembered.
 
     Args:
         view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
@@ -70,34 +123,6 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
     Raises:
         NotAcceptable: no renderer gives what the client accepts.
         Http404: the format asked for is not the view's.
-
-    Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
     """
-    format_suffix = view.format_kwarg
-    if (
-        not format_suffix
-        and type(negotiator) is _Default
-        and not negotiator.__dict__
-        and type(request) is Request
-        and all(map(is_, _functions_of(_Default), _FUNCTIONS))
-        and not _names_a_format(request, negotiator)
-    ):
-        http_request: Any = request._request
-        own = vars(http_request)
-        # Django parses all headers for `headers`: more work than all of negotiation.
-        headers, name = (own["headers"], "accept") if "headers" in own else (http_request.META, "HTTP_ACCEPT")
-        accept, media_types = headers.get(name, "*/*"), (*map(_media_type_of, renderers),)
-        if len(accept) <= _LONGEST_REMEMBERED and _STRINGS.issuperset(map(type, media_types)):
-            choice = _choice(accept, media_types, _limits_of(negotiator))
-            if choice is not None:
-                return renderers[choice[0]], choice[1]
-    chosen: tuple[Any, str] = await hook(negotiator, "select_renderer", request, renderers, format_suffix)
-    return chosen
-
-
-def _names_a_format(request: Request, negotiator: DefaultContentNegotiation) -> bool:
-    http_request: Any = request._request
-    if not (http_request.META.get("QUERY_STRING") or "GET" in vars(http_request)):
-        return False
-    name: Any = negotiator.settings.URL_FORMAT_OVERRIDE
-    return bool(request.query_params.get(name))
+    chosen = remembered(request, renderers, negotiator, view.format_kwarg)
+    return chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)

@@ -103,12 +103,14 @@ def _name_of_enforce_csrf(authenticator: Any) -> str:
     return next(name for owner in owners for name in ("enforce_csrf", "aenforce_csrf") if name in owner)
 
 
-async def _not_authenticated(request: Any) -> None:
+async def _not_authenticated(request: Any) -> bool:
+    """Have the request know nobody; tell whether no code but DRF's has run."""
     is_drfs = type(request)._not_authenticated is _DRFS_NOT_AUTHENTICATED
     if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
         request._not_authenticated()
-    else:
-        await blocking(request._not_authenticated)
+        return True
+    await blocking(request._not_authenticated)
+    return False
 
 
 @lru_cache(maxsize=8)
@@ -118,11 +120,14 @@ def _is_nobody(user: Any) -> bool:
     return user is None or name == "django.contrib.auth.models.AnonymousUser"
 
 
-async def authenticated(request: Any) -> None:
+async def authenticated(request: Any) -> bool:
     """Have ``request.user`` and ``request.auth`` set, asking the authenticators unless they were asked before.
 
     Args:
         request: a DRF request of any class.
+
+    Returns:
+        Whether it is known that no code but DRF's and ours has run.
 
     Raises:
         APIException: an authenticator refused.
@@ -135,8 +140,7 @@ async def authenticated(request: Any) -> None:
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
         is_ours = type(request)._authenticate is _AUTHENTICATE
         if is_ours and not request.authenticators:
-            await _not_authenticated(request)
-            return
+            return await _not_authenticated(request)
         try:
             if is_ours:
                 await authenticate(request)
@@ -145,6 +149,7 @@ async def authenticated(request: Any) -> None:
         except AttributeError:
             with drf.wrap_attributeerrors():
                 raise
+    return False
 
 
 async def data_of(request: Any) -> Any:

@@ -9,12 +9,13 @@ from django.http import HttpResponse
 from django.urls import include, path, re_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rest_framework import versioning
+from rest_framework import negotiation, versioning
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.urlpatterns import format_suffix_patterns
+from rest_framework.utils import mediatypes
 
 from tests.parity.harness import Ask, Parity, table
 
@@ -133,6 +134,12 @@ CHANGES: dict[str, Any] = {
         "select_renderer",
         lambda self, request, renderers, format_suffix=None: (renderers[0], renderers[0].media_type),
     ),
+    "how media types match": (mediatypes._MediaType, "match", lambda self, other: "json" in self.orig),
+    "the order of media types": (
+        negotiation,
+        "order_parsed_by_precedence",
+        lambda parsed: [[mediatypes._MediaType("application/json")]],
+    ),
     "the method that reads the header": (
         DefaultContentNegotiation,
         "get_accept_list",
@@ -162,8 +169,9 @@ def test_what_an_accept_header_chose_is_not_kept_beyond_a_change(
         lambda request: setattr(request, "GET", {"format": "txt"}),
         lambda request: request.META.update(QUERY_STRING="format=txt"),
         lambda request: [request.headers, request.META.update(HTTP_ACCEPT="text/plain")],
+        lambda request: setattr(request, "__class__", type("R", (type(request),), {"GET": {"format": "txt"}})),
     ],
-    ids=["META", "headers", "GET", "QUERY_STRING", "headers read before"],
+    ids=["META", "headers", "GET", "QUERY_STRING", "headers read before", "a class of its own"],
 )
 @table
 def test_what_code_before_the_view_did_to_the_request_counts(parity: Parity, change: Any) -> None:

@@ -226,6 +226,96 @@ def test_a_class_that_was_made_by_calling_type_is_not_taken_for_drfs(prefix, bas
 @prefixes
 @bases
 @colours
+@pytest.mark.parametrize("name", ["validate", "validate_name"])
+@pytest.mark.parametrize("before", [True, False], ids=["after a request", "before any"])
+def test_validation_that_is_put_on_drfs_own_class_is_asked(prefix, base, colour, name, before, monkeypatch):
+    with site(prefix, serializer_of(base)) as served:
+        if before:
+            assert statuses(served) == OK
+        monkeypatch.setattr(drf.ModelSerializer, name, in_colour(colour, refuse), raising=False)
+        assert statuses(served) == REFUSED
+
+
+@prefixes
+@bases
+@colours
+def test_validation_that_a_patched_constructor_puts_on_the_serializer_is_asked(prefix, base, colour, monkeypatch):
+    made = drf.BaseSerializer.__init__
+
+    def putting(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        self.validate = in_colour(colour, refuse)
+
+    with site(prefix, serializer_of(base)) as served:
+        assert statuses(served) == OK
+        monkeypatch.setattr(drf.BaseSerializer, "__init__", putting)
+        assert statuses(served) == REFUSED
+
+
+@prefixes
+@bases
+def test_a_class_that_drf_takes_and_this_can_t_read_is_asked_as_drf_does(prefix, base):
+    class Meta:
+        model = Author
+        fields = ["id", "name"]
+        held: list[Any] = []
+
+    Meta.held.append(Meta.held)
+    with site(prefix, type("Holding", (base,), {"Meta": Meta})) as served:
+        assert statuses(served) == OK
+
+
+@pytest.mark.parametrize("base", [drf.Serializer, serializers.Serializer], ids=["DRF's", "ours"])
+def test_what_a_class_computes_is_not_computed_by_a_look_at_it(base):
+    class Unasked:
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            raise AssertionError("asked")
+
+    fields = {"id": drf.IntegerField(read_only=True), "name": drf.CharField()}
+    with site("Async", type("Computing", (base,), {"Meta": Unasked(), **fields})) as served:
+        assert served.send("GET", "/x/1/").json() == {"id": 1, "name": "Austen"}
+
+
+@bases
+@pytest.mark.parametrize("name", ["get_success_headers", "get_paginated_response", "finalize_response"])
+def test_what_sees_the_data_finds_a_serializer_with_the_async_surface(base, name):
+    seen: list[bool] = []
+
+    def seeing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        data = next(
+            each for each in (getattr(arg, "data", arg) for arg in reversed(args)) if hasattr(each, "serializer")
+        )
+        seen.append(callable(data.serializer.ais_valid) and hasattr(data.serializer, "adata"))
+        return getattr(views.AsyncListCreateAPIView, name)(self, *args, **kwargs)
+
+    with site("Async", serializer_of(base), **{name: seeing}) as served:
+        if name != "get_paginated_response":
+            served.send("POST", "/x/", {"name": "New"})
+        else:
+            served.send("GET", "/x/")
+    assert seen == [True]
+
+
+@bases
+def test_an_exception_handler_finds_a_serializer_with_the_async_surface(base):
+    seen: list[bool] = []
+
+    class Seeing(views.AsyncListCreateAPIView):
+        queryset = Author.objects.order_by("id")
+        serializer_class = serializer_of(base)
+
+        def handle_exception(self, exc: Any) -> Any:
+            seen.append(callable(exc.detail.serializer.ais_valid))
+            return super().handle_exception(exc)
+
+    with Site({"x/": Seeing.as_view()}) as served:
+        assert served.send("POST", "/x/", {}).status == 400
+    assert seen == [True]
+
+
+@prefixes
+@bases
+@colours
 def test_a_default_of_a_declared_field_is_asked(prefix, base, colour):
     field = drf.CharField(max_length=20, default=in_colour(colour, lambda: "given"))
     with site(prefix, serializer_of(base, name=field)) as served:

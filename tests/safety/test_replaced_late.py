@@ -11,6 +11,7 @@ from rest_framework import parsers, permissions, renderers, serializers, throttl
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView as DRFAPIView
@@ -329,3 +330,40 @@ class Asked(permissions.BasePermission):
 
     def has_permission(self, request, view):
         return True
+
+
+class Putting(DefaultContentNegotiation):
+    """Puts a check on the view while it negotiates."""
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        view = request.parser_context["view"]
+        setattr(view, view.put, refusing("sync"))
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+@both
+@pytest.mark.parametrize("name", [*CHECKS, *GETTERS])
+def test_a_check_that_the_negotiation_puts_on_the_view_is_asked(base, name):
+    def setup(self, request, *args, **kwargs):
+        base.setup(self, request, *args, **kwargs)
+        self._negotiator = Putting()
+
+    policies = {"permission_classes": [Asked], "throttle_classes": [throttling.AnonRateThrottle]}
+    for attributes in ({"setup": setup}, {"content_negotiation_class": Putting}):
+        view = view_of(base, put=name, **attributes, **(policies if name in GETTERS else {}))
+        assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
+
+
+@both
+@pytest.mark.parametrize("name", ["check_permissions", "check_throttles"])
+def test_a_check_that_making_nobody_puts_on_the_view_is_asked(base, name, monkeypatch):
+    nobody = DRFRequest._not_authenticated
+
+    def putting(self):
+        setattr(self.parser_context["view"], name, refusing("sync"))
+        nobody(self)
+
+    view = view_of(base)
+    assert ask(view).status == 200
+    monkeypatch.setattr(DRFRequest, "_not_authenticated", putting)
+    assert ask(view).status == 403

@@ -14,6 +14,7 @@ from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField
 from rest_framework.serializers import BaseSerializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from restflow.drf import members
 from restflow.flow import TwoColoured, bridged, dual, may_give_coroutine, never_awaits
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -359,16 +360,31 @@ def _are_simple(classes: frozenset[type]) -> bool:
     return all(map(is_simple, classes))
 
 
-@_cached
 def is_settled(cls: type) -> bool:
-    """Tell whether a class is DRF's, Django's or ours.
+    """Tell whether a class is DRF's, Django's or ours, or was made by them and holds no code of its own.
 
     Args:
         cls: any class. One that was made by calling ``type`` has the module of DRF's metaclass, and is not in it.
     """
+    return cls in _SETTLED or _look_whether_settled(cls)
+
+
+_SETTLED: set[type] = set()  # they are there for good
+
+
+def _look_whether_settled(cls: type) -> bool:
     name = cls.__module__
-    settled = name.startswith(("rest_framework.", "django.", "restflow.", "builtins"))
-    return settled and getattr(sys.modules.get(name), cls.__name__, None) is cls
+    if not name.startswith(("rest_framework.", "django.", "restflow.", "builtins")):
+        return False
+    if getattr(sys.modules.get(name), cls.__name__, None) is cls:
+        _SETTLED.add(cls)  # a class that is being made is not in its module yet: only a yes is kept
+        return True
+    # DRF's nested serializers are made for each request.
+    return not any(_is_code(name, value) for name, value in members(vars(cls))) and all(map(is_settled, cls.__bases__))
+
+
+def _is_code(name: str, value: Any) -> bool:
+    return name != "Meta" and (callable(value) or hasattr(type(value), "__get__"))
 
 
 def _is_drfs(cls: type, name: str) -> bool:

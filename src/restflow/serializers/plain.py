@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -13,61 +13,87 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
 from restflow.flow import TwoColoured, blocking, hook, never_awaits, remember
-from restflow.serializers.bridging import are_plain, is_settled, is_simple, know_as_prepared
+from restflow.serializers import classes as ours
+from restflow.serializers.bridging import are_plain, is_simple, know_as_prepared
 from restflow.serializers.surface import with_async_surface
 
-_Look = tuple[list[tuple[Any, tuple[Any, ...]]], bool]
+_Seen = list[tuple[Mapping[str, Any], tuple[Any, ...]]]
 
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
-_answers: dict[type, _Look] = {}
+
+
+def _seen(holders: Collection[Mapping[str, Any]]) -> _Seen:
+    return [(holder, (*holder.values(),)) for holder in holders]
+
+
+def _is_as_seen(seen: _Seen) -> bool:
+    return all(len(holder) == len(values) and all(map(is_, holder.values(), values)) for holder, values in seen)
+
+
+# DRF's classes and ours, as they are when this is imported: a patch of one is no code of DRF's.
+_LISTS = frozenset({drf.ListSerializer, ours.ListSerializer})
+_KNOWN: dict[type, dict[str, Any]] = {
+    base: dict(members(vars(base)))
+    for cls in (drf.HyperlinkedModelSerializer, ours.HyperlinkedModelSerializer, *_LISTS)
+    for base in cls.__mro__
+    if base is not object
+}
+
+
+def _is_as_imported(base: type) -> bool:
+    now, then = dict(members(vars(base))), _KNOWN[base]
+    return now.keys() == then.keys() and all(now[name] is value for name, value in then.items())
+
+
+_answers: dict[type, tuple[tuple[type, ...], _Seen, bool]] = {}
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
     """Tell whether a serializer class, and what it declares, is configuration of DRF's classes and nothing else.
 
-    What was found is remembered, and holds while the class and its ``Meta`` hold the same.
+    What was found is remembered, and holds while the class, its bases and its ``Meta`` hold the same.
 
     Args:
         cls: a serializer class.
     """
-    looked = _answers.get(cls)
-    if looked is None or not all(_is_as_seen(*seen) for seen in looked[0]):
-        looked = _look(cls)
-        remember(_answers, cls, looked)
-    return looked[1]
+    answer = _answers.get(cls)
+    if answer is None or answer[0] is not cls.__mro__ or not _is_as_seen(answer[1]):
+        answer = _look(cls)
+        remember(_answers, cls, answer)
+    return answer[2]
 
 
-def _is_as_seen(holder: Any, values: tuple[Any, ...]) -> bool:
-    return len(holder) == len(values) and all(map(is_, holder.values(), values))
-
-
-def _look(cls: type[Any]) -> _Look:
-    holders: list[Any] = [vars(base) for base in cls.__mro__ if not is_settled(base)]
-    meta = getattr(cls, "Meta", None)
-    of_meta = [vars(base) for base in getattr(meta, "__mro__", ()) if base is not object]
-    declared = [holder["_declared_fields"] for holder in holders if "_declared_fields" in holder]
-    seen = [(holder, (*holder.values(),)) for holder in (*holders, *of_meta, *declared)]
+def _look(cls: type[Any]) -> tuple[tuple[type, ...], _Seen, bool]:
+    mro = cls.__mro__
+    if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
+        return mro, [], False
+    known = [base for base in mro if base in _KNOWN]
+    theirs = [vars(base) for base in mro if base not in _KNOWN and base is not object]
+    # Read from the class, a Meta may run code.
+    meta: Any = next((holder["Meta"] for holder in theirs if "Meta" in holder), None)
+    of_meta = [vars(base) for base in meta.__mro__ if base is not object] if type(meta) is type else []
+    declared = [holder["_declared_fields"] for holder in theirs if "_declared_fields" in holder]
     fits = (
-        type(cls) is drf.SerializerMetaclass
+        all(map(_is_as_imported, known))
         and type(meta) in {type, type(None)}
-        and issubclass(cls, drf.Serializer)
-        and all(_is_configuration(holder, meta) for holder in holders)
+        and all(_is_configuration(holder, meta) for holder in theirs)
         and all(map(_is_meta, of_meta))
-        and all(map(_is_drfs_field, (field for fields in declared for field in fields.values())))
+        and all(map(_is_drfs_field, chain.from_iterable(fields.values() for fields in declared)))
     )
-    return seen, fits
+    return mro, _seen([*map(vars, known), *theirs, *of_meta, *declared]), fits
 
 
-def _is_configuration(holder: Any, meta: Any) -> bool:
+def _is_configuration(holder: Mapping[str, Any], meta: Any) -> bool:
     return all(value is meta or name == "_declared_fields" or is_inert(value) for name, value in members(holder))
 
 
-def _is_meta(holder: Any) -> bool:
-    return all(
-        is_inert(value) or (name == "model" and isinstance(value, type) and issubclass(value, Model))
-        for name, value in members(holder)
-    )
+def _is_meta(holder: Mapping[str, Any]) -> bool:
+    return all(is_inert(value) or (name == "model" and _is_model(value)) for name, value in members(holder))
+
+
+def _is_model(value: Any) -> bool:
+    return issubclass(type(value), type) and issubclass(value, Model)  # isinstance would ask a lazy object
 
 
 def _is_drfs_field(field: Any) -> bool:
@@ -75,45 +101,16 @@ def _is_drfs_field(field: Any) -> bool:
 
 
 def leave_unseen(serializer: Any) -> Any:
-    """Leave a serializer as it was built until its loops begin: no code of a user's will have seen it by then.
+    """Leave a serializer as it was built until its loops have run: no code of a user's will see it before.
 
     Args:
         serializer: one of a class that runs DRF's code only.
 
     Returns:
-        The same serializer, for ``prepared``.
+        The same serializer, for ``validated`` or ``represented``.
     """
     vars(serializer)[_UNSEEN] = True
     return serializer
-
-
-def prepared(serializer: Any, *, to_validate: bool = False) -> Any:
-    """Make what the loops of a serializer ask callable by sync code, where that was put off.
-
-    Args:
-        serializer: any serializer, in the thread where its loop runs.
-        to_validate: whether its loop validates; else it represents.
-
-    Returns:
-        The same serializer.
-    """
-    if vars(serializer).pop(_UNSEEN, False):
-        one: Any = serializer.child if isinstance(serializer, drf.ListSerializer) else serializer
-        fields = one.fields
-        if type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate):
-            for each in {id(one): one, id(serializer): serializer}.values():
-                if isinstance(each, TwoColoured):
-                    know_as_prepared(each, to_validate=to_validate)
-        else:
-            with_async_surface(serializer)
-    return serializer
-
-
-def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
-    if not are_plain(fields):
-        return False
-    validators = chain.from_iterable(map(_validators_of, (serializer, *fields))) if to_validate else ()
-    return all(map(never_awaits, set(map(type, validators))))
 
 
 async def represented(serializer: Any) -> Any:
@@ -128,10 +125,6 @@ async def represented(serializer: Any) -> Any:
     return await blocking(_represented, serializer)
 
 
-def _represented(serializer: Any) -> Any:
-    return prepared(serializer).data
-
-
 async def validated(serializer: Any) -> None:
     """Validate the data of a serializer that was built for it.
 
@@ -141,6 +134,45 @@ async def validated(serializer: Any) -> None:
     Raises:
         ValidationError: the data are not valid.
     """
-    if _UNSEEN in vars(serializer):
-        await blocking(prepared, serializer, to_validate=True)
-    await hook(serializer, "is_valid", raise_exception=True)
+    if _UNSEEN not in vars(serializer):
+        await hook(serializer, "is_valid", raise_exception=True)
+        return
+    await blocking(_prepare, serializer, to_validate=True)
+    try:
+        await hook(serializer, "is_valid", raise_exception=True)
+    except Exception:
+        await blocking(_show, serializer)  # the error leads to it
+        raise
+
+
+def _represented(serializer: Any) -> Any:
+    if _UNSEEN not in vars(serializer):
+        return serializer.data
+    _prepare(serializer)
+    data = serializer.data
+    _show(serializer)  # the data lead to it
+    return data
+
+
+def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
+    """Make what the loops of a serializer ask callable by sync code, where anything has to be."""
+    one: Any = serializer.child if type(serializer) in _LISTS else serializer
+    fields = getattr(one, "fields", None)
+    if type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate):
+        for each in {id(one): one, id(serializer): serializer}.values():
+            if isinstance(each, TwoColoured):
+                know_as_prepared(each, to_validate=to_validate)
+    else:
+        _show(serializer)
+
+
+def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
+    if not are_plain(fields):
+        return False
+    validators = chain.from_iterable(map(_validators_of, (serializer, *fields))) if to_validate else ()
+    return all(map(never_awaits, set(map(type, validators))))
+
+
+def _show(serializer: Any) -> None:
+    if vars(serializer).pop(_UNSEEN, False):
+        with_async_surface(serializer)

@@ -40,7 +40,7 @@ from restflow.flow import (
     truth,
     twin,
 )
-from restflow.negotiation import negotiate
+from restflow.negotiation import negotiate, remembered
 from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
@@ -386,13 +386,20 @@ def _show_to_sentry(request: DRFRequest) -> None:
         vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
 
 
-async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> None:
-    """Negotiate, and have no version: what ``initial`` begins with where ``_NEGOTIATION`` holds."""
+async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> bool:
+    """Negotiate, and have no version: what ``initial`` begins with where ``_NEGOTIATION`` holds.
+
+    Returns:
+        Whether no code but DRF's and ours has run.
+    """
     _show_to_sentry(request)
-    view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
+    suffix = view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
-    request.accepted_renderer, request.accepted_media_type = await negotiate(view, request, renderers, negotiator)
+    known = remembered(request, renderers, negotiator, suffix)
+    chosen = known or await hook(negotiator, "select_renderer", request, renderers, suffix)
+    request.accepted_renderer, request.accepted_media_type = chosen
     request.version = request.versioning_scheme = None
+    return known is not None
 
 
 async def _check(view: APIView, request: DRFRequest) -> None:
@@ -522,9 +529,12 @@ class AsyncAPIView(AsyncHelpers, APIView):
             self.headers = await attribute(self, "default_response_headers")
         try:
             if usual:
-                await _begin(self, drf_request, kwargs)
-                await authenticated(drf_request)
-                if drf_request.authenticators or self.permission_classes or self.throttle_classes:
+                alone = await _begin(self, drf_request, kwargs)
+                if alone or _AUTHENTICATION.holds(self):
+                    alone = await authenticated(drf_request) and alone
+                else:
+                    await hook(self, "perform_authentication", drf_request)
+                if not alone or self.permission_classes or self.throttle_classes:
                     await _check(self, drf_request)
                 method_names = self.http_method_names
             else:
