@@ -198,6 +198,17 @@ def test_many_instances_are_created_and_shown_at_once(prefix):
 
 
 @colours
+def test_a_get_serializer_in_drf_s_form_that_is_set_on_the_view_is_called_in_that_form(prefix):
+    def setup(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        getattr(views, prefix + "RetrieveAPIView").setup(self, request, *args, **kwargs)
+        self.get_serializer = lambda instance: Shouted(instance)
+
+    view = view_of("RetrieveAPIView", prefix, setup=setup)
+    with Site({"x/<int:pk>/": view.as_view()}) as site:
+        assert site.send("GET", "/x/1/").json() == {"loud": "AUSTEN"}
+
+
+@colours
 def test_a_view_made_by_as_view_with_arguments_has_them(prefix):
     answer = send(
         view_of("ListAPIView", prefix),

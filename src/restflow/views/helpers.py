@@ -418,7 +418,9 @@ async def build(
     if overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
-        if _names_direction(getattr(type(view), "get_serializer", None)):
+        own = vars(view).get("get_serializer")
+        of_class = getattr(type(view), "get_serializer", None)
+        if _names_direction(of_class) if own is None else _names_direction.__wrapped__(own):
             kwargs["direction"] = direction
         if serializer_class is not None or await has_directions(view):
             chosen = serializer_class or await _class_for(view, direction)
