@@ -220,6 +220,15 @@ def is_own_twin(raw: Any, obj: Any) -> bool:
     )
 
 
+def is_generated(raw: Any) -> bool:
+    """Tell whether ``raw`` is a twin that we generated, which is nobody's writing.
+
+    Args:
+        raw: what stands in a class.
+    """
+    return type(raw) is types.FunctionType and raw in generated
+
+
 def written(cls: type, name: str) -> Any:
     """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
     raw = cls.__dict__.get(name, ABSENT)

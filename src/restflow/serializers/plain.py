@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -12,29 +12,41 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, never_awaits, remember
+from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember
 from restflow.serializers import classes as ours
 from restflow.serializers.bridging import are_plain, is_simple, know_as_prepared
 from restflow.serializers.surface import with_async_surface
 
-_Seen = list[tuple[Mapping[str, Any], tuple[Any, ...]]]
+# What a class or an object holds: how much, and what under which names.
+_Seen = list[tuple[Mapping[str, Any], int, tuple[str, ...], tuple[Any, ...]]]
 
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
+_COUNTED = "_creation_counter"  # DRF numbers all fields there are
 
 
-def _seen(holders: Collection[Mapping[str, Any]]) -> _Seen:
-    return [(holder, (*holder.values(),)) for holder in holders]
+def _seen(holders: Iterable[Mapping[str, Any]]) -> _Seen:
+    seen: _Seen = []
+    for holder in holders:
+        names = tuple(name for name in holder if name != _COUNTED)
+        seen.append((holder, len(holder), names, tuple(holder[name] for name in names)))
+    return seen
 
 
 def _is_as_seen(seen: _Seen) -> bool:
-    return all(len(holder) == len(values) and all(map(is_, holder.values(), values)) for holder, values in seen)
+    return all(
+        len(holder) == size and all(map(is_, map(holder.get, names), values)) for holder, size, names, values in seen
+    )
+
+
+def _written_in(base: type) -> dict[str, Any]:
+    return {name: value for name, value in members(vars(base)) if not (name == _COUNTED or is_generated(value))}
 
 
 # DRF's classes and ours, as they are when this is imported: a patch of one is no code of DRF's.
 _LISTS = frozenset({drf.ListSerializer, ours.ListSerializer})
 _KNOWN: dict[type, dict[str, Any]] = {
-    base: dict(members(vars(base)))
+    base: _written_in(base)
     for cls in (drf.HyperlinkedModelSerializer, ours.HyperlinkedModelSerializer, *_LISTS)
     for base in cls.__mro__
     if base is not object
@@ -42,7 +54,7 @@ _KNOWN: dict[type, dict[str, Any]] = {
 
 
 def _is_as_imported(base: type) -> bool:
-    now, then = dict(members(vars(base))), _KNOWN[base]
+    now, then = _written_in(base), _KNOWN[base]
     return now.keys() == then.keys() and all(now[name] is value for name, value in then.items())
 
 
