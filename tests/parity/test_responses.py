@@ -564,3 +564,25 @@ def test_the_admin_renderer_lists(parity: Parity, books: Any) -> None:
     assert parity(admin, headers=html).status == 200
     form = {**html, "content-type": "application/x-www-form-urlencoded"}
     assert parity(admin, "POST", body=f"title=x&author={books[0].author_id}".encode(), headers=form).status == 303
+
+
+def test_a_response_class_that_keeps_its_renderer_context_in_a_property(parity: Parity) -> None:
+    class Keeping(Response):
+        @property
+        def renderer_context(self) -> Any:
+            return self.kept
+
+        @renderer_context.setter
+        def renderer_context(self, context: Any) -> None:
+            self.kept = {**context, "indent": 2}
+
+    def make(base: Any) -> Any:
+        class V(base):
+            renderer_classes = [JSONRenderer]
+
+            def get(self, request: Any) -> Response:
+                return Keeping({"a": 1})
+
+        return V
+
+    assert b"\n  " in parity(make).body

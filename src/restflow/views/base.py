@@ -683,7 +683,7 @@ async def _finalized(view: APIView, request: DRFRequest, response: Any, context_
             context = _DRFs.get_renderer_context(view)
         else:
             context = await hook(view, "get_renderer_context")
-        vars(response)["renderer_context"] = context
+        response.renderer_context = context  # type: ignore[attr-defined]  # the stubs leave it out
     vary = view.headers.pop("Vary", None)
     if vary is not None:
         patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
