@@ -269,6 +269,25 @@ def test_a_parser_of_a_handler_that_is_no_function_never_runs_on_the_event_loop(
     assert "no loop" in str(parity(make, "POST", body=b"a", initkwargs=kwargs).json())
 
 
+@pytest.mark.parametrize("changed", ["object", "class"])
+def test_a_changed_json_parser_never_runs_on_the_event_loop(
+    parity: Parity, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(base: Any) -> Any:
+        class V(reads("data")(base)):
+            def get_parsers(self) -> Any:
+                parser = parsers.JSONParser()
+                if changed == "object":
+                    vars(parser)["parse"] = OnLoop().parse
+                return [parser]
+
+        return V
+
+    if changed == "class":
+        monkeypatch.setattr(parsers.JSONParser, "parse", OnLoop.parse)
+    assert "no loop" in str(parity(make, "POST", body=b"{}", headers=JSON).json())
+
+
 class Raw(parsers.BaseParser):
     media_type = "*/*"
 

@@ -141,16 +141,19 @@ def test_a_validator_of_the_model_s_field_is_asked(prefix, base, colour, monkeyp
 @prefixes
 @bases
 @colours
-def test_a_field_class_that_drf_is_told_to_use_is_asked(prefix, base, colour, monkeypatch):
+@pytest.mark.parametrize("in_place", [True, False], ids=["in the mapping", "by another mapping"])
+def test_a_field_class_that_drf_is_told_to_use_is_asked(prefix, base, colour, in_place, monkeypatch):
     class Shouted(drf.CharField):
         to_representation = in_colour(colour, lambda self, value: value.upper())
 
     serializer = serializer_of(base)
     with site(prefix, serializer) as served:
         assert served.send("GET", "/x/1/").json()["name"] == "Austen"
-        mapping = {**drf.ModelSerializer.serializer_field_mapping}
-        mapping.update({type(Author._meta.get_field("name")): Shouted})
-        monkeypatch.setattr(drf.ModelSerializer, "serializer_field_mapping", mapping)
+        mapping, kind = drf.ModelSerializer.serializer_field_mapping, type(Author._meta.get_field("name"))
+        if in_place:
+            monkeypatch.setitem(mapping, kind, Shouted)
+        else:
+            monkeypatch.setattr(drf.ModelSerializer, "serializer_field_mapping", {**mapping, kind: Shouted})
         listed, shown, created, *_ = requests(served)
         assert [each["name"] for each in listed.json()["results"]] == ["AUSTEN", "ELIOT"]
         assert (shown.json()["name"], created.json()["name"]) == ("AUSTEN", "NEW")

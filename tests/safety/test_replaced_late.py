@@ -367,3 +367,49 @@ def test_a_check_that_making_nobody_puts_on_the_view_is_asked(base, name, monkey
     assert ask(view).status == 200
     monkeypatch.setattr(DRFRequest, "_not_authenticated", putting)
     assert ask(view).status == 403
+
+
+class Later:
+    """An awaitable that is no coroutine, and answers no."""
+
+    def __await__(self):
+        return False
+        yield
+
+
+def test_an_awaitable_answer_of_sync_code_is_awaited_every_time_it_is_given():
+    class Says(permissions.BasePermission):
+        def has_permission(self, request, view):
+            return Later()
+
+    for base in (APIView, AsyncAPIView):
+        view = view_of(base, permission_classes=[Asked, Says])
+        assert [ask(view).status for _ in range(3)] == [403] * 3
+
+
+@both
+def test_what_a_permission_s_own_object_says_is_asked_every_time(base):
+    class Says(permissions.BasePermission):
+        def __init__(self):
+            if Says.own:
+                self.has_permission = refusing("sync")
+
+        def has_permission(self, request, view):
+            return True
+
+    Says.own = False
+    view = view_of(base, permission_classes=[Asked, Says])
+    assert [ask(view).status for _ in range(2)] == [200] * 2
+    Says.own = True
+    assert [ask(view).status for _ in range(2)] == [403] * 2
+
+
+def test_a_twin_that_is_put_on_a_permission_after_a_request_is_asked(monkeypatch):
+    class Says(permissions.BasePermission):
+        def has_permission(self, request, view):
+            return True
+
+    view = view_of(AsyncAPIView, permission_classes=[Asked, Says])
+    assert [ask(view).status for _ in range(2)] == [200] * 2
+    monkeypatch.setattr(Says, "ahas_permission", refusing("async"), raising=False)
+    assert [ask(view).status for _ in range(2)] == [403] * 2
