@@ -328,8 +328,8 @@ nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
 
 
-OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
-_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in OPERATORS}
+_OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
+_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in _OPERATORS}
 
 
 def _is_drfs_operator(cls: Any) -> bool:
@@ -349,7 +349,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     Returns:
         Whether it allows.
     """
-    if isinstance(permission, OPERATORS) and not _is_drfs_operator(type(permission)):
+    if isinstance(permission, _OPERATORS) and not _is_drfs_operator(type(permission)):
         # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
         # which would take an operand's coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:

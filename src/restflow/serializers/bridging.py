@@ -245,8 +245,7 @@ def _ask_validators(field: Any) -> None:
 
 
 def _run_validators(self: Any, value: Any) -> None:
-    if not all(map(never_awaits, map(type, self.validators))):
-        bridge_validators(self)
+    bridge_validators(self)
     type(self).run_validators(self, value)
 
 

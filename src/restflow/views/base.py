@@ -21,7 +21,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
-from restflow.drf import OPERATORS, all_made_in_place, is_plain_list, made, permits
+from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
     Usual,
@@ -420,12 +420,7 @@ async def _check(view: APIView, request: DRFRequest) -> None:
 
 async def _permit(view: APIView, request: DRFRequest, permissions: Any) -> None:
     for permission in permissions:
-        if isinstance(permission, OPERATORS):
-            allowed = await permits(permission, request, view)
-        else:
-            answer = ask(permission, "has_permission", request, view)
-            allowed = answer if type(answer) is bool else await truth(answer)
-        if not allowed:
+        if not await permits(permission, request, view):
             await _refuse(view, request, permission)
 
 
