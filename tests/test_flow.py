@@ -7,14 +7,16 @@ import contextlib
 import contextvars
 import functools
 import gc
+import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.utils.asyncio import async_unsafe
 from hypothesis import given, settings
@@ -36,6 +38,7 @@ from restflow.flow import (
     sync,
     twin,
 )
+from restflow.flow import worker as flow_worker
 from tests.site import CountingExecutor
 
 Driver = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -631,6 +634,37 @@ def test_a_step_that_is_never_awaited_warns(step: Callable[[], Any]) -> None:
 # Cancellation ---------------------------------------------------------------------------------------------------------
 
 
+@contextlib.asynccontextmanager
+async def _kept_for_the_request() -> AsyncIterator[Executor]:
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        async with ThreadSensitiveContext(executor=executor):
+            yield executor
+
+
+@contextlib.asynccontextmanager
+async def _shared_by_all() -> AsyncIterator[Executor]:
+    yield SyncToAsync.single_thread_executor
+
+
+class Worker:
+    """The worker thread of a test: one kept for the request, reached directly, or one that asgiref finds."""
+
+    def __init__(self, opened: Callable[[], contextlib.AbstractAsyncContextManager[Executor]]) -> None:
+        self.opened = opened
+
+    def run(self, main: Coroutine[Any, Any, Any]) -> Any:
+        async def inside() -> Any:
+            async with self.opened() as self.executor:
+                return await asyncio.wait_for(main, 20)
+
+        return asyncio.run(inside())
+
+
+@pytest.fixture(params=[_kept_for_the_request, _shared_by_all])
+def worker(request: pytest.FixtureRequest) -> Worker:
+    return Worker(request.param)
+
+
 async def _cancelled_when(begun: threading.Event, task: asyncio.Task[Any], release: threading.Event | None) -> None:
     assert await asyncio.to_thread(begun.wait, 10)
     task.cancel()
@@ -641,7 +675,7 @@ async def _cancelled_when(begun: threading.Event, task: asyncio.Task[Any], relea
         release.set()
 
 
-def test_a_cancelled_request_closes_the_flow_after_the_blocking_step_that_had_begun() -> None:
+def test_a_cancelled_request_closes_the_flow_after_the_blocking_step_that_had_begun(worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
 
@@ -669,11 +703,11 @@ def test_a_cancelled_request_closes_the_flow_after_the_blocking_step_that_had_be
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["step done", "cancelled", "finally"]
 
 
-def test_a_flow_cancelled_on_the_loop_is_told_at_its_await() -> None:
+def test_a_flow_cancelled_on_the_loop_is_told_at_its_await(worker: Worker) -> None:
     begun = threading.Event()
     log: list[str] = []
 
@@ -698,11 +732,11 @@ def test_a_flow_cancelled_on_the_loop_is_told_at_its_await() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["step closed", "finally"]
 
 
-def test_a_flow_that_ends_while_it_is_cancelled_does_not_hide_the_cancellation() -> None:
+def test_a_flow_that_ends_while_it_is_cancelled_does_not_hide_the_cancellation(worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
 
     class Steps:
@@ -722,7 +756,7 @@ def test_a_flow_that_ends_while_it_is_cancelled_does_not_hide_the_cancellation()
         await _cancelled_when(begun, task, release)
         return await task
 
-    assert asyncio.run(main()) == "swallowed, as plain asyncio code may"
+    assert worker.run(main()) == "swallowed, as plain asyncio code may"
 
 
 class After:
@@ -749,7 +783,9 @@ next_steps = pytest.mark.parametrize("following", NEXT.values(), ids=NEXT)
 
 
 @next_steps
-def test_a_flow_cancelled_in_a_later_step_of_its_stretch_is_told_before_the_next_begins(following: Any) -> None:
+def test_a_flow_cancelled_in_a_later_step_of_its_stretch_is_told_before_the_next_begins(
+    following: Any, worker: Worker
+) -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
 
@@ -773,11 +809,11 @@ def test_a_flow_cancelled_in_a_later_step_of_its_stretch_is_told_before_the_next
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["slow done", "finally"]
 
 
-def test_a_flow_that_ends_with_the_step_it_was_cancelled_in_is_cancelled() -> None:
+def test_a_flow_that_ends_with_the_step_it_was_cancelled_in_is_cancelled(worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
 
@@ -797,24 +833,21 @@ def test_a_flow_that_ends_with_the_step_it_was_cancelled_in_is_cancelled() -> No
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["ended"]
 
 
-async def _cancelled_once_its_thread_is_done(flow: Coroutine[Any, Any, Any]) -> None:
+async def _cancelled_once_its_thread_is_done(flow: Coroutine[Any, Any, Any], worker: Worker) -> None:
     """Cancel a flow when its thread is done and the event loop has yet to hear of it."""
-    with CountingExecutor() as executor:
-        async with ThreadSensitiveContext(executor=executor):
-            task = asyncio.ensure_future(arun(flow))
-            while not executor.hops:  # noqa: ASYNC110 - it is counted in this very thread
-                await asyncio.sleep(0)
-            executor.submit(here).result(10)  # the one worker is free again; the loop stood still meanwhile
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+    task = asyncio.ensure_future(arun(flow))
+    await asyncio.sleep(0)  # as far as its trip to the thread
+    worker.executor.submit(here).result(10)  # the one worker is free again; the loop stood still meanwhile
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
-def test_a_flow_cancelled_between_its_last_step_and_the_loop_is_cancelled() -> None:
+def test_a_flow_cancelled_between_its_last_step_and_the_loop_is_cancelled(worker: Worker) -> None:
     log: list[str] = []
 
     async def flow() -> str:
@@ -822,24 +855,24 @@ def test_a_flow_cancelled_between_its_last_step_and_the_loop_is_cancelled() -> N
         log.append("ended")
         return "done"
 
-    asyncio.run(_cancelled_once_its_thread_is_done(flow()))
+    worker.run(_cancelled_once_its_thread_is_done(flow(), worker))
     assert log == ["ended"]
 
 
-def test_a_flow_that_fails_between_its_last_step_and_the_cancellation_raises_its_own_error() -> None:
+def test_a_flow_that_fails_between_its_last_step_and_the_cancellation_raises_its_own_error(worker: Worker) -> None:
     async def flow() -> None:
         await blocking(here)
         raise Boom
 
     async def main() -> None:
         with pytest.raises(Boom):
-            await _cancelled_once_its_thread_is_done(flow())
+            await _cancelled_once_its_thread_is_done(flow(), worker)
 
-    asyncio.run(main())
+    worker.run(main())
 
 
 @pytest.mark.parametrize("kind", ["hook", "returned"])
-def test_an_async_step_that_was_reached_before_the_cancellation_never_begins(kind: str) -> None:
+def test_an_async_step_that_was_reached_before_the_cancellation_never_begins(kind: str, worker: Worker) -> None:
     log: list[str] = []
 
     async def flow() -> None:
@@ -852,12 +885,12 @@ def test_an_async_step_that_was_reached_before_the_cancellation_never_begins(kin
             await hook(Places(), "sync")
             log.append("finally")
 
-    asyncio.run(_cancelled_once_its_thread_is_done(flow()))
+    worker.run(_cancelled_once_its_thread_is_done(flow(), worker))
     gc.collect()
     assert log == ["finally"]
 
 
-def test_a_hop_that_is_cancelled_before_it_begins_never_runs() -> None:
+def test_a_hop_that_is_cancelled_before_it_begins_never_runs(worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
 
@@ -872,24 +905,22 @@ def test_a_hop_that_is_cancelled_before_it_begins_never_runs() -> None:
             log.append("finally")
 
     async def main() -> None:
-        with CountingExecutor() as executor:
-            async with ThreadSensitiveContext(executor=executor):
-                holder = asyncio.ensure_future(sync_to_async(first)())
-                assert await asyncio.to_thread(begun.wait, 10)
-                task = asyncio.ensure_future(arun(flow()))
-                await asyncio.sleep(0.01)
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                release.set()
-                await holder
+        holder = asyncio.ensure_future(sync_to_async(first)())
+        assert await asyncio.to_thread(begun.wait, 10)
+        task = asyncio.ensure_future(arun(flow()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        await holder
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["finally"]
 
 
 @pytest.mark.parametrize("bridged_before", [0, 1, 3])
-def test_an_async_hook_bridged_from_the_thread_is_cancelled(bridged_before: int) -> None:
+def test_an_async_hook_bridged_from_the_thread_is_cancelled(bridged_before: int, worker: Worker) -> None:
     """Regression: in asgiref 3.13 a bridge that used sync_to_async made a later one in the same hop miss it."""
     begun = threading.Event()
     log: list[str] = []
@@ -923,11 +954,151 @@ def test_an_async_hook_bridged_from_the_thread_is_cancelled(bridged_before: int)
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    worker.run(main())
     assert log == ["hook closed", "finally"]
 
 
-def test_a_bridge_asked_for_after_the_cancellation_is_refused() -> None:
+class Catching(TwoColoured, hooks=("catch",)):
+    """Its async hook catches what cancels it, as asyncio code may; a sync step asks for it, once or more."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.times = times
+        self.begun = [threading.Event() for _ in range(times)]
+        self.caught: list[int] = []
+
+    async def acatch(self, number: int) -> None:
+        self.begun[number].set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.caught.append(number)
+
+    def sync(self) -> str:
+        for number in range(self.times):
+            self.catch(number)  # type: ignore[attr-defined]
+        return "went on"
+
+
+def test_a_cancellation_that_a_bridged_hook_catches_is_over(worker: Worker) -> None:
+    steps = Catching()
+
+    async def flow() -> str:
+        result: str = await hook(steps, "sync")
+        return result
+
+    async def main() -> str:
+        task = asyncio.ensure_future(arun(flow()))
+        assert await asyncio.to_thread(steps.begun[0].wait, 10)
+        task.cancel()
+        return await task
+
+    assert worker.run(main()) == "went on"
+    assert steps.caught == [0]
+
+
+def test_each_bridged_hook_of_a_stretch_is_told_of_a_cancellation_of_its_own() -> None:
+    steps = Catching(times=3)
+
+    async def flow() -> str:
+        result: str = await hook(steps, "sync")
+        return result
+
+    async def main() -> str:
+        task = asyncio.ensure_future(arun(flow()))
+        for begun in steps.begun:
+            assert await asyncio.to_thread(begun.wait, 10)
+            task.cancel()
+        return await task
+
+    assert Worker(_kept_for_the_request).run(main()) == "went on"
+    assert steps.caught == [0, 1, 2]
+
+
+def test_a_thread_that_ends_while_its_last_bridge_is_told_is_not_waited_for_again(worker: Worker) -> None:
+    class Steps(Catching):
+        async def acatch(self, number: int) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            # The loop stands still until the thread is done: it comes to neither's news before both are there.
+            task.add_done_callback(lambda _: worker.executor.submit(here).result(10))
+            await super().acatch(number)
+
+    steps = Steps()
+
+    async def flow() -> str:
+        result: str = await hook(steps, "sync")
+        return result
+
+    async def main() -> str:
+        task = asyncio.ensure_future(arun(flow()))
+        assert await asyncio.to_thread(steps.begun[0].wait, 10)
+        task.cancel()
+        return await task
+
+    assert worker.run(main()) == "went on"
+
+
+def test_a_context_variable_set_before_a_cancellation_is_seen_after_it(worker: Worker) -> None:
+    begun, release = threading.Event(), threading.Event()
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+    def slow() -> None:
+        variable.set("in the thread")
+        begun.set()
+        release.wait(10)
+
+    seen: list[str] = []
+
+    async def flow() -> None:
+        await blocking(slow)
+
+    async def request() -> None:
+        try:
+            await arun(flow())
+        finally:
+            seen.append(variable.get())
+
+    async def main() -> None:
+        task = asyncio.ensure_future(request())
+        await _cancelled_when(begun, task, release)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    worker.run(main())
+    assert seen == ["in the thread"]
+
+
+def test_an_exception_that_is_handled_around_a_flow_is_seen_in_its_thread(worker: Worker) -> None:
+    """Source: asgiref hands ``sys.exc_info()`` to the thread, for ``logging.exception`` and bare ``raise``."""
+
+    async def flow() -> Any:
+        return await blocking(lambda: sys.exc_info()[1])
+
+    async def main() -> Any:
+        try:
+            raise Boom
+        except Boom:
+            return await arun(flow())
+
+    assert isinstance(worker.run(main()), Boom)
+
+
+def test_an_asgiref_whose_source_was_not_read_is_left_to_find_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def restore(context: contextvars.Context) -> None:
+        raise AssertionError("what is asgiref's own must not be touched")
+
+    assert flow_worker.KNOWN, "the asgiref installed is new: read its SyncToAsync.__call__, then name it known"
+    monkeypatch.setattr(flow_worker, "KNOWN", False)
+    monkeypatch.setattr(flow_worker, "restore", restore)
+
+    async def flow() -> str:
+        name: str = await blocking(here)
+        return name
+
+    assert counted(flow()) == ("worker_0", 1)
+
+
+def test_a_bridge_asked_for_after_the_cancellation_is_refused(worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
     log: list[str] = []
 
@@ -949,12 +1120,12 @@ def test_a_bridge_asked_for_after_the_cancellation_is_refused() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == []
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed(is_first: bool) -> None:
+def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed(is_first: bool, worker: Worker) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def returns_coroutine() -> Any:
@@ -973,11 +1144,11 @@ def test_a_coroutine_returned_by_a_step_of_a_cancelled_flow_is_closed(is_first: 
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    worker.run(main())
     gc.collect()  # a coroutine left behind would warn, and a warning fails the test
 
 
-def test_a_flow_thrown_away_is_closed() -> None:
+def test_a_flow_thrown_away_is_closed(worker: Worker) -> None:
     log: list[str] = []
 
     class Steps:
@@ -995,7 +1166,7 @@ def test_a_flow_thrown_away_is_closed() -> None:
         driven.send(None)
         driven.close()
 
-    asyncio.run(main())
+    worker.run(main())
     assert log == ["finally"]
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction
 
+from restflow.flow import worker
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
 
 _R = TypeVar("_R")
@@ -198,6 +202,7 @@ class _Hop(Driver, Generic[_R]):
     cancellation: BaseException | None = None
     executor: Any = None
     waiter: asyncio.Future[None] | None = None
+    context: Context | None = None
 
     def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
         self.flow = flow
@@ -208,14 +213,21 @@ class _Hop(Driver, Generic[_R]):
 
     async def go(self) -> Step | _End[_R]:
         """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
+        loop = asyncio.get_running_loop()
+        executor = worker.executor()
         try:
-            await _in_thread(self, asyncio.get_running_loop())
+            if executor is None:
+                await _in_thread(self, loop)
+            else:
+                await self._submitted(executor, loop)
         except GeneratorExit:
             self.cancellation, self.cancelled = asyncio.CancelledError(), True
             raise
         except BaseException as raised:  # cancelled, or no worker to be had
             if not await self._wait(raised):
                 return _advance(self.flow, None, raised, None)
+        if self.context is not None:
+            worker.restore(self.context)
         error, self.error = self.error, None
         try:
             if error is not None:
@@ -229,6 +241,29 @@ class _Hop(Driver, Generic[_R]):
             drop(self.reached)
             return _advance(self.flow, None, self.cancellation, None)
         return self.reached
+
+    async def _submitted(self, executor: Executor, loop: asyncio.AbstractEventLoop) -> None:
+        """Go to the thread as asgiref does, which waits by two futures more, and so for two more turns of the loop."""
+        self.context = context = copy_context()
+        bridges: list[asyncio.Task[Any]] = []
+        self.waiter = loop.create_future()
+        job = executor.submit(
+            _in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self._drive_in, context, loop
+        )
+        while True:
+            try:
+                return await self.waiter
+            except asyncio.CancelledError:
+                if not bridges:
+                    job.cancel()
+                    raise
+                # What the thread waits for on the loop is told; by that the flow is, or it was caught there.
+                bridges[0].cancel()
+                await bridges[0]
+                with self.lock:
+                    if self.finished:
+                        return
+                    self.waiter = loop.create_future()
 
     async def _wait(self, cancellation: BaseException) -> bool:
         """Tell the thread of the cancellation and wait for it to come to an end; False if it never began."""
@@ -250,6 +285,10 @@ class _Hop(Driver, Generic[_R]):
 
     # In the worker thread.
 
+    def _drive_in(self, context: Context, loop: asyncio.AbstractEventLoop) -> None:
+        worker.restore(context)  # asgiref's own storage in it becomes this thread's
+        self.drive(loop)
+
     def drive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drive the flow; never raises."""
         with self.lock:
@@ -267,7 +306,7 @@ class _Hop(Driver, Generic[_R]):
             with self.lock:
                 self.finished = True
                 if self.waiter is not None:
-                    loop.call_soon_threadsafe(self.waiter.set_result, None)
+                    loop.call_soon_threadsafe(_arrive, self.waiter)
 
     def _drive(self, step: Step) -> Step | _End[_R]:
         while True:
@@ -300,6 +339,9 @@ class _Hop(Driver, Generic[_R]):
         return reached
 
 
-@sync_to_async
-def _in_thread(hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
-    hop.drive(loop)
+def _arrive(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+_in_thread = SyncToAsync(_Hop.drive)
