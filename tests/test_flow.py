@@ -7,8 +7,10 @@ import contextlib
 import contextvars
 import functools
 import gc
+import operator
 import sys
 import threading
+import types
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -37,6 +39,7 @@ from restflow.flow import (
     stand_in,
     sync,
     twin,
+    unchanged,
 )
 from restflow.flow import worker as flow_worker
 from tests.site import CountingExecutor
@@ -1818,3 +1821,98 @@ def test_a_class_that_was_made_for_one_request_is_let_go(is_async: bool) -> None
     made = [weakref.ref(allow(str(number))) for number in range(3)]
     gc.collect()
     assert [cls() for cls in made] == [None, None, None]
+
+
+# What is looked at for each request ----------------------------------------------------------------------------------
+
+
+class Anything:
+    """Equal to anything, as a proxy may be to what it stands for."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def _family() -> tuple[type, type, type]:
+    base = type("Base", (), {"a": lambda self: 1, "b": property(lambda self: 2), "c": staticmethod(here)})
+    mixin = type("Mixin", (), {"d": (1, 2)})
+    return base, mixin, type("Leaf", (mixin, base), {"e": None})
+
+
+NAMES = ("a", "b", "c", "d", "e", "missing")
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 2]),
+        st.sampled_from(NAMES),
+        st.sampled_from(["set", "equal", "none", "delete", "put back", "look"]),
+    ),
+    max_size=8,
+)
+
+
+@given(changes=CHANGES, warm=st.sampled_from([0, 1, 3, 40]))
+def test_a_look_finds_every_change_of_a_class_and_of_its_bases(changes: Any, warm: int) -> None:
+    family = _family()
+    leaf = family[2]
+    values = [getattr(leaf, name, "absent") for name in NAMES]
+    first = [dict(vars(cls)) for cls in family]
+    same = unchanged(leaf, NAMES)
+    for place, name, change in changes:
+        for _ in range(warm):  # the interpreter specialises code that runs often
+            same()
+        cls = family[place]
+        if change == "delete":
+            if name in vars(cls):
+                delattr(cls, name)
+        elif change == "put back":
+            if name in first[place]:
+                setattr(cls, name, first[place][name])
+        elif change != "look":
+            setattr(cls, name, {"equal": Anything(), "none": None, "set": object()}[change])
+        now = [getattr(leaf, name, "absent") for name in NAMES]
+        assert same() is all(map(operator.is_, now, values))
+
+
+def test_a_look_follows_a_change_of_bases() -> None:
+    base, mixin, leaf = _family()
+    same = unchanged(leaf, NAMES)
+    for _ in range(40):
+        assert same()
+    leaf.__bases__ = (mixin, type("Other", (base,), {"a": lambda self: 3}))
+    assert not same()
+    leaf.__bases__ = (mixin, base)
+    assert same()
+
+
+def test_a_look_at_a_dotted_name_follows_each_part() -> None:
+    module = types.ModuleType("module")
+    base, _, leaf = _family()
+    vars(module).update(Leaf=leaf, helper=here)
+    same = unchanged(module, ("Leaf.a", "helper"))
+    for _ in range(40):
+        assert same()
+    found = base.a  # type: ignore[attr-defined]
+    for change, back in (
+        (lambda: setattr(base, "a", here), lambda: setattr(base, "a", found)),
+        (lambda: setattr(module, "helper", on_loop), lambda: setattr(module, "helper", here)),
+        (lambda: delattr(module, "Leaf"), lambda: setattr(module, "Leaf", leaf)),
+    ):
+        change()
+        assert not same()
+        back()
+        assert same()
+
+
+def test_a_look_at_a_dotted_name_that_leads_nowhere_never_finds_the_same() -> None:
+    assert not unchanged(types.ModuleType("module"), ("Absent.__init__",))()
+
+
+def test_a_look_at_what_is_new_each_time_never_finds_the_same() -> None:
+    assert not unchanged(type("C", (), {"made": classmethod(here)}), ("made",))()
+
+
+def test_a_look_at_no_name_finds_nothing_changed() -> None:
+    assert unchanged(object, ())()

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter, is_
+from operator import is_
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -30,7 +31,7 @@ from rest_framework import (
     views,
 )
 
-from restflow.flow import ask, blocking, is_computed, nonblocking, stand_in, sync, truth
+from restflow.flow import ask, blocking, is_computed, nonblocking, remember, stand_in, sync, truth, unchanged
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -112,31 +113,8 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(component)
 
 
-_makers_of = attrgetter("__init__", "__new__")
-
-
-def _made_in_place(cls: Any) -> bool:
-    """Tell whether making an instance of ``cls`` runs no code of a user's."""
-    try:
-        return _is_made_in_place(cls, _makers_of(cls))
-    except TypeError:  # it can't be hashed, so it is no class
-        return False
-
-
-@_cached
-def _is_made_in_place(cls: Any, makers: tuple[Any, Any]) -> bool:
-    if isinstance(cls, permissions.OperandHolder):
-        return _made_in_place(cls.op1_class) and _made_in_place(cls.op2_class)
-    if isinstance(cls, permissions.SingleOperandHolder):
-        return _made_in_place(cls.op1_class)
-    if not isinstance(cls, type) or type(cls) not in {type, permissions.BasePermissionMetaclass}:
-        return False
-    plain: Any = object
-    if makers[1] is not plain.__new__:
-        return False
-    if issubclass(cls, throttling.SimpleRateThrottle):
-        return only_configures(cls)
-    return makers[0] is object.__init__
+# By lists of classes: the lists, whether they are made as they were, and whether that runs no code of a user's.
+_known_makers: dict[tuple[Any, ...], tuple[tuple[Any, ...], Callable[[], bool], bool]] = {}
 
 
 def all_made_in_place(*lists: Sequence[Any]) -> bool:
@@ -147,14 +125,45 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
     """
     classes = (*chain.from_iterable(lists),)
     try:
-        return _are_made_in_place(classes, (*map(_makers_of, classes),))
+        known = _known_makers.get(classes)
     except TypeError:  # something that can't be hashed, so it is no class
         return False
+    # A proxy equals what it stands for.
+    if known is None or not (all(map(is_, classes, known[0])) and known[1]()):
+        known = _look_at_makers(classes)
+        remember(_known_makers, classes, known)
+    return known[2]
 
 
-@_cached
-def _are_made_in_place(classes: tuple[Any, ...], makers: tuple[Any, ...]) -> bool:
-    return all(map(_is_made_in_place, classes, makers))
+def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[[], bool], bool]:
+    owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
+    parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
+    if all(type(cls) in _METACLASSES for _, cls in parts):
+        is_as_seen = unchanged(owner, [f"{name}{look}" for name, _ in parts for look in ("", ".__init__", ".__new__")])
+        if is_as_seen():
+            return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
+    return classes, unchanged(owner, ()), False
+
+
+_METACLASSES = frozenset({type, permissions.BasePermissionMetaclass})
+
+
+def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
+    """Go through the classes that a composed permission is made of, by the names that lead there."""
+    if type(component) is permissions.OperandHolder:
+        yield from _parts(f"{name}.op1_class", component.op1_class)
+        yield from _parts(f"{name}.op2_class", component.op2_class)
+    elif type(component) is permissions.SingleOperandHolder:
+        yield from _parts(f"{name}.op1_class", component.op1_class)
+    else:
+        yield name, component
+
+
+def _is_made_in_place(cls: Any) -> bool:
+    plain: Any = object
+    if cls.__new__ is not plain.__new__:
+        return False
+    return only_configures(cls) if issubclass(cls, throttling.SimpleRateThrottle) else cls.__init__ is plain.__init__
 
 
 def _all_made_in_place(name: str) -> Any:
@@ -177,9 +186,9 @@ def _negotiator_is_made_in_place(view: Any) -> bool:
     own, cls = view.__dict__, type(view)
     if "_negotiator" in own:
         return True
-    return not is_computed(cls, "content_negotiation_class") and _made_in_place(
-        own.get("content_negotiation_class") or type(view).content_negotiation_class
-    )
+    if is_computed(cls, "content_negotiation_class"):
+        return False
+    return all_made_in_place((own.get("content_negotiation_class") or cls.content_negotiation_class,))
 
 
 async def made(cls: Any) -> Any:
@@ -191,7 +200,7 @@ async def made(cls: Any) -> Any:
     Returns:
         The instance.
     """
-    return cls() if _made_in_place(cls) else await blocking(cls)
+    return cls() if all_made_in_place((cls,)) else await blocking(cls)
 
 
 @_cached

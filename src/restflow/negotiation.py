@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter, is_
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from rest_framework import exceptions
 from rest_framework import negotiation as drf
 
-from restflow.flow import hook
+from restflow.flow import hook, unchanged
 from restflow.request import Request
 
 __all__ = ["negotiate", "remembered"]
@@ -26,16 +26,18 @@ _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
 _LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
 
 # All that DRF's choice is made by.
-_parts_of = attrgetter(
-    "DefaultContentNegotiation.select_renderer",
-    "DefaultContentNegotiation._get_parsed_accept_list",
-    "DefaultContentNegotiation.get_accept_list",
-    "_MediaType.__init__",
-    "_MediaType.match",
-    "_MediaType.precedence",
-    *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
+_is_drfs = unchanged(
+    drf,
+    (
+        "DefaultContentNegotiation.select_renderer",
+        "DefaultContentNegotiation._get_parsed_accept_list",
+        "DefaultContentNegotiation.get_accept_list",
+        "_MediaType.__init__",
+        "_MediaType.match",
+        "_MediaType.precedence",
+        *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
+    ),
 )
-_PARTS = _parts_of(drf)
 
 
 class _Accept:
@@ -85,7 +87,7 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
         or negotiator.__dict__
         or type(request) is not Request
         or type(request._request) not in _DJANGOS
-        or not all(map(is_, _parts_of(drf), _PARTS))
+        or not _is_drfs()
         or _names_a_format(request, negotiator)
     ):
         return None

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import pytest
+import wrapt
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework import parsers, permissions, renderers, serializers, throttling
 from rest_framework.authentication import BaseAuthentication
@@ -413,3 +414,102 @@ def test_a_twin_that_is_put_on_a_permission_after_a_request_is_asked(monkeypatch
     assert [ask(view).status for _ in range(2)] == [200] * 2
     monkeypatch.setattr(Says, "ahas_permission", refusing("async"), raising=False)
     assert [ask(view).status for _ in range(2)] == [403] * 2
+
+
+@both
+def test_the_allow_header_follows_handlers_that_come_and_go(base):
+    def handler(self, request):
+        return Response({})
+
+    view = view_of(base)
+    assert ask(view).headers["Allow"] == "GET, HEAD, OPTIONS"
+    view.put = handler
+    assert ask(view).headers["Allow"] == "GET, PUT, HEAD, OPTIONS"
+    del view.put
+    view.http_method_names = ["get", "options"]
+    assert ask(view).headers["Allow"] == "GET, OPTIONS"
+    view.http_method_names.append("put")
+    assert ask(view).headers["Allow"] == "GET, OPTIONS"
+    view.__getattr__ = lambda self, name: handler if name == "put" else object.__getattribute__(self, name)
+    assert ask(view).headers["Allow"] == "GET, OPTIONS, PUT"
+
+
+@both
+def test_the_allow_header_names_handlers_of_the_view_itself(base):
+    def put(request):
+        return Response({})
+
+    class PerTenant(view_of(base)):
+        tenant = "small"
+
+        def setup(self, request, *args, **kwargs):
+            super().setup(request, *args, **kwargs)
+            if self.tenant == "large":
+                self.put = put
+
+        @property
+        def delete(self):
+            if self.tenant == "small":
+                raise AttributeError
+            return put
+
+    assert ask(PerTenant).headers["Allow"] == "GET, HEAD, OPTIONS"
+    PerTenant.tenant = "large"
+    assert ask(PerTenant).headers["Allow"] == "GET, PUT, DELETE, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("how", ["added", "proxied", "inherited"])
+def test_a_component_whose_making_comes_to_block_is_made_in_the_thread(how, monkeypatch):
+    places = []
+
+    def noting(wrapped, instance, args, kwargs):
+        places.append(here())
+        return wrapped(*args, **kwargs)
+
+    class Base(permissions.BasePermission):
+        pass
+
+    class Permission(Base):
+        pass
+
+    for composed in (Permission, Permission & permissions.AllowAny, ~Permission | permissions.AllowAny):
+        places.clear()
+        view = view_of(AsyncAPIView, permission_classes=[composed])
+        with monkeypatch.context() as patch:
+            assert {ask(view).status, ask(view).status} == {200}
+            owner = Base if how == "inherited" else Permission
+            if how == "proxied":
+                patch.setattr(owner, "__init__", wrapt.FunctionWrapper(owner.__init__, noting))
+            else:
+                patch.setattr(owner, "__init__", lambda self: places.append(here()))
+            assert ask(view).status == 200
+            assert places
+            assert set(places) == {"thread"}
+
+
+def test_a_composed_permission_whose_part_is_exchanged_is_made_anew():
+    places = []
+
+    class Blocking(permissions.AllowAny):
+        def __init__(self):
+            places.append(here())
+
+    composed = permissions.AllowAny & permissions.AllowAny
+    view = view_of(AsyncAPIView, permission_classes=[composed])
+    assert ask(view).status == 200
+    composed.op2_class = Blocking
+    assert ask(view).status == 200
+    assert set(places) == {"thread"}
+
+
+def test_a_subclass_of_drfs_holder_of_operands_may_block():
+    places = []
+
+    class Holder(permissions.OperandHolder):
+        def __call__(self, *args, **kwargs):
+            places.append(here())
+            return super().__call__(*args, **kwargs)
+
+    holder = Holder(permissions.AND, permissions.AllowAny, permissions.AllowAny)
+    assert ask(view_of(AsyncAPIView, permission_classes=[holder])).status == 200
+    assert set(places) == {"thread"}

@@ -30,6 +30,7 @@ from restflow.flow.resolution import (
 )
 from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
+from restflow.flow.unchanged import unchanged
 
 __all__ = [
     "Descriptor",
@@ -67,4 +68,5 @@ __all__ = [
     "sync",
     "truth",
     "twin",
+    "unchanged",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial, partialmethod
 from itertools import repeat
-from operator import attrgetter, is_
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary, ref
+
+from restflow.flow.unchanged import unchanged
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -335,7 +336,7 @@ class Usual:
         self.functions, self.attributes = functions, attributes
         self.names = (*functions, *("a" + name for name in functions), *attributes)
         self.unset = frozenset(self.names)
-        self.answers: dict[type, tuple[Callable[[type], Any] | None, tuple[Any, ...], bool]] = {}
+        self.answers: dict[type, tuple[Callable[[], bool], bool]] = {}
         _usuals.append(self)
 
     def holds(self, obj: Any) -> bool:
@@ -345,35 +346,21 @@ class Usual:
             obj: the owner of the hooks.
         """
         cls = type(obj)
-        find, found, fits = self.answers.get(cls) or self._look(cls)
-        if find is None:
-            return False
-        try:
-            same = all(map(is_, found, find(cls)))
-        except AttributeError:  # a name is gone
-            same = False
-        if not same:
-            fits = self._look(cls)[2]
+        is_as_seen, fits = self.answers.get(cls) or self._look(cls)
+        if not is_as_seen():
+            fits = self._look(cls)[1]
         return fits and self.unset.isdisjoint(obj.__dict__)
 
-    def _look(self, cls: type) -> tuple[Callable[[type], Any] | None, tuple[Any, ...], bool]:
-        answer: tuple[Callable[[type], Any] | None, tuple[Any, ...], bool] = (None, (), False)
+    def _look(self, cls: type) -> tuple[Callable[[], bool], bool]:
+        answer: tuple[Callable[[], bool], bool] = (always, False)
         if not any(map(is_computed, repeat(cls), self.attributes)):
-            # Twice as fast, where each name is there.
-            all_there = len(self.names) > 1 and all(map(hasattr, repeat(cls), self.names))
-            find = attrgetter(*self.names) if all_there else self._find
-            found = tuple(find(cls))
-            answer = find, found, self._fits(cls, found)
+            is_as_seen = unchanged(cls, self.names)
+            if is_as_seen():  # a descriptor that gives something new each time can't be compared
+                answer = is_as_seen, self._fits(cls)
         remember(self.answers, cls, answer)
         return answer
 
-    def _find(self, cls: type) -> Iterable[Any]:
-        return map(getattr, repeat(cls), self.names, repeat(None))
-
-    def _fits(self, cls: type, found: tuple[Any, ...]) -> bool:
-        # A descriptor that gives something new each time can't be compared.
-        if not all(map(is_, found, self._find(cls))):
-            return False
+    def _fits(self, cls: type) -> bool:
         for name, function in self.functions.items():
             answer = memories[name].resolve(cls)
             if answer is None or (answer.flow or answer.function) is not flows.get(function, function):

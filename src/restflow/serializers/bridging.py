@@ -24,7 +24,8 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _SHOWN = "_restflow_shown"
-_METHODS = ("create", "update", "validate")
+# That are called by name.
+HOOKS = ("create", "update", "validate")
 _FUNCTIONS = frozenset({types.FunctionType, type(None)})
 _CHILDREN = ("child", "child_relation", "pk_field")
 # What a field was made of, and what it works on.
@@ -74,10 +75,11 @@ def attend(serializer: Any) -> None:
     own[_ATTENDED] = True
     _bridge_methods(serializer)
     _ask_validators(serializer)
-    for name in own.keys() & _PREPARATIONS:
-        _PREPARATIONS[name](serializer)
-    # Those that it has of its own come last, and so stay.
-    own.update(dict(zip(_FIRSTS, map(types.MethodType, _FIRSTS.values(), repeat(serializer)), strict=True)) | own)
+    for name, first in _FIRSTS.items():
+        if name in own:
+            _PREPARATIONS[name](serializer)
+        else:
+            own[name] = types.MethodType(first, serializer)
 
 
 def _first(name: str) -> Callable[..., Any]:
@@ -109,9 +111,9 @@ def bridge_fields(serializer: Any) -> bool:
     if vars(serializer).get(_PREPARED):
         return True
     _bridge_methods(serializer)
-    of_class = tuple(map(getattr, repeat(type(serializer)), _METHODS, repeat(None)))
-    if not vars(serializer).keys().isdisjoint(_METHODS) or not _never_await(of_class):
-        for name in _METHODS:
+    of_class = tuple(map(getattr, repeat(type(serializer)), HOOKS, repeat(None)))
+    if not vars(serializer).keys().isdisjoint(HOOKS) or not _never_await(of_class):
+        for name in HOOKS:
             _bridge_method(serializer, name)
     fields = _fields(serializer)
     if are_plain(fields.values()):
@@ -183,14 +185,16 @@ class _Fields(BindingDict):
         _bridge_named(self.serializer, key, field)
 
 
+_default_of = attrgetter("default")
+
+
 def are_plain(fields: Collection[Any]) -> bool:
     """Tell whether none of these fields has code but DRF's, or a default to be called.
 
     Args:
         fields: the fields of a serializer.
     """
-    defaults = map(attrgetter("default"), fields)
-    return not any(map(is_not, defaults, repeat(empty))) and _are_simple(frozenset(map(type, fields)))
+    return not any(map(is_not, map(_default_of, fields), repeat(empty))) and _are_simple(frozenset(map(type, fields)))
 
 
 def _bridge_named(serializer: Any, name: str, field: Any) -> None:

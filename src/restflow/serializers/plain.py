@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -12,13 +12,13 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember
+from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember, unchanged
 from restflow.serializers import classes as ours
-from restflow.serializers.bridging import are_plain, is_simple, know_as_prepared
+from restflow.serializers.bridging import HOOKS, are_plain, is_simple, know_as_prepared
 from restflow.serializers.surface import with_async_surface
 
-# What a class or an object holds: how much, and what under which names.
-_Seen = list[tuple[Mapping[str, Any], int, tuple[str, ...], tuple[Any, ...]]]
+# What a class or an object holds: under which names, and what.
+_Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
@@ -26,16 +26,12 @@ _COUNTED = "_creation_counter"  # DRF numbers all fields there are
 
 
 def _seen(holders: Iterable[Mapping[str, Any]]) -> _Seen:
-    seen: _Seen = []
-    for holder in holders:
-        names = tuple(name for name in holder if name != _COUNTED)
-        seen.append((holder, len(holder), names, tuple(holder[name] for name in names)))
-    return seen
+    return [(holder, tuple(holder), tuple(holder.values())) for holder in holders]
 
 
 def _is_as_seen(seen: _Seen) -> bool:
     return all(
-        len(holder) == size and all(map(is_, map(holder.get, names), values)) for holder, size, names, values in seen
+        len(holder) == len(names) and all(map(is_, map(holder.get, names), values)) for holder, names, values in seen
     )
 
 
@@ -58,28 +54,43 @@ def _is_as_imported(base: type) -> bool:
     return now.keys() == then.keys() and all(now[name] is value for name, value in then.items())
 
 
-_answers: dict[type, tuple[tuple[type, ...], _Seen, bool]] = {}
+_Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Callable[[], bool], bool]
+_answers: dict[type, _Answer] = {}
+
+# What a serializer holds itself, by DRF's doing and ours.
+_HELD = frozenset(vars(drf.HyperlinkedModelSerializer(data={}))) | {_UNSEEN, "fields", "url_field_name"}
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
     """Tell whether a serializer class, and what it declares, is configuration of DRF's classes and nothing else.
 
-    What was found is remembered, and holds while the class, its bases and its ``Meta`` hold the same.
+    What was found is remembered, and holds while the class, its own bases and its ``Meta`` hold the same, DRF's classes
+    as many names, and the hooks that a class may write are DRF's.
 
     Args:
         cls: a serializer class.
     """
     answer = _answers.get(cls)
-    if answer is None or answer[0] is not cls.__mro__ or not _is_as_seen(answer[1]):
+    if answer is None or not _still_holds(cls, answer):
         answer = _look(cls)
         remember(_answers, cls, answer)
-    return answer[2]
+    return answer[-1]
 
 
-def _look(cls: type[Any]) -> tuple[tuple[type, ...], _Seen, bool]:
+def _still_holds(cls: type, answer: _Answer) -> bool:
+    mro, seen, sizes, has_its_hooks, _ = answer
+    return (
+        mro is cls.__mro__
+        and all(len(holder) == size for holder, size in sizes)
+        and has_its_hooks()
+        and _is_as_seen(seen)
+    )
+
+
+def _look(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
-        return mro, [], False
+        return mro, [], [], unchanged(cls, ()), False
     known = [base for base in mro if base in _KNOWN]
     theirs = [vars(base) for base in mro if base not in _KNOWN and base is not object]
     # Read from the class, a Meta may run code.
@@ -93,7 +104,10 @@ def _look(cls: type[Any]) -> tuple[tuple[type, ...], _Seen, bool]:
         and all(map(_is_meta, of_meta))
         and all(map(_is_drfs_field, chain.from_iterable(fields.values() for fields in declared)))
     )
-    return mro, _seen([*map(vars, known), *theirs, *of_meta, *declared]), fits
+    sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
+    # Looked for in a class that computes it, a hook may run code.
+    has_its_hooks = unchanged(cls, HOOKS if fits else ())
+    return mro, _seen([*theirs, *of_meta, *declared]), sizes, has_its_hooks, fits
 
 
 def _is_configuration(holder: Mapping[str, Any], meta: Any) -> bool:
@@ -170,7 +184,11 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
     """Make what the loops of a serializer ask callable by sync code, where anything has to be."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     fields = getattr(one, "fields", None)
-    if type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate):
+    if (
+        type(fields) is BindingDict
+        and _HELD.issuperset(vars(one))
+        and _asks_drf_only(one, fields.fields.values(), to_validate)
+    ):
         for each in {id(one): one, id(serializer): serializer}.values():
             if isinstance(each, TwoColoured):
                 know_as_prepared(each, to_validate=to_validate)
@@ -179,7 +197,7 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
 
 
 def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
-    if not are_plain(fields):
+    if not (_HELD.issuperset(vars(serializer)) and are_plain(fields)):
         return False
     validators = chain.from_iterable(map(_validators_of, (serializer, *fields))) if to_validate else ()
     return all(map(never_awaits, set(map(type, validators))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import weakref
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import compress, repeat
@@ -34,11 +35,14 @@ from restflow.flow import (
     either,
     hook,
     is_async,
+    is_computed,
     is_coroutine_function,
     overridden,
+    remember,
     sync,
     truth,
     twin,
+    unchanged,
 )
 from restflow.negotiation import negotiate, remembered
 from restflow.request import Request, authenticated, has_body, read_ahead
@@ -50,8 +54,8 @@ __all__ = ["APIView", "AsyncAPIView"]
 
 _DRFs: Any = drf.APIView
 _STEPS = ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
-_STEPS_OF = attrgetter(*_STEPS)
-_DRFS_STEPS = _STEPS_OF(_DRFs)
+_DRFS_STEPS = attrgetter(*_STEPS)(_DRFs)
+_drf_has_its_steps = unchanged(_DRFs, _STEPS)
 
 # Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
 _HOOKS = (
@@ -144,8 +148,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
         own = vars(self)
-        functions = tuple(map(getattr, repeat(type(self)), _CALLED_FOR_EFFECT, repeat(None)))
-        for name in {*_may_be_dropped(functions), *(own.keys() & _CALLED_FOR_EFFECT)}:
+        for name in (*_may_be_dropped(type(self)), *filter(own.__contains__, _CALLED_FOR_EFFECT)):
             method = getattr(self, name, None)
             if method is not None and (awaiting := bridged(method)) is not method:
                 own[name] = awaiting
@@ -154,7 +157,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
                         f"{type(self).__name__}.{name} is a property. What it gives may be async, and nobody would "
                         "await it: make it a method."
                     )
-        if not all(map(is_, _STEPS_OF(_DRFs), _DRFS_STEPS)):
+        if not _drf_has_its_steps():
             # Patched by another package, DRF's own is what a view of DRF's would run.
             for name, as_imported in zip(_STEPS, _DRFS_STEPS, strict=True):
                 if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
@@ -435,24 +438,22 @@ async def _throttle(view: APIView, request: DRFRequest, throttles: Any) -> None:
         await hook(view, "throttled", request, max(known, default=None))
 
 
-def _may_be_dropped(functions: tuple[Any, ...]) -> list[str]:
-    """Return the names of those that are not known to be sync code of DRF's and ours."""
-    # A proxy equals what it stands for, and some callables can't be hashed: neither may be a key.
-    if _PLAIN.issuperset(map(type, functions)):
-        return _look_for_dropped(functions)
-    return _look_for_dropped.__wrapped__(functions)
+def _may_be_dropped(cls: type) -> list[str]:
+    """Return the names under which a class has what is not known to be sync code of DRF's and ours."""
+    known = _known_effects.get(cls)
+    if known is None or not known[0]():
+        known = unchanged(cls, _CALLED_FOR_EFFECT), [name for name in _CALLED_FOR_EFFECT if _is_dropped(cls, name)]
+        remember(_known_effects, cls, known)
+    return known[1]
 
 
+def _is_dropped(cls: type, name: str) -> bool:
+    function = getattr(cls, name, None)
+    return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
+
+
+_known_effects: dict[type, tuple[Callable[[], bool], list[str]]] = {}
 _PLAIN = frozenset({types.FunctionType, type(None)})
-
-
-@lru_cache(maxsize=1024)
-def _look_for_dropped(functions: tuple[Any, ...]) -> list[str]:
-    return [
-        name
-        for name, function in zip(_CALLED_FOR_EFFECT, functions, strict=True)
-        if function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
-    ]
 
 
 async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
@@ -649,15 +650,35 @@ def _request_of(view: APIView, request: HttpRequest) -> Request:
 
 def _headers_of(view: APIView) -> dict[str, str]:
     """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
-    names = view.http_method_names
-    headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
+    cls, names = type(view), (*view.http_method_names,)
+    known = _known_handlers.get((cls, names))
+    if known is None or not known[0]():
+        known = _look_for_handlers(cls, names)
+        remember(_known_handlers, (cls, names), known)
+    of_class = known[1] if vars(view).keys().isdisjoint(names) else None
+    headers = {"Allow": _allow(names, map(hasattr, repeat(view), names)) if of_class is None else of_class}
     if len(view.renderer_classes) > 1:
         headers["Vary"] = "Accept"
     return headers
 
 
-@lru_cache(maxsize=1024)
-def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
+# By class and methods: whether its handlers are those there were, and DRF's header; None where the view itself decides.
+_known_handlers: dict[tuple[type, tuple[str, ...]], tuple[Callable[[], bool], str | None]] = {}
+_READERS = ("__getattr__", "__getattribute__")
+_READS_PLAINLY: Any = object.__getattribute__
+
+
+def _look_for_handlers(cls: type, names: tuple[str, ...]) -> tuple[Callable[[], bool], str | None]:
+    if any(map(is_computed, repeat(cls), (*names, *_READERS))):
+        return unchanged(cls, ()), None
+    is_as_seen = unchanged(cls, (*names, *_READERS))
+    handlers = [getattr(cls, name, None) for name in names]
+    reads_plainly = not hasattr(cls, "__getattr__") and cls.__getattribute__ is _READS_PLAINLY
+    is_plain = reads_plainly and _PLAIN.issuperset(map(type, handlers))
+    return is_as_seen, _allow(names, handlers) if is_plain else None
+
+
+def _allow(names: tuple[str, ...], has: Iterable[Any]) -> str:
     return ", ".join(name.upper() for name in compress(names, has))
 
 

@@ -1,0 +1,57 @@
+"""Whether attributes are still what they were, at the price that the interpreter itself pays."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+_ABSENT = object()
+
+
+def unchanged(owner: Any, names: Sequence[str]) -> Callable[[], bool]:
+    """Remember what attributes are now, and return what tells whether they are still that.
+
+    Args:
+        owner: a class, a module or a namespace.
+        names: of its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is not there
+            must not be there later; a dotted one that is not there is never the same.
+
+    Returns:
+        A function that is true as long as each name finds the identical object.
+    """
+    found = tuple(_find(owner, name) for name in names)
+    absent = frozenset(name for name, value in zip(names, found, strict=True) if value is _ABSENT)
+    # A copy of its own, in which CPython specialises each look for this owner: it compares the version of a class,
+    # where getattr searches the class and its bases.
+    code = _compiled(tuple(names), absent).replace()
+    return types.FunctionType(code, _BUILTINS, argdefs=(owner, _ABSENT, *found))
+
+
+_BUILTINS = {"getattr": getattr, "AttributeError": AttributeError}
+
+
+def _find(owner: Any, name: str) -> Any:
+    value = owner
+    for part in name.split("."):
+        value = _ABSENT if value is _ABSENT else getattr(value, part, _ABSENT)
+    return value
+
+
+@lru_cache
+def _compiled(names: tuple[str, ...], absent: frozenset[str]) -> types.CodeType:
+    by_default = {name: f"getattr(owner, {name!r}, absent)" for name in absent if "." not in name}
+    looks = [f"{by_default.get(name, f'owner.{name}')} is was_{number}" for number, name in enumerate(names)]
+    arguments = "".join(f", was_{number}" for number in range(len(names)))
+    source = f"""
+def unchanged(owner, absent{arguments}):
+    try:
+        return {" and ".join(looks) or True}
+    except AttributeError:
+        return False
+"""
+    made: dict[str, Any] = {}
+    exec(source, made)
+    code: types.CodeType = made["unchanged"].__code__
+    return code
