@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import http
 from typing import Any
 
 import pytest
@@ -432,6 +433,15 @@ def test_the_allow_header_follows_handlers_that_come_and_go(base):
     assert ask(view).headers["Allow"] == "GET, OPTIONS"
     view.__getattr__ = lambda self, name: handler if name == "put" else object.__getattribute__(self, name)
     assert ask(view).headers["Allow"] == "GET, OPTIONS, PUT"
+
+
+@both
+@pytest.mark.parametrize("name", ["m-search", "import", "x y", http.HTTPMethod.PATCH, ""])
+def test_the_allow_header_names_methods_that_are_no_names_in_python(base, name):
+    view = view_of(base, http_method_names=["get", name, "put"])
+    assert ask(view).headers["Allow"] == "GET"
+    setattr(view, name, lambda self, request: Response({}))
+    assert ask(view).headers["Allow"] == f"GET, {name.upper()}"
 
 
 @both

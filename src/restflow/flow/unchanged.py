@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 _ABSENT = object()
@@ -39,10 +40,15 @@ def _find(owner: Any, name: str) -> Any:
     return value
 
 
+def _look(name: str, is_absent: bool) -> str:
+    parts = name.split(".")
+    is_plain = all(part.isidentifier() and not iskeyword(part) for part in parts)
+    return f"owner.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr(owner, {name!r}, absent)"
+
+
 @lru_cache
 def _compiled(names: tuple[str, ...], absent: frozenset[str]) -> types.CodeType:
-    by_default = {name: f"getattr(owner, {name!r}, absent)" for name in absent if "." not in name}
-    looks = [f"{by_default.get(name, f'owner.{name}')} is was_{number}" for number, name in enumerate(names)]
+    looks = [f"{_look(name, name in absent)} is was_{number}" for number, name in enumerate(names)]
     arguments = "".join(f", was_{number}" for number in range(len(names)))
     source = f"""
 def unchanged(owner, absent{arguments}):

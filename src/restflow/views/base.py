@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 import weakref
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache, partial
-from itertools import compress, repeat
+from functools import partial
 from operator import attrgetter, is_
 from typing import Any
 
@@ -26,7 +23,6 @@ from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
     Usual,
-    ask,
     asynchronous,
     attribute,
     blocking,
@@ -35,19 +31,18 @@ from restflow.flow import (
     either,
     hook,
     is_async,
-    is_computed,
     is_coroutine_function,
     overridden,
-    remember,
     sync,
-    truth,
     twin,
     unchanged,
 )
 from restflow.negotiation import negotiate, remembered
 from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
+from restflow.views.handlers import headers_of, reads_on_the_loop
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
+from restflow.views.policies import CALLED_FOR_EFFECT, may_be_dropped, permit, refuse, throttle_by
 from restflow.views.serving import served
 
 __all__ = ["APIView", "AsyncAPIView"]
@@ -86,21 +81,6 @@ _HOOKS = (
     "perform_content_negotiation",
     "permission_denied",
     "raise_uncaught_exception",
-    "throttled",
-)
-
-# What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
-# dropped, and with it a check.
-_CALLED_FOR_EFFECT = (
-    "check_object_permissions",
-    "check_permissions",
-    "check_throttles",
-    "initial",
-    "perform_authentication",
-    "perform_create",
-    "perform_destroy",
-    "perform_update",
-    "permission_denied",
     "throttled",
 )
 
@@ -148,7 +128,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
         own = vars(self)
-        for name in (*_may_be_dropped(type(self)), *filter(own.__contains__, _CALLED_FOR_EFFECT)):
+        for name in (*may_be_dropped(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)):
             method = getattr(self, name, None)
             if method is not None and (awaiting := bridged(method)) is not method:
                 own[name] = awaiting
@@ -275,7 +255,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``check_permissions``.
         """
-        await _permit(self, request, await hook(self, "get_permissions"))
+        await permit(self, request, await hook(self, "get_permissions"))
 
     @sync
     async def check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
@@ -293,7 +273,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         """
         for permission in await hook(self, "get_permissions"):
             if not await permits(permission, request, self, obj):
-                await _refuse(self, request, permission)
+                await refuse(self, request, permission)
 
     @sync
     async def check_throttles(self, request: DRFRequest) -> None:
@@ -307,7 +287,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``check_throttles``.
         """
-        await _throttle(self, request, await hook(self, "get_throttles"))
+        await throttle_by(self, request, await hook(self, "get_throttles"))
 
     @sync
     async def get_authenticate_header(self, request: DRFRequest) -> Any:
@@ -412,53 +392,13 @@ async def _check(view: APIView, request: DRFRequest) -> None:
     elif view.permission_classes:
         made_in_place = all_made_in_place(view.permission_classes)
         permissions = _DRFs.get_permissions(view) if made_in_place else await hook(view, "get_permissions")
-        await _permit(view, request, permissions)
+        await permit(view, request, permissions)
     if not _THROTTLES.holds(view):
         await hook(view, "check_throttles", request)
     elif view.throttle_classes:
         made_in_place = all_made_in_place(view.throttle_classes)
         throttles = _DRFs.get_throttles(view) if made_in_place else await hook(view, "get_throttles")
-        await _throttle(view, request, throttles)
-
-
-async def _permit(view: APIView, request: DRFRequest, permissions: Any) -> None:
-    for permission in permissions:
-        if not await permits(permission, request, view):
-            await _refuse(view, request, permission)
-
-
-async def _throttle(view: APIView, request: DRFRequest, throttles: Any) -> None:
-    waits = []
-    for throttle in throttles:
-        answer = ask(throttle, "allow_request", request, view)
-        if not (answer if type(answer) is bool else await truth(answer)):
-            waits.append(await hook(throttle, "wait"))
-    if waits:
-        known = [wait for wait in waits if wait is not None]
-        await hook(view, "throttled", request, max(known, default=None))
-
-
-def _may_be_dropped(cls: type) -> list[str]:
-    """Return the names under which a class has what is not known to be sync code of DRF's and ours."""
-    known = _known_effects.get(cls)
-    if known is None or not known[0]():
-        known = unchanged(cls, _CALLED_FOR_EFFECT), [name for name in _CALLED_FOR_EFFECT if _is_dropped(cls, name)]
-        remember(_known_effects, cls, known)
-    return known[1]
-
-
-def _is_dropped(cls: type, name: str) -> bool:
-    function = getattr(cls, name, None)
-    return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
-
-
-_known_effects: dict[type, tuple[Callable[[], bool], list[str]]] = {}
-_PLAIN = frozenset({types.FunctionType, type(None)})
-
-
-async def _refuse(view: APIView, request: DRFRequest, permission: Any) -> None:
-    message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
-    await hook(view, "permission_denied", request, message=message, code=code)
+        await throttle_by(view, request, throttles)
 
 
 class AsyncAPIView(AsyncHelpers, APIView):
@@ -519,7 +459,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         drf_request: DRFRequest
         if usual:
             drf_request = self.request = _request_of(self, request)
-            self.headers = _headers_of(self)
+            self.headers = headers_of(self)
         else:
             drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
             self.headers = await attribute(self, "default_response_headers")
@@ -539,7 +479,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             method = (drf_request.method or "").lower()
             if method in method_names and hasattr(self, method):
                 handler = getattr(self, method)
-                if has_body(drf_request) and _reads_on_the_loop(handler):
+                if has_body(drf_request) and reads_on_the_loop(handler):
                     await read_ahead(drf_request)
                 response = await call(handler, drf_request, *args, **kwargs)
             else:
@@ -648,40 +588,6 @@ def _request_of(view: APIView, request: HttpRequest) -> Request:
     )
 
 
-def _headers_of(view: APIView) -> dict[str, str]:
-    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
-    cls, names = type(view), (*view.http_method_names,)
-    known = _known_handlers.get((cls, names))
-    if known is None or not known[0]():
-        known = _look_for_handlers(cls, names)
-        remember(_known_handlers, (cls, names), known)
-    of_class = known[1] if vars(view).keys().isdisjoint(names) else None
-    headers = {"Allow": _allow(names, map(hasattr, repeat(view), names)) if of_class is None else of_class}
-    if len(view.renderer_classes) > 1:
-        headers["Vary"] = "Accept"
-    return headers
-
-
-# By class and methods: whether its handlers are those there were, and DRF's header; None where the view itself decides.
-_known_handlers: dict[tuple[type, tuple[str, ...]], tuple[Callable[[], bool], str | None]] = {}
-_READERS = ("__getattr__", "__getattribute__")
-_READS_PLAINLY: Any = object.__getattribute__
-
-
-def _look_for_handlers(cls: type, names: tuple[str, ...]) -> tuple[Callable[[], bool], str | None]:
-    if any(map(is_computed, repeat(cls), (*names, *_READERS))):
-        return unchanged(cls, ()), None
-    is_as_seen = unchanged(cls, (*names, *_READERS))
-    handlers = [getattr(cls, name, None) for name in names]
-    reads_plainly = not hasattr(cls, "__getattr__") and cls.__getattribute__ is _READS_PLAINLY
-    is_plain = reads_plainly and _PLAIN.issuperset(map(type, handlers))
-    return is_as_seen, _allow(names, handlers) if is_plain else None
-
-
-def _allow(names: tuple[str, ...], has: Iterable[Any]) -> str:
-    return ", ".join(name.upper() for name in compress(names, has))
-
-
 async def _finalized(view: APIView, request: DRFRequest, response: Any, context_is_usual: bool) -> Any:
     """Do what ``finalize_response`` does."""
     assert isinstance(response, HttpResponseBase), (
@@ -772,17 +678,6 @@ _BEFORE = Usual(
     },
 )
 _AFTER = Usual({"finalize_response": AsyncAPIView.finalize_response, **_RENDERER_CONTEXT.functions}, {})
-
-
-def _reads_on_the_loop(handler: Any) -> bool:
-    if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
-        return _function_reads_on_the_loop(handler.__func__)
-    return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
-
-
-@lru_cache(maxsize=1024)
-def _function_reads_on_the_loop(function: Any) -> bool:
-    return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
 
 
 async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:

@@ -1,0 +1,102 @@
+"""Permissions and throttles, asked and obeyed."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from restflow.drf import permits
+from restflow.flow import ask, attribute, bridged, hook, remember, truth, unchanged
+
+# What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
+# dropped, and with it a check.
+CALLED_FOR_EFFECT = (
+    "check_object_permissions",
+    "check_permissions",
+    "check_throttles",
+    "initial",
+    "perform_authentication",
+    "perform_create",
+    "perform_destroy",
+    "perform_update",
+    "permission_denied",
+    "throttled",
+)
+
+
+async def permit(view: APIView, request: Request, permissions: Any) -> None:
+    """Ask permissions in order, up to the first refusal.
+
+    Args:
+        view: the view, whose ``permission_denied`` says no.
+        request: the request to be permitted.
+        permissions: what is asked, of either colour.
+
+    Raises:
+        APIException: one refused.
+    """
+    for permission in permissions:
+        if not await permits(permission, request, view):
+            await refuse(view, request, permission)
+
+
+async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
+    """Ask every throttle; refuse with the longest wait of those that refused.
+
+    Args:
+        view: the view, whose ``throttled`` says no.
+        request: the request to be throttled.
+        throttles: what is asked, of either colour.
+
+    Raises:
+        Throttled: at least one refused.
+    """
+    waits = []
+    for throttle in throttles:
+        answer = ask(throttle, "allow_request", request, view)
+        if not (answer if type(answer) is bool else await truth(answer)):
+            waits.append(await hook(throttle, "wait"))
+    if waits:
+        known = [wait for wait in waits if wait is not None]
+        await hook(view, "throttled", request, max(known, default=None))
+
+
+async def refuse(view: APIView, request: Request, permission: Any) -> None:
+    """Refuse a request in the name of a permission.
+
+    Args:
+        view: the view, whose ``permission_denied`` says no.
+        request: the request.
+        permission: whose ``message`` and ``code`` reach the client.
+
+    Raises:
+        NotAuthenticated: nobody is authenticated.
+        PermissionDenied: somebody is.
+    """
+    message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
+    await hook(view, "permission_denied", request, message=message, code=code)
+
+
+def may_be_dropped(cls: type) -> list[str]:
+    """Return the names under which a class has what is not known to be sync code of DRF's and ours.
+
+    Args:
+        cls: a sync view's class.
+    """
+    known = _known_effects.get(cls)
+    if known is None or not known[0]():
+        known = unchanged(cls, CALLED_FOR_EFFECT), [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
+        remember(_known_effects, cls, known)
+    return known[1]
+
+
+def _is_dropped(cls: type, name: str) -> bool:
+    function = getattr(cls, name, None)
+    return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
+
+
+_known_effects: dict[type, tuple[Callable[[], bool], list[str]]] = {}
