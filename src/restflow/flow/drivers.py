@@ -247,9 +247,7 @@ class _Hop(Driver, Generic[_R]):
         self.context = context = copy_context()
         bridges: list[asyncio.Task[Any]] = []
         self.waiter = loop.create_future()
-        job = executor.submit(
-            _in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self._drive_in, context, loop
-        )
+        job = executor.submit(_in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self.drive, loop)
         while True:
             try:
                 return await self.waiter
@@ -285,10 +283,6 @@ class _Hop(Driver, Generic[_R]):
 
     # In the worker thread.
 
-    def _drive_in(self, context: Context, loop: asyncio.AbstractEventLoop) -> None:
-        worker.restore(context)  # asgiref's own storage in it becomes this thread's
-        self.drive(loop)
-
     def drive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drive the flow; never raises."""
         with self.lock:
@@ -296,8 +290,10 @@ class _Hop(Driver, Generic[_R]):
                 return
             self.began = True
         outer, _thread.hop = getattr(_thread, "hop", None), self
-        self.executor = getattr(AsyncToSync.executors, "current", None)
         try:
+            if self.context is not None:
+                worker.restore(self.context)  # asgiref's own storage in it becomes this thread's
+            self.executor = getattr(AsyncToSync.executors, "current", None)
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error
