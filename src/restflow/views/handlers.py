@@ -42,7 +42,7 @@ _READS_PLAINLY: Any = object.__getattribute__
 
 
 def _look_for_handlers(cls: type, names: tuple[str, ...]) -> tuple[Callable[[], bool], str | None]:
-    if not _STRINGS.issuperset(map(type, names)) or any(map(is_computed, repeat(cls), (*names, *_READERS))):
+    if not _STRINGS.issuperset(map(type, names)) or any(map(is_computed, repeat(cls), (*names, "__getattr__"))):
         return unchanged(cls, ()), None
     is_as_seen = unchanged(cls, (*names, *_READERS))
     handlers = [getattr(cls, name, None) for name in names]
