@@ -15,6 +15,7 @@ import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from typing import Any
 
 import pytest
@@ -920,6 +921,45 @@ def test_a_hop_that_is_cancelled_before_it_begins_never_runs(worker: Worker) -> 
 
     worker.run(main())
     assert log == ["finally"]
+
+
+def test_a_trip_whose_executor_is_shut_down_is_cancelled() -> None:
+    gate, log = threading.Event(), []
+
+    async def flow() -> None:
+        try:
+            await blocking(log.append, "ran")
+        finally:
+            log.append("finally")
+
+    async def main() -> None:
+        executor = ThreadPoolExecutor(max_workers=1)
+        executor.submit(gate.wait, 10)
+        async with ThreadSensitiveContext(executor=executor):
+            task = asyncio.ensure_future(arun(flow()))
+            await asyncio.sleep(0)
+            executor.shutdown(wait=False, cancel_futures=True)
+            gate.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(task, 10)
+
+    asyncio.run(main())
+    assert log == ["finally"]
+
+
+def test_a_trip_whose_thread_can_not_be_started_fails() -> None:
+    def broken() -> None:
+        raise Boom
+
+    async def flow() -> None:
+        await blocking(here)
+
+    async def main() -> None:
+        async with ThreadSensitiveContext(executor=ThreadPoolExecutor(max_workers=1, initializer=broken)):
+            await asyncio.wait_for(arun(flow()), 10)
+
+    with pytest.raises(BrokenThreadPool):
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize("bridged_before", [0, 1, 3])
@@ -1912,6 +1952,19 @@ def test_a_look_at_a_dotted_name_that_leads_nowhere_never_finds_the_same() -> No
 
 def test_a_look_at_what_is_new_each_time_never_finds_the_same() -> None:
     assert not unchanged(type("C", (), {"made": classmethod(here)}), ("made",))()
+
+
+def test_a_class_that_makes_names_up_is_refused() -> None:
+    class Mixin:
+        def __getattribute__(self, name: str) -> Any:
+            return object.__getattribute__(self, name)
+
+    class Base(TwoColoured, hooks=("allows",)):
+        def allows(self) -> bool:
+            return True
+
+    with pytest.raises(TypeError, match=r"Mixin writes __getattribute__.* methods of Leaf by its classes"):
+        type("Leaf", (Mixin, Base), {})
 
 
 def test_a_look_at_no_name_finds_nothing_changed() -> None:

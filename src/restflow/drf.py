@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import is_
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from django.db import connections
 from django.db.models.query_utils import DeferredAttribute
@@ -139,7 +139,7 @@ def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable
     owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
     parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
     if all(type(cls) in _METACLASSES for _, cls in parts):
-        is_as_seen = unchanged(owner, [f"{name}{look}" for name, _ in parts for look in ("", ".__init__", ".__new__")])
+        is_as_seen = unchanged(owner, [look for name, cls in parts for look in (name, *_looks_at(name, cls))])
         if is_as_seen():
             return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
     return classes, unchanged(owner, ()), False
@@ -159,11 +159,23 @@ def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
         yield name, component
 
 
+# What DRF's throttles ask when they are made.
+_ASKED = ("THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
+_THROTTLES_INIT: Any = throttling.SimpleRateThrottle.__init__
+
+
+def _looks_at(name: str, cls: Any) -> Iterator[str]:
+    asked = _ASKED if issubclass(cls, throttling.SimpleRateThrottle) else ()
+    return (f"{name}.{each}" for each in ("__init__", "__new__", *asked) if hasattr(cls, each))
+
+
 def _is_made_in_place(cls: Any) -> bool:
     plain: Any = object
     if cls.__new__ is not plain.__new__:
         return False
-    return only_configures(cls) if issubclass(cls, throttling.SimpleRateThrottle) else cls.__init__ is plain.__init__
+    if issubclass(cls, throttling.SimpleRateThrottle):
+        return cls.__init__ is _THROTTLES_INIT and only_configures(cls)
+    return cls.__init__ is plain.__init__
 
 
 def _all_made_in_place(name: str) -> Any:
@@ -177,7 +189,7 @@ def _all_made_in_place(name: str) -> Any:
     return predicate
 
 
-def is_plain_list(classes: Any) -> bool:
+def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:
     """Tell whether ``classes`` is a list or a tuple; anything else may be a property that queries."""
     return type(classes) is list or type(classes) is tuple
 

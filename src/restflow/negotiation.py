@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from rest_framework import exceptions
 from rest_framework import negotiation as drf
 
+from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
 from restflow.request import Request
 
@@ -83,6 +84,7 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
     """
     if (
         format_suffix
+        or not is_plain_list(renderers)
         or type(negotiator) is not _Default
         or negotiator.__dict__
         or type(request) is not Request

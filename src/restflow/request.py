@@ -22,7 +22,7 @@ from rest_framework.settings import api_settings
 from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
-from restflow.drf import only_configures
+from restflow.drf import is_plain_list, only_configures
 from restflow.flow import arun, blocking, call, hook, may_block_here, run, stand_in
 
 __all__ = ["Request"]
@@ -304,7 +304,9 @@ class Request(_Request):
 
     def _is_json_for_drf(self) -> bool:
         """Tell whether the body is what most are: plain JSON, and DRF's parser of it the first of the view's."""
-        negotiator, parser = self.negotiator, next(iter(self.parsers or ()), None)
+        if not is_plain_list(self.parsers):
+            return False
+        negotiator, parser = self.negotiator, next(iter(self.parsers), None)
         return (
             self.content_type == JSONParser.media_type == "application/json"
             and type(parser) is JSONParser
@@ -348,7 +350,9 @@ class Request(_Request):
             self.negotiator
         ):
             return True
-        parser = self.negotiator.select_parser(self, self.parsers or ())
+        if not is_plain_list(self.parsers):
+            return True  # it may be read once only
+        parser = self.negotiator.select_parser(self, self.parsers)
         if parser is None:  # refused, unread
             return False
         is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)

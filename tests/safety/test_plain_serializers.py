@@ -257,6 +257,77 @@ def test_validation_that_a_patched_constructor_puts_on_the_serializer_is_asked(p
 
 @prefixes
 @bases
+@colours
+@pytest.mark.parametrize("hook", ["validate", "validate_name"])
+def test_validation_that_a_patched_is_valid_puts_on_the_serializer_is_asked(prefix, base, colour, hook, monkeypatch):
+    asked = drf.BaseSerializer.is_valid
+
+    def putting(self: Any, **kwargs: Any) -> Any:
+        setattr(self, hook, in_colour(colour, refuse))
+        return asked(self, **kwargs)
+
+    with site(prefix, serializer_of(base)) as served:
+        assert statuses(served) == OK
+        monkeypatch.setattr(drf.BaseSerializer, "is_valid", putting)
+        assert statuses(served) == REFUSED
+
+
+def _generator(self: Any) -> Any:
+    yield refuse
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize(
+    "get_validators",
+    [_generator, lambda self: filter(callable, [refuse]), lambda self: (refuse,)],
+    ids=["generator", "filter", "tuple"],
+)
+@pytest.mark.parametrize("of", ["serializer", "field"])
+def test_validators_that_can_be_read_only_once_are_asked(prefix, base, get_validators, of):
+    class Name(drf.Field):
+        def to_internal_value(self, data):
+            return data
+
+        def to_representation(self, value):
+            return value
+
+    attributes: dict[str, Any] = {"get_validators": get_validators} if of == "serializer" else {"name": Name()}
+    if of == "field":
+        Name.get_validators = get_validators  # type: ignore[method-assign]
+    with site(prefix, serializer_of(base, **attributes)) as served:
+        assert statuses(served) == REFUSED
+
+
+@prefixes
+@bases
+def test_validators_that_drfs_own_class_comes_to_give_once_are_asked(prefix, base, monkeypatch):
+    with site(prefix, serializer_of(base)) as served:
+        assert statuses(served) == OK
+        monkeypatch.setattr(drf.ModelSerializer, "get_validators", _generator)
+        assert statuses(served) == REFUSED
+
+
+@prefixes
+@bases
+@colours
+@pytest.mark.parametrize("of", ["declared", "model"])
+def test_a_static_method_is_asked_as_a_validator(prefix, base, colour, of, monkeypatch):
+    validator = staticmethod(in_colour(colour, refuse))
+    if of == "model":
+        field = Author._meta.get_field("name")
+        monkeypatch.setattr(field, "_validators", [*field._validators, validator])
+        monkeypatch.delitem(vars(field), "validators", raising=False)
+    attributes: dict[str, Any] = {"name": drf.CharField(validators=[validator])} if of == "declared" else {}
+    try:
+        with site(prefix, serializer_of(base, **attributes)) as served:
+            assert statuses(served) == REFUSED
+    finally:
+        vars(Author._meta.get_field("name")).pop("validators", None)
+
+
+@prefixes
+@bases
 def test_a_class_that_drf_takes_and_this_can_t_read_is_asked_as_drf_does(prefix, base):
     class Meta:
         model = Author
@@ -355,3 +426,24 @@ def test_helpers_represent_what_a_handler_gives_them(prefix, base):
     with Site({"x/": Shown.as_view()}) as served:
         assert [each["name"] for each in served.send("GET", "/x/").json()] == ["Austen", "Eliot"]
         assert served.send("POST", "/x/", {"name": "New"}).json()["name"] == "New"
+
+
+@prefixes
+@pytest.mark.parametrize("hyperlinked", [False, True])
+def test_a_serializer_of_drfs_code_only_is_not_prepared_for_other_code(prefix, hyperlinked):
+    """What is prepared before a loop gives way to it; so a loop that is still to be prepared for was never begun."""
+    seen: list[Any] = []
+
+    def finalize_response(self: Any, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        data = response.data["results"] if isinstance(response.data, dict) and "results" in response.data else None
+        serializer = (response.data if data is None else data).serializer
+        one = getattr(serializer, "child", serializer)
+        seen.append(one is not serializer or "to_representation" in vars(one))
+        seen.append(one is serializer or "_restflow_attended" not in vars(one))
+        base = views.AsyncAPIView if prefix else views.APIView
+        return base.finalize_response(self, request, response, *args, **kwargs)
+
+    base = drf.HyperlinkedModelSerializer if hyperlinked else drf.ModelSerializer
+    with site(prefix, serializer_of(base), finalize_response=finalize_response) as served:
+        assert statuses(served) == OK
+    assert seen == [True] * 10

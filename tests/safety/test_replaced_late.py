@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import wrapt
 from django.core.exceptions import ImproperlyConfigured
-from rest_framework import parsers, permissions, renderers, serializers, throttling
+from rest_framework import parsers, permissions, renderers, serializers, throttling, versioning
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -466,6 +466,89 @@ def test_the_allow_header_names_handlers_of_the_view_itself(base):
     assert ask(PerTenant).headers["Allow"] == "GET, HEAD, OPTIONS"
     PerTenant.tenant = "large"
     assert ask(PerTenant).headers["Allow"] == "GET, PUT, DELETE, HEAD, OPTIONS"
+
+
+class OnInstances:
+    """A descriptor that is there for objects, and not for their class."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            raise AttributeError
+        return self.value
+
+
+@both
+def test_a_scheme_that_only_objects_have_decides_though_it_comes_late(base):
+    class Refusing(versioning.BaseVersioning):
+        def determine_version(self, request, *args, **kwargs):
+            raise PermissionDenied("replaced")
+
+    view = view_of(base)
+    assert ask(view).status == 200
+    view.versioning_class = OnInstances(Refusing)
+    assert ask(view).json() == {"detail": "replaced"}
+
+
+@both
+def test_renderers_that_only_objects_have_render_though_they_come_late(base):
+    view = view_of(base)
+    assert ask(view).status == 200
+    view.renderer_classes = OnInstances([renderers.BrowsableAPIRenderer])
+    assert ask(view).headers["Content-Type"].startswith("text/html")
+
+
+ONCE = {
+    "get_authenticators": [type("Refuse", (BaseAuthentication,), {"authenticate": refusing("sync")})],
+    "get_parsers": [parsers.JSONParser, parsers.FormParser],
+    "get_permissions": [permissions.AllowAny, type("Deny", (permissions.AllowAny,), {"has_permission": lambda *a: 0})],
+    "get_renderers": [renderers.JSONRenderer],
+    "get_throttles": [type("Deny", (throttling.BaseThrottle,), {"allow_request": lambda *a: 0})],
+}
+
+
+@both
+@pytest.mark.parametrize("name", ONCE)
+@pytest.mark.parametrize("way", [iter, tuple, reversed], ids=["iter", "tuple", "reversed"])
+def test_components_that_can_be_read_only_once_are_asked_as_drf_does(base, name, way):
+    def get(self, request):
+        return Response(request.data)
+
+    async def aget(self, request):
+        return Response(request.data)
+
+    def answer(view_base: Any, handler: Any) -> Any:
+        view = type("V", (Plain, view_base), {"post": handler, name: lambda self: way([cls() for cls in ONCE[name]])})
+        response = ask(view, "POST", {"a": 1})
+        return response.status, response.body
+
+    expected = answer(DRFAPIView, get)
+    assert answer(base, get) == expected
+    if base is AsyncAPIView:
+        assert answer(base, aget) == expected
+
+
+@pytest.mark.parametrize("name", ["parse_rate", "get_rate", "__init__"])
+def test_a_throttle_whose_making_comes_to_block_is_made_in_the_thread(name, monkeypatch):
+    places = []
+    original = getattr(throttling.SimpleRateThrottle, name)
+
+    def noting(self, *args):
+        places.append(here())
+        return original(self, *args)
+
+    throttle = type("Throttle", (throttling.UserRateThrottle,), {"rate": "9/s", "get_cache_key": lambda *args: None})
+    if name == "get_rate":
+        del throttle.rate
+        monkeypatch.setattr(throttle, "THROTTLE_RATES", {"user": "9/s"})
+    view = view_of(AsyncAPIView, throttle_classes=[throttle])
+    assert ask(view).status == 200
+    owner = throttling.SimpleRateThrottle if name == "__init__" else throttle
+    monkeypatch.setattr(owner, name, noting, raising=False)
+    assert ask(view).status == 200
+    assert set(places) == {"thread"}
 
 
 @pytest.mark.parametrize("how", ["added", "proxied", "inherited"])

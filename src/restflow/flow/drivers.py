@@ -6,9 +6,10 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction
@@ -248,9 +249,10 @@ class _Hop(Driver, Generic[_R]):
         bridges: list[asyncio.Task[Any]] = []
         self.waiter = loop.create_future()
         job = executor.submit(_in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self.drive, loop)
+        job.add_done_callback(partial(self._ended, loop))
         while True:
             try:
-                return await self.waiter
+                await self.waiter
             except asyncio.CancelledError:
                 if not bridges:
                     job.cancel()
@@ -262,6 +264,12 @@ class _Hop(Driver, Generic[_R]):
                     if self.finished:
                         return
                     self.waiter = loop.create_future()
+            else:
+                if not self.finished:
+                    if job.cancelled():
+                        raise asyncio.CancelledError
+                    job.result()
+                return
 
     async def _wait(self, cancellation: BaseException) -> bool:
         """Tell the thread of the cancellation and wait for it to come to an end; False if it never began."""
@@ -282,6 +290,11 @@ class _Hop(Driver, Generic[_R]):
         return True
 
     # In the worker thread.
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, job: Future[None]) -> None:
+        """Come back from a trip that was not made: the executor was shut down, or has no thread to run it."""
+        if not self.finished:
+            loop.call_soon_threadsafe(_arrive, self.waiter)
 
     def drive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drive the flow; never raises."""
@@ -335,8 +348,8 @@ class _Hop(Driver, Generic[_R]):
         return reached
 
 
-def _arrive(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
+def _arrive(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
         waiter.set_result(None)
 
 

@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial, partialmethod
+from functools import partial, partialmethod
 from itertools import repeat
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary, ref
@@ -310,12 +310,6 @@ class _Memories(dict[str, _Memory]):
 memories = _Memories()
 
 
-def _cached(function: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=_MOST_ANSWERS)(function)
-    cached: _F = wrapper
-    return cached
-
-
 class Usual:
     """What a flow may count on as long as nobody replaced it: hooks as they are written here or in DRF, and attributes.
 
@@ -371,7 +365,6 @@ class Usual:
 _usuals: list[Usual] = []
 
 
-@_cached
 def is_computed(cls: type, name: str) -> bool:
     """Tell whether reading ``name`` from the class itself runs code, as with Django's ``classproperty``.
 
@@ -379,8 +372,11 @@ def is_computed(cls: type, name: str) -> bool:
         cls: a class.
         name: an attribute's name.
     """
-    raw = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType))
+    for base in cls.__mro__:
+        raw = base.__dict__.get(name, ABSENT)
+        if raw is not ABSENT:
+            return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType))
+    return False
 
 
 def flow_of(method: Callable[..., Any]) -> Flow:

@@ -170,6 +170,7 @@ class TwoColoured:
 
     def __init_subclass__(cls, hooks: Sequence[str] = (), methods: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _refuse_computed_names(cls)
         _refuse_lost_transactions(cls)
         cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
         cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
@@ -181,6 +182,20 @@ class TwoColoured:
                     _complete(base, name)
         for name in written & cls._restflow_methods.keys():
             _overrides(cls, name, cls._restflow_methods[name])
+
+
+def _refuse_computed_names(cls: type) -> None:
+    """Refuse a ``__getattribute__``: a hook that it makes up would not be found, because hooks are found by class.
+
+    Raises:
+        TypeError: naming the class.
+    """
+    for base in cls.__mro__:
+        if "__getattribute__" in vars(base) and base is not object and not _is_settled(base):
+            raise TypeError(
+                f"{base.__name__} writes __getattribute__, and a method that it makes up would not be asked: restflow "
+                f"finds the methods of {cls.__name__} by its classes. Write methods or properties."
+            )
 
 
 def _refuse_lost_transactions(cls: type) -> None:

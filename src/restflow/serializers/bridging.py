@@ -227,6 +227,8 @@ def bridge_validators(field: Any) -> None:
         field: any field or serializer.
     """
     validators = field.validators
+    if type(validators) is not list:
+        validators = field.validators = [*validators]  # what ``get_validators`` gave may be read once only
     if not all(map(never_awaits, map(type, validators))):
         field.validators = [bridged(each) for each in validators]
 

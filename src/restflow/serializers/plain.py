@@ -58,7 +58,8 @@ _Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Ca
 _answers: dict[type, _Answer] = {}
 
 # What a serializer holds itself, by DRF's doing and ours.
-_HELD = frozenset(vars(drf.HyperlinkedModelSerializer(data={}))) | {_UNSEEN, "fields", "url_field_name"}
+_HELD = frozenset(vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child))
+_HELD |= {_UNSEEN, "fields", "url_field_name", "_validators", "_validated_data", "_errors"}
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
@@ -106,7 +107,7 @@ def _look(cls: type[Any]) -> _Answer:
     )
     sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
     # Looked for in a class that computes it, a hook may run code.
-    has_its_hooks = unchanged(cls, HOOKS if fits else ())
+    has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save") if fits else ())
     return mro, _seen([*theirs, *of_meta, *declared]), sizes, has_its_hooks, fits
 
 
@@ -184,11 +185,7 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
     """Make what the loops of a serializer ask callable by sync code, where anything has to be."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     fields = getattr(one, "fields", None)
-    if (
-        type(fields) is BindingDict
-        and _HELD.issuperset(vars(one))
-        and _asks_drf_only(one, fields.fields.values(), to_validate)
-    ):
+    if type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate):
         for each in {id(one): one, id(serializer): serializer}.values():
             if isinstance(each, TwoColoured):
                 know_as_prepared(each, to_validate=to_validate)
@@ -199,8 +196,13 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
 def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
     if not (_HELD.issuperset(vars(serializer)) and are_plain(fields)):
         return False
-    validators = chain.from_iterable(map(_validators_of, (serializer, *fields))) if to_validate else ()
-    return all(map(never_awaits, set(map(type, validators))))
+    if not to_validate:
+        return True
+    lists = [*map(_validators_of, (serializer, *fields))]
+    # One that is no list may be read once only.
+    return all(type(each) is list for each in lists) and all(
+        map(never_awaits, set(map(type, chain.from_iterable(lists))))
+    )
 
 
 def _show(serializer: Any) -> None:
