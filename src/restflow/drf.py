@@ -161,7 +161,7 @@ def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
 
 # What DRF's throttles ask when they are made.
 _ASKED = ("THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
-_THROTTLES_INIT: Any = throttling.SimpleRateThrottle.__init__
+_THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
 
 def _looks_at(name: str, cls: Any) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _is_made_in_place(cls: Any) -> bool:
     if cls.__new__ is not plain.__new__:
         return False
     if issubclass(cls, throttling.SimpleRateThrottle):
-        return cls.__init__ is _THROTTLES_INIT and only_configures(cls)
+        return any(cls.__init__ is maker for maker in _THROTTLES_MAKERS) and only_configures(cls)
     return cls.__init__ is plain.__init__
 
 

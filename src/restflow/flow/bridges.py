@@ -151,9 +151,7 @@ def never_awaits(cls: type) -> bool:
     Returns:
         False for a class of others, and for one with an ``async def __call__``.
     """
-    if cls is types.BuiltinFunctionType:
-        return True
-    # Python's other callables hold one of anybody's, as a static method does.
+    # Python's own callables hold one of anybody's, as a static method does.
     settled = all(base is object or base.__module__.startswith(_SETTLED) for base in cls.__mro__)
     return settled and not is_coroutine_function(getattr(cls, "__call__", None))  # noqa: B004 - the function itself
 
