@@ -19,6 +19,7 @@ from concurrent.futures.thread import BrokenThreadPool
 from typing import Any
 
 import pytest
+from asgiref.local import Local
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.utils.asyncio import async_unsafe
@@ -1109,6 +1110,34 @@ def test_a_context_variable_set_before_a_cancellation_is_seen_after_it(worker: W
 
     worker.run(main())
     assert seen == ["in the thread"]
+
+
+def test_a_local_of_asgirefs_is_the_same_on_the_loop_and_in_the_thread(worker: Worker) -> None:
+    """Source: asgiref takes its `Local`s along, by which Django keeps the active language and the URLconf."""
+    local = Local()
+    seen: list[str] = []
+
+    def change() -> None:
+        seen.append(local.value)
+        local.value = "of the thread"
+
+    async def flow() -> None:
+        await blocking(change)
+        await hook(Steps(), "look")
+        await blocking(change)
+
+    class Steps:
+        async def look(self) -> None:
+            seen.append(local.value)
+            local.value = "of the loop again"
+
+    async def main() -> None:
+        local.value = "of the loop"
+        await arun(flow())
+        seen.append(local.value)
+
+    worker.run(main())
+    assert seen == ["of the loop", "of the thread", "of the loop again", "of the thread"]
 
 
 def test_an_exception_that_is_handled_around_a_flow_is_seen_in_its_thread(worker: Worker) -> None:

@@ -539,10 +539,7 @@ def test_a_throttle_whose_making_comes_to_block_is_made_in_the_thread(name, monk
         places.append(here())
         return original(self, *args)
 
-    throttle = type("Throttle", (throttling.UserRateThrottle,), {"rate": "9/s", "get_cache_key": lambda *args: None})
-    if name == "get_rate":
-        del throttle.rate
-        monkeypatch.setattr(throttle, "THROTTLE_RATES", {"user": "9/s"})
+    throttle = type("Throttle", (throttling.AnonRateThrottle,), {"THROTTLE_RATES": {"anon": "900/s"}})
     view = view_of(AsyncAPIView, throttle_classes=[throttle])
     assert ask(view).status == 200
     owner = throttling.SimpleRateThrottle if name == "__init__" else throttle
@@ -580,6 +577,21 @@ def test_a_component_whose_making_comes_to_block_is_made_in_the_thread(how, monk
             assert set(places) == {"thread"}
 
 
+def test_a_proxy_that_equals_a_class_is_called_in_the_thread():
+    places = []
+
+    class Noting(wrapt.CallableObjectProxy):
+        def __call__(self, *args, **kwargs):
+            places.append(here())
+            return self.__wrapped__(*args, **kwargs)
+
+    view = view_of(AsyncAPIView, permission_classes=[permissions.AllowAny])
+    assert ask(view).status == 200
+    view.permission_classes = [Noting(permissions.AllowAny)]
+    assert ask(view).status == 200
+    assert set(places) == {"thread"}
+
+
 def test_a_composed_permission_whose_part_is_exchanged_is_made_anew():
     places = []
 
@@ -591,6 +603,22 @@ def test_a_composed_permission_whose_part_is_exchanged_is_made_anew():
     view = view_of(AsyncAPIView, permission_classes=[composed])
     assert ask(view).status == 200
     composed.op2_class = Blocking
+    assert ask(view).status == 200
+    assert set(places) == {"thread"}
+
+
+def test_a_composed_permission_whose_part_gets_another_metaclass_is_made_anew():
+    places = []
+
+    class Meta(type(permissions.BasePermission)):
+        def __call__(cls, *args, **kwargs):
+            places.append(here())
+            return super().__call__(*args, **kwargs)
+
+    composed = permissions.AllowAny & permissions.AllowAny
+    view = view_of(AsyncAPIView, permission_classes=[composed])
+    assert ask(view).status == 200
+    composed.op2_class = Meta("Counted", (permissions.AllowAny,), {})
     assert ask(view).status == 200
     assert set(places) == {"thread"}
 
