@@ -139,7 +139,7 @@ def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable
     owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
     parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
     if all(type(cls) in _METACLASSES for _, cls in parts):
-        is_as_seen = unchanged(owner, [look for name, cls in parts for look in (name, *_looks_at(name, cls))])
+        is_as_seen = unchanged(owner, [look for name, cls in parts for look in _looks_at(name, cls)])
         if is_as_seen():
             return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
     return classes, unchanged(owner, ()), False

@@ -260,7 +260,7 @@ def test_validation_that_a_patched_constructor_puts_on_the_serializer_is_asked(p
 @colours
 @pytest.mark.parametrize("name", ["validate", "validate_name"])
 def test_validation_of_a_base_that_comes_late_is_asked(prefix, base, colour, name):
-    serializer = serializer_of(serializer_of(base))
+    serializer = type("Leaf", (serializer_of(base),), {})
     late = type("Late", (serializer.__bases__[0],), {name: in_colour(colour, refuse)})
     with site(prefix, serializer) as served:
         assert statuses(served) == OK
