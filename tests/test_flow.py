@@ -1023,38 +1023,27 @@ class Catching(TwoColoured, hooks=("catch",)):
         return "went on"
 
 
-def test_a_cancellation_that_a_bridged_hook_catches_is_over(worker: Worker) -> None:
-    steps = Catching()
-
+async def _cancelled_at_each(steps: Catching) -> str:
     async def flow() -> str:
         result: str = await hook(steps, "sync")
         return result
 
-    async def main() -> str:
-        task = asyncio.ensure_future(arun(flow()))
-        assert await asyncio.to_thread(steps.begun[0].wait, 10)
+    task = asyncio.ensure_future(arun(flow()))
+    for begun in steps.begun:
+        assert await asyncio.to_thread(begun.wait, 10)
         task.cancel()
-        return await task
+    return await task
 
-    assert worker.run(main()) == "went on"
+
+def test_a_cancellation_that_a_bridged_hook_catches_is_over(worker: Worker) -> None:
+    steps = Catching()
+    assert worker.run(_cancelled_at_each(steps)) == "went on"
     assert steps.caught == [0]
 
 
 def test_each_bridged_hook_of_a_stretch_is_told_of_a_cancellation_of_its_own() -> None:
     steps = Catching(times=3)
-
-    async def flow() -> str:
-        result: str = await hook(steps, "sync")
-        return result
-
-    async def main() -> str:
-        task = asyncio.ensure_future(arun(flow()))
-        for begun in steps.begun:
-            assert await asyncio.to_thread(begun.wait, 10)
-            task.cancel()
-        return await task
-
-    assert Worker(_kept_for_the_request).run(main()) == "went on"
+    assert Worker(_kept_for_the_request).run(_cancelled_at_each(steps)) == "went on"
     assert steps.caught == [0, 1, 2]
 
 
@@ -1067,19 +1056,7 @@ def test_a_thread_that_ends_while_its_last_bridge_is_told_is_not_waited_for_agai
             task.add_done_callback(lambda _: worker.executor.submit(here).result(10))
             await super().acatch(number)
 
-    steps = Steps()
-
-    async def flow() -> str:
-        result: str = await hook(steps, "sync")
-        return result
-
-    async def main() -> str:
-        task = asyncio.ensure_future(arun(flow()))
-        assert await asyncio.to_thread(steps.begun[0].wait, 10)
-        task.cancel()
-        return await task
-
-    assert worker.run(main()) == "went on"
+    assert worker.run(_cancelled_at_each(Steps())) == "went on"
 
 
 def test_a_context_variable_set_before_a_cancellation_is_seen_after_it(worker: Worker) -> None:

@@ -242,22 +242,6 @@ def test_validation_that_is_put_on_drfs_own_class_is_asked(prefix, base, colour,
 @prefixes
 @bases
 @colours
-def test_validation_that_a_patched_constructor_puts_on_the_serializer_is_asked(prefix, base, colour, monkeypatch):
-    made = drf.BaseSerializer.__init__
-
-    def putting(self: Any, *args: Any, **kwargs: Any) -> None:
-        made(self, *args, **kwargs)
-        self.validate = in_colour(colour, refuse)
-
-    with site(prefix, serializer_of(base)) as served:
-        assert statuses(served) == OK
-        monkeypatch.setattr(drf.BaseSerializer, "__init__", putting)
-        assert statuses(served) == REFUSED
-
-
-@prefixes
-@bases
-@colours
 @pytest.mark.parametrize("name", ["validate", "validate_name"])
 def test_validation_of_a_base_that_comes_late_is_asked(prefix, base, colour, name):
     serializer = type("Leaf", (serializer_of(base),), {})
@@ -272,16 +256,23 @@ def test_validation_of_a_base_that_comes_late_is_asked(prefix, base, colour, nam
 @bases
 @colours
 @pytest.mark.parametrize("hook", ["validate", "validate_name"])
-def test_validation_that_a_patched_is_valid_puts_on_the_serializer_is_asked(prefix, base, colour, hook, monkeypatch):
-    asked = drf.BaseSerializer.is_valid
+@pytest.mark.parametrize("patched", ["__init__", "is_valid"])
+def test_validation_that_a_patch_of_drfs_puts_on_the_serializer_is_asked(
+    prefix, base, colour, hook, patched, monkeypatch
+):
+    original = getattr(drf.BaseSerializer, patched)
 
-    def putting(self: Any, **kwargs: Any) -> Any:
+    def putting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if patched == "is_valid":
+            setattr(self, hook, in_colour(colour, refuse))
+            return original(self, *args, **kwargs)
+        original(self, *args, **kwargs)  # which begins with what the object holds
         setattr(self, hook, in_colour(colour, refuse))
-        return asked(self, **kwargs)
+        return None
 
     with site(prefix, serializer_of(base)) as served:
         assert statuses(served) == OK
-        monkeypatch.setattr(drf.BaseSerializer, "is_valid", putting)
+        monkeypatch.setattr(drf.BaseSerializer, patched, putting)
         assert statuses(served) == REFUSED
 
 
