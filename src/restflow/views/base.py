@@ -128,7 +128,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
         own = vars(self)
-        for name in (*may_be_dropped(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)):
+        for name in {*may_be_dropped(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
             method = getattr(self, name, None)
             if method is not None and (awaiting := bridged(method)) is not method:
                 own[name] = awaiting
