@@ -451,3 +451,27 @@ def test_a_serializer_of_drfs_code_only_is_not_prepared_for_other_code(prefix, h
     with site(prefix, serializer_of(base), finalize_response=finalize_response) as served:
         assert statuses(served) == OK
     assert seen == [True] * 10
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("hooked", [False, True])
+def test_the_fields_of_a_serializer_that_was_used_are_those_that_it_has_by_now(prefix, base, hooked):
+    seen: list[list[Any]] = []
+
+    def finalize_response(self: Any, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        serializer = response.data.serializer
+        fields = serializer.fields
+        seen.append([*zip(fields, fields.values(), strict=True)] == [*fields.items()] and [*fields])
+        del fields["name"]
+        fields["title"] = drf.CharField(source="name")
+        seen.append([each.field_name for each in fields.values()])
+        serializer = type(serializer)(serializer.instance, context=serializer.context)
+        seen.append([*serializer.fields])
+        base = views.AsyncAPIView if prefix else views.APIView
+        return base.finalize_response(self, request, response, *args, **kwargs)
+
+    hooks = {"validate_name": in_colour("async def" if prefix else "def", lambda self, value: value)} if hooked else {}
+    with site(prefix, serializer_of(base, **hooks), finalize_response=finalize_response) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"id": 1, "name": "Put"}
+    assert seen == [["id", "name"], ["id", "title"], ["id", "name"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, ItemsView, ValuesView
 from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter, is_not
@@ -169,7 +169,7 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
 def _holds(serializer: Any, preparation: str) -> bool:
     """Note what was done with a serializer's fields, unless it is not known when these change."""
     fields = getattr(serializer, "fields", None)
-    if type(fields) is BindingDict:
+    if type(fields) in {BindingDict, QuickFields}:
         fields.__class__ = _Fields
     if type(fields) is not _Fields:
         return False
@@ -177,7 +177,19 @@ def _holds(serializer: Any, preparation: str) -> bool:
     return True
 
 
-class _Fields(BindingDict):
+class QuickFields(BindingDict):
+    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own views."""
+
+    def values(self) -> ValuesView[Any]:
+        """Return the fields."""
+        return self.fields.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the fields with their names."""
+        return self.fields.items()
+
+
+class _Fields(QuickFields):
     """The fields of a serializer that was prepared: those that are added are prepared as well."""
 
     def __setitem__(self, key: str, field: Any) -> None:

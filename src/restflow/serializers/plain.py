@@ -14,7 +14,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 from restflow.drf import is_inert, members
 from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember, unchanged
 from restflow.serializers import classes as ours
-from restflow.serializers.bridging import HOOKS, are_plain, is_simple, know_as_prepared
+from restflow.serializers.bridging import HOOKS, QuickFields, are_plain, is_simple, know_as_prepared
 from restflow.serializers.surface import with_async_surface
 
 # What a class or an object holds: under which names, and what.
@@ -22,6 +22,7 @@ _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
+_BINDING = {BindingDict, QuickFields}
 _COUNTED = "_creation_counter"  # DRF numbers all fields there are
 
 
@@ -186,8 +187,9 @@ def _represented(serializer: Any) -> Any:
 def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
     """Make what the loops of a serializer ask callable by sync code, where anything has to be."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
-    fields = getattr(one, "fields", None)
-    if type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate):
+    fields: Any = getattr(one, "fields", None)
+    if type(fields) in _BINDING and _asks_drf_only(one, fields.fields.values(), to_validate):
+        fields.__class__ = QuickFields
         for each in {id(one): one, id(serializer): serializer}.values():
             if isinstance(each, TwoColoured):
                 know_as_prepared(each, to_validate=to_validate)
