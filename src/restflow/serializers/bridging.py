@@ -168,7 +168,7 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
 
 def _holds(serializer: Any, preparation: str) -> bool:
     """Note what was done with a serializer's fields, unless it is not known when these change."""
-    fields = getattr(serializer, "fields", None)
+    fields: Any = getattr(serializer, "fields", None)
     if type(fields) in {BindingDict, QuickFields}:
         fields.__class__ = _Fields
     if type(fields) is not _Fields:

@@ -22,7 +22,7 @@ _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 _validators_of = attrgetter("validators")
 _UNSEEN = "_restflow_unseen"
-_BINDING = {BindingDict, QuickFields}
+_NEW, _PREPARED = "new", "prepared"
 _COUNTED = "_creation_counter"  # DRF numbers all fields there are
 
 
@@ -139,8 +139,17 @@ def leave_unseen(serializer: Any) -> Any:
     Returns:
         The same serializer, for ``validated`` or ``represented``.
     """
-    vars(serializer)[_UNSEEN] = True
+    vars(serializer)[_UNSEEN] = _NEW
     return serializer
+
+
+def is_unseen(serializer: Any) -> bool:
+    """Tell whether a serializer was left unseen, and no code of a user's has run that could have reached it.
+
+    Args:
+        serializer: any serializer.
+    """
+    return _UNSEEN in vars(serializer)
 
 
 async def represented(serializer: Any) -> Any:
@@ -164,37 +173,47 @@ async def validated(serializer: Any) -> None:
     Raises:
         ValidationError: the data are not valid.
     """
-    if _UNSEEN not in vars(serializer):
+    if not (is_unseen(serializer) and await blocking(_validated, serializer)):
         await hook(serializer, "is_valid", raise_exception=True)
-        return
-    await blocking(_prepare, serializer, to_validate=True)
-    try:
-        await hook(serializer, "is_valid", raise_exception=True)
-    except Exception:
-        await blocking(_show, serializer)  # the error leads to it
-        raise
 
 
 def _represented(serializer: Any) -> Any:
-    if _UNSEEN not in vars(serializer):
-        return serializer.data
-    _prepare(serializer)
-    data = serializer.data
-    _show(serializer)  # the data lead to it
-    return data
+    if is_unseen(serializer) and (vars(serializer)[_UNSEEN] == _PREPARED or _prepare(serializer)):
+        data = serializer.data
+        _show(serializer)  # the data lead to it
+        return data
+    return serializer.data
 
 
-def _prepare(serializer: Any, *, to_validate: bool = False) -> None:
-    """Make what the loops of a serializer ask callable by sync code, where anything has to be."""
+def _validated(serializer: Any) -> bool:
+    """Validate, if that runs DRF's code only; tell whether it was done."""
+    if not _prepare(serializer, to_validate=True):
+        return False
+    try:
+        serializer.is_valid(raise_exception=True)
+    except Exception:
+        _show(serializer)  # the error leads to it
+        raise
+    return True
+
+
+def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
+    """Make what the loops of a serializer ask callable by sync code, where anything has to be.
+
+    Returns:
+        Whether nothing had to be.
+    """
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     fields: Any = getattr(one, "fields", None)
-    if type(fields) in _BINDING and _asks_drf_only(one, fields.fields.values(), to_validate):
-        fields.__class__ = QuickFields
-        for each in {id(one): one, id(serializer): serializer}.values():
-            if isinstance(each, TwoColoured):
-                know_as_prepared(each, to_validate=to_validate)
-    else:
+    if not (type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate)):
         _show(serializer)
+        return False
+    fields.__class__ = QuickFields
+    for each in {id(one): one, id(serializer): serializer}.values():
+        if isinstance(each, TwoColoured):
+            know_as_prepared(each, to_validate=to_validate)
+    vars(serializer)[_UNSEEN] = _PREPARED
+    return True
 
 
 def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
@@ -210,5 +229,5 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) 
 
 
 def _show(serializer: Any) -> None:
-    if vars(serializer).pop(_UNSEEN, False):
-        with_async_surface(serializer)
+    del vars(serializer)[_UNSEEN]
+    with_async_surface(serializer)

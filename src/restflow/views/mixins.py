@@ -26,7 +26,7 @@ from restflow.flow import (
 )
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers.plain import represented, validated
+from restflow.serializers.plain import is_unseen, represented, validated
 from restflow.views.helpers import build, has_directions, is_filled_list
 
 __all__ = [
@@ -45,7 +45,8 @@ __all__ = [
 
 async def _data_of_saved(view: Any, serializer: Any) -> Any:
     """Return the data of what a serializer saved, by the serializer class of the response direction."""
-    if await has_directions(view):
+    # One that no code of a user's could reach was built for both directions.
+    if not is_unseen(serializer) and await has_directions(view):
         many = isinstance(serializer, ListSerializer)
         shown = await hook(view, "get_response_serializer_class")
         if shown is not type(serializer.child if many else serializer):
