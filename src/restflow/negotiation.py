@@ -88,6 +88,7 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
         or type(negotiator) is not _Default
         or negotiator.__dict__
         or type(request) is not Request
+        or "headers" in vars(request)
         or type(request._request) not in _DJANGOS
         or not _is_drfs()
         or _names_a_format(request, negotiator)

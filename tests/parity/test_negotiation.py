@@ -187,6 +187,21 @@ def test_what_code_before_the_view_did_to_the_request_counts(parity: Parity, cha
     assert answer.header["Content-Type"] in {"text/plain; charset=utf-8", "application/json"}
 
 
+@table
+def test_headers_that_the_view_sets_on_its_request_count(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class Heading(page(base)):
+            def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+                made = super().initialize_request(request, *args, **kwargs)
+                made.headers = {"accept": "text/plain"}
+                return made
+
+        return Heading
+
+    answer = parity(make, headers={"accept": "application/json"})
+    assert answer.header["Content-Type"].startswith("text/plain")
+
+
 @pytest.mark.parametrize("query", ["json", "txt", "api", "vnd", "latin", "xml", "", "json&format=txt"])
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "application/xml"])
 @table
