@@ -93,7 +93,7 @@ def members(holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     Args:
         holder: its ``__dict__``.
     """
-    return (item for item in holder.items() if item[0] not in _READ_BY_NOBODY)
+    return (item for item in tuple(holder.items()) if item[0] not in _READ_BY_NOBODY)
 
 
 def is_inert(value: Any, depth: int = 8) -> bool:

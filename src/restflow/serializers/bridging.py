@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
-from collections.abc import Callable, Collection, ItemsView, ValuesView
-from functools import lru_cache
+from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
 from itertools import repeat
 from operator import attrgetter, is_not
 from typing import Any, TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import cached_property
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
@@ -24,6 +26,7 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _SHOWN = "_restflow_shown"
+_BEGUN = "_restflow_begun"
 # That are called by name.
 HOOKS = ("create", "update", "validate")
 _FUNCTIONS = frozenset({types.FunctionType, type(None)})
@@ -36,7 +39,7 @@ _NOT_HELD = frozenset(
 
 
 def _cached(function: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=1024)(function)
+    wrapper: Any = functools.lru_cache(maxsize=1024)(function)
     cached: _F = wrapper
     return cached
 
@@ -115,7 +118,13 @@ def bridge_fields(serializer: Any) -> bool:
     if not vars(serializer).keys().isdisjoint(HOOKS) or not _never_await(of_class):
         for name in HOOKS:
             _bridge_method(serializer, name)
-    fields = _fields(serializer)
+    if not is_settled(type(serializer)):
+        for _, field in _held(serializer):
+            _bridge_field(field, serializer)
+    return _once_built(serializer, _bridge_built, _PREPARED)
+
+
+def _bridge_built(serializer: Any, fields: dict[str, Any]) -> None:
     if are_plain(fields.values()):
         for field in fields.values():
             _ask_validators(field)
@@ -127,10 +136,6 @@ def bridge_fields(serializer: Any) -> bool:
         for name, field in fields.items():
             if not field.read_only:
                 _bridge_method(serializer, "validate_" + name)
-    if not is_settled(type(serializer)):
-        for _, field in _held(serializer):
-            _bridge_field(field, serializer)
-    return _holds(serializer, _PREPARED)
 
 
 def bridge_shown_fields(serializer: Any) -> bool:
@@ -146,12 +151,14 @@ def bridge_shown_fields(serializer: Any) -> bool:
     if own.get(_SHOWN) or own.get(_PREPARED):
         return True
     _bridge_methods(serializer)
-    fields = _fields(serializer)
+    return _once_built(serializer, _bridge_shown, _SHOWN)
+
+
+def _bridge_shown(serializer: Any, fields: dict[str, Any]) -> None:
     if not are_plain(fields.values()):
         for name, field in fields.items():
             if field.default is not empty or not is_simple(type(field)):
                 _bridge_named(serializer, name, field)
-    return _holds(serializer, _SHOWN)
 
 
 def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
@@ -166,8 +173,43 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
         vars(serializer)[_PREPARED] = True
 
 
-def _holds(serializer: Any, preparation: str) -> bool:
-    """Note what was done with a serializer's fields, unless it is not known when these change."""
+def forget_prepared(serializer: Any) -> None:
+    """Forget what ``know_as_prepared`` noted: somebody may change the serializer from now on.
+
+    Args:
+        serializer: any serializer.
+    """
+    for each in (serializer, getattr(serializer, "child", None)):
+        if isinstance(each, TwoColoured):
+            vars(each).pop(_SHOWN, None)
+            vars(each).pop(_PREPARED, None)
+
+
+_Preparation = Callable[[Any, dict[str, Any]], None]
+
+
+def _once_built(serializer: Any, prepare: _Preparation, preparation: str) -> bool:
+    """Prepare a serializer's fields: now, or when DRF's loop builds them, after what an override does before it.
+
+    Returns:
+        Whether it is done, and holds for later loops too.
+    """
+    own = vars(serializer)
+    fields = own.get("fields")
+    if fields is None and getattr(type(serializer), "fields", None) is Serializer.fields:
+        fields = own["fields"] = _LateFields(serializer)
+    if isinstance(fields, _LateFields) and not fields.are_built:
+        fields.preparations[preparation] = prepare
+        return False
+    return _prepare(serializer, prepare, preparation)
+
+
+def _prepare(serializer: Any, prepare: _Preparation, preparation: str) -> bool:
+    prepared = _fields(serializer)
+    prepare(serializer, prepared)
+    if hasattr(type(getattr(type(serializer), "fields", None)), "__set__"):  # a property may give others each time
+        _refuse_others(serializer, prepared)
+        return False
     fields: Any = getattr(serializer, "fields", None)
     if type(fields) in {BindingDict, QuickFields}:
         fields.__class__ = _Fields
@@ -175,6 +217,36 @@ def _holds(serializer: Any, preparation: str) -> bool:
         return False
     vars(serializer)[preparation] = True
     return True
+
+
+def _refuse_others(serializer: Any, prepared: Mapping[str, Any]) -> None:
+    """Refuse async code in the fields that the loop will find, where they are not those that were prepared."""
+    for name, field in _fields(serializer).items():
+        if field is not prepared.get(name) and _has_async_code(field, set()):
+            cls = type(serializer)
+            raise ImproperlyConfigured(
+                f"{cls.__name__}.fields gives new fields each time it is read, and the field {name!r} has async code "
+                f"that nobody would await. Make {cls.__name__}.fields a cached_property."
+            )
+
+
+def _has_async_code(field: Any, seen: set[type]) -> bool:
+    if isinstance(field, BaseSerializer):
+        if type(field) in seen:  # inside itself
+            return False
+        seen.add(type(field))
+    default = field.default.default if isinstance(field.default, CreateOnlyDefault) else field.default
+    inside = [*_fields(field).values()] if isinstance(field, BaseSerializer) else [each for _, each in _children(field)]
+    return (
+        bool(_async_methods(type(field)))
+        or any(map(_is_async, (*field.validators, default)))
+        or any(_has_async_code(each, seen) for each in inside)
+    )
+
+
+def _is_async(function: Any) -> bool:
+    is_code = isinstance(function, (types.FunctionType, types.MethodType, functools.partial))
+    return may_give_coroutine(function if is_code else getattr(type(function), "__call__", None))  # noqa: B004
 
 
 class QuickFields(BindingDict):
@@ -195,6 +267,30 @@ class _Fields(QuickFields):
     def __setitem__(self, key: str, field: Any) -> None:
         super().__setitem__(key, field)
         _bridge_named(self.serializer, key, field)
+
+
+class _LateFields(_Fields):
+    """The fields of a serializer that has none yet."""
+
+    def __init__(self, serializer: Any) -> None:  # not those of a BindingDict, which has none yet
+        self.serializer = serializer
+        self.preparations: dict[str, _Preparation] = {}
+
+    @property
+    def are_built(self) -> bool:
+        """Whether anybody has asked for them."""
+        return "fields" in vars(self)
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:  # type: ignore[override]
+        """The fields by name, built by the serializer's class and prepared when they are first asked for."""
+        serializer: Any = self.serializer
+        if vars(serializer).get("fields") is self:
+            del vars(serializer)["fields"]
+        built: BindingDict = serializer.fields
+        for preparation, prepare in self.preparations.items():
+            _prepare(serializer, prepare, preparation)
+        return built.fields
 
 
 _default_of = attrgetter("default")
@@ -239,10 +335,18 @@ def bridge_validators(field: Any) -> None:
         field: any field or serializer.
     """
     validators = field.validators
-    if type(validators) is not list:
-        validators = field.validators = [*validators]  # what ``get_validators`` gave may be read once only
-    if not all(map(never_awaits, map(type, validators))):
-        field.validators = [bridged(each) for each in validators]
+    given = validators if type(validators) is list else [*validators]  # what was given may be read once only
+    made = given if all(map(never_awaits, map(type, given))) else [bridged(each) for each in given]
+    if made is validators:
+        return
+    of_class = getattr(type(field), "validators", None)
+    if type(of_class) is not property or of_class.fset is not None:
+        field.validators = made
+    elif any(map(_is_async, given)):
+        raise ImproperlyConfigured(
+            f"{type(field).__name__}.validators is a property, and nobody would await the async validator that it "
+            "gives. Override get_validators instead."
+        )
 
 
 def _never_await(functions: tuple[Any, ...]) -> bool:
@@ -276,11 +380,14 @@ def bridge_initial(serializer: Any) -> bool:
     Returns:
         Whether that holds for later loops too.
     """
-    holds = bridge_fields(serializer)
-    for field in (serializer, *_fields(serializer).values()):
+    bridge_fields(serializer)
+    return _once_built(serializer, _bridge_initial, _BEGUN)
+
+
+def _bridge_initial(serializer: Any, fields: dict[str, Any]) -> None:
+    for field in (serializer, *fields.values()):
         if callable(initial := field.initial):
             field.initial = bridged(initial)
-    return holds
 
 
 # The methods by which the loops of a serializer begin.

@@ -14,7 +14,15 @@ from rest_framework.utils.serializer_helpers import BindingDict
 from restflow.drf import is_inert, members
 from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember, unchanged
 from restflow.serializers import classes as ours
-from restflow.serializers.bridging import HOOKS, QuickFields, are_plain, is_simple, know_as_prepared
+from restflow.serializers.bridging import (
+    HOOKS,
+    QuickFields,
+    are_plain,
+    attend,
+    forget_prepared,
+    is_simple,
+    know_as_prepared,
+)
 from restflow.serializers.surface import with_async_surface
 
 # What a class or an object holds: under which names, and what.
@@ -27,7 +35,7 @@ _COUNTED = "_creation_counter"  # DRF numbers all fields there are
 
 
 def _seen(holders: Iterable[Mapping[str, Any]]) -> _Seen:
-    return [(holder, tuple(holder), tuple(holder.values())) for holder in holders]
+    return [(holder, tuple(held), tuple(held.values())) for holder in holders for held in [dict(holder)]]
 
 
 def _is_as_seen(seen: _Seen) -> bool:
@@ -95,23 +103,25 @@ def _look(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
         return mro, [], [], unchanged(cls, ()), False
+    # What is replaced by another thread meanwhile differs from what is noted first, and is noticed at the next use.
     known = [base for base in mro if base in _KNOWN]
+    sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
     theirs = [vars(base) for base in mro if base not in _KNOWN and base is not object]
     # Read from the class, a Meta may run code.
     meta: Any = next((holder["Meta"] for holder in theirs if "Meta" in holder), None)
     of_meta = [vars(base) for base in meta.__mro__ if base is not object] if type(meta) is type else []
     declared = [holder["_declared_fields"] for holder in theirs if "_declared_fields" in holder]
+    seen = _seen([*theirs, *of_meta, *declared])
     fits = (
         all(map(_is_as_imported, known))
         and type(meta) in {type, type(None)}
         and all(_is_configuration(holder, meta) for holder in theirs)
         and all(map(_is_meta, of_meta))
-        and all(map(_is_drfs_field, chain.from_iterable(fields.values() for fields in declared)))
+        and all(map(_is_drfs_field, chain.from_iterable(tuple(fields.values()) for fields in declared)))
     )
-    sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
     # Looked for in a class that computes it, a hook may run code.
-    has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save") if fits else ())
-    return mro, _seen([*theirs, *of_meta, *declared]), sizes, has_its_hooks, fits
+    has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save", "ais_valid", "asave") if fits else ())
+    return mro, seen, sizes, has_its_hooks, fits and all(map(_is_as_imported, known))
 
 
 def _is_configuration(holder: Mapping[str, Any], meta: Any) -> bool:
@@ -173,8 +183,13 @@ async def validated(serializer: Any) -> None:
     Raises:
         ValidationError: the data are not valid.
     """
-    if not (is_unseen(serializer) and await blocking(_validated, serializer)):
+    unseen = is_unseen(serializer) and await blocking(_prepare, serializer, to_validate=True)
+    try:
         await hook(serializer, "is_valid", raise_exception=True)
+    except Exception:
+        if unseen:
+            await blocking(_show, serializer)  # the error leads to it
+        raise
 
 
 def _represented(serializer: Any) -> Any:
@@ -183,18 +198,6 @@ def _represented(serializer: Any) -> Any:
         _show(serializer)  # the data lead to it
         return data
     return serializer.data
-
-
-def _validated(serializer: Any) -> bool:
-    """Validate, if that runs DRF's code only; tell whether it was done."""
-    if not _prepare(serializer, to_validate=True):
-        return False
-    try:
-        serializer.is_valid(raise_exception=True)
-    except Exception:
-        _show(serializer)  # the error leads to it
-        raise
-    return True
 
 
 def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
@@ -231,3 +234,6 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) 
 def _show(serializer: Any) -> None:
     del vars(serializer)[_UNSEEN]
     with_async_surface(serializer)
+    if type(serializer) in _LISTS:
+        attend(serializer.child)
+    forget_prepared(serializer)  # who sees it may change it

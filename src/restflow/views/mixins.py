@@ -14,7 +14,6 @@ from rest_framework.serializers import ListSerializer
 from restflow.flow import (
     TwoColoured,
     asynchronous,
-    attribute,
     blocking,
     call,
     either,
@@ -55,6 +54,12 @@ async def _data_of_saved(view: Any, serializer: Any) -> Any:
     return await represented(serializer)
 
 
+def _forget_prefetched(instance: Any) -> None:
+    """Forget what was prefetched, which may not be so any more. A model may write how its attributes are found."""
+    if getattr(instance, "_prefetched_objects_cache", None):
+        instance._prefetched_objects_cache = {}
+
+
 class CreateModelMixin(
     TwoColoured, drf.CreateModelMixin, hooks=("perform_create", "get_success_headers"), methods=("create",)
 ):
@@ -77,8 +82,9 @@ class CreateModelMixin(
 
         Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
         """
+        data = await data_of(request)
         unseen = not overridden(self, "perform_create", CreateModelMixin.perform_create)
-        serializer = await build(self, "request", unseen=unseen, data=await data_of(request))
+        serializer = await build(self, "request", unseen=unseen, data=data)
         await validated(serializer)
         await hook(self, "perform_create", serializer)
         data = await _data_of_saved(self, serializer)
@@ -176,9 +182,7 @@ class UpdateModelMixin(
         serializer = await build(self, "request", instance, unseen=unseen, data=data, partial=partial)
         await validated(serializer)
         await hook(self, "perform_update", serializer)
-        # What was prefetched may not be so any more.
-        if await attribute(instance, "_prefetched_objects_cache", None):
-            instance._prefetched_objects_cache = {}
+        await blocking(_forget_prefetched, instance)
         return Response(await _data_of_saved(self, serializer))
 
     @sync

@@ -1,0 +1,290 @@
+"""When a serializer's fields are built, and what becomes of those that are given in other ways than DRF's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import cached_property
+from rest_framework import generics
+from rest_framework import serializers as drf
+
+from restflow import serializers, views
+from tests.safety.support import here
+from tests.safety.test_plain_serializers import bases, in_colour, prefixes
+from tests.shop.models import Author
+from tests.site import Answer, Site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def refuse(*args: Any) -> Any:
+    raise drf.ValidationError("refused")
+
+
+@pytest.fixture(autouse=True)
+def _author() -> None:
+    Author.objects.create(pk=1, name="Austen")
+
+
+def site(views: Any, prefix: str, serializer: Any, **attributes: Any) -> Site:
+    given = {"queryset": Author.objects.order_by("id"), "serializer_class": serializer, "pagination_class": None}
+    names = {"x/": f"{prefix}ListCreateAPIView", "x/<int:pk>/": f"{prefix}RetrieveUpdateDestroyAPIView"}
+    made = {route: type("View", (getattr(views, name),), {**given, **attributes}) for route, name in names.items()}
+    return Site({route: view.as_view() for route, view in made.items()}, DEBUG_PROPAGATE_EXCEPTIONS=True)
+
+
+def answers(served: Site) -> list[tuple[int, bytes]]:
+    sent: list[Answer] = [
+        served.send("GET", "/x/1/"),
+        served.send("GET", "/x/"),
+        served.send("PUT", "/x/1/", {"name": "Put"}),
+        served.send("POST", "/x/", ["no", "object"]),
+    ]
+    return [(answer.status, answer.body) for answer in sent]
+
+
+HOOKS = {
+    "is_valid": lambda base: lambda self, **kwargs: base.is_valid(_strict(self), **kwargs),
+    "run_validation": lambda base: lambda self, *args: base.run_validation(_strict(self), *args),
+    "to_internal_value": lambda base: lambda self, data: base.to_internal_value(_strict(self), data),
+    "to_representation": lambda base: lambda self, value: base.to_representation(_strict(self), value),
+}
+
+
+def _strict(serializer: Any) -> Any:
+    serializer.is_strict = True
+    return serializer
+
+
+def deciding(base: Any, name: str) -> Any:
+    """Make a serializer whose fields depend on what its override of ``name`` did before DRF's code."""
+
+    def get_fields(self: Any) -> Any:
+        fields = base.get_fields(self)
+        if self.is_strict:
+            fields["name"].validators.append(refuse)
+            fields["strict"] = drf.BooleanField(source="is_strict", read_only=True, default=True)
+        return fields
+
+    meta = type("Meta", (), {"model": Author, "fields": ["id", "name"]})
+    given = {"Meta": meta, "is_strict": False, "get_fields": get_fields, name: HOOKS[name](base)}
+    return type("Deciding", (base,), given)
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("name", HOOKS)
+def test_fields_are_built_after_what_an_override_does_first(prefix, base, name):
+    with site(generics, "", deciding(drf.ModelSerializer, name)) as served:
+        expected = answers(served)
+    Author.objects.filter(pk=1).update(name="Austen")
+    with site(views, prefix, deciding(base, name)) as served:
+        assert answers(served) == expected
+    assert {status for status, _ in expected} == {200, 400}
+
+
+@prefixes
+@bases
+def test_fields_that_drf_never_asks_for_are_not_built(prefix, base):
+    class Fixed(base):
+        class Meta:
+            model = Author
+            fields = ("nothing of the kind",)
+
+        def to_internal_value(self, data: Any) -> Any:
+            return {"name": data["name"]}
+
+        def run_validation(self, data: Any = drf.empty) -> Any:
+            return self.to_internal_value(data)
+
+        def create(self, validated_data: Any) -> Any:
+            return Author.objects.create(**validated_data)
+
+        def to_representation(self, instance: Any) -> Any:
+            return {"is": instance.name}
+
+    with site(views, prefix, Fixed) as served:
+        assert served.send("GET", "/x/1/").json() == {"is": "Austen"}
+        assert served.send("GET", "/x/").json() == [{"is": "Austen"}]
+        assert served.send("POST", "/x/", {"name": "New"}).json() == {"is": "New"}
+
+
+@prefixes
+@bases
+def test_a_field_that_an_override_adds_before_any_is_built_is_asked(prefix, base):
+    class Adding(base):
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def to_internal_value(self, data: Any) -> Any:
+            self.fields["name"] = drf.CharField(validators=[in_colour("async def", refuse)])
+            return super().to_internal_value(data)
+
+    with site(views, prefix, Adding) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+
+
+@prefixes
+@bases
+def test_fields_that_fail_to_be_built_are_tried_again(prefix, base):
+    class Failing(base):
+        failed = False
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def get_fields(self) -> Any:
+            if not self.failed:
+                self.failed = True
+                raise LookupError
+            return super().get_fields()
+
+        def to_representation(self, instance: Any) -> Any:
+            try:
+                return super().to_representation(instance)
+            except LookupError:
+                return super().to_representation(instance)
+
+    with site(views, prefix, Failing) as served:
+        assert served.send("GET", "/x/1/").json() == {"id": 1, "name": "Austen"}
+
+
+class AsyncField(drf.CharField):
+    async def to_representation(self, value: Any) -> Any:
+        raise AssertionError("nobody awaits it")
+
+
+class Nested(drf.Serializer):
+    name = drf.CharField(validators=[in_colour("async def", refuse)])
+
+    def get_fields(self) -> Any:
+        return {**super().get_fields(), **({"again": Nested()} if self.parent is None else {})}
+
+
+class AsyncCallable:
+    async def __call__(self, value: Any = None) -> Any:
+        raise AssertionError("nobody awaits it")
+
+
+FIELDS = {
+    "a validator": lambda: drf.CharField(validators=[in_colour("async def", refuse)]),
+    "an object that validates": lambda: drf.CharField(validators=[AsyncCallable()]),
+    "a default": lambda: drf.CharField(default=drf.CreateOnlyDefault(AsyncCallable())),
+    "a method": AsyncField,
+    "a child": lambda: drf.ListField(child=drf.CharField(validators=[in_colour("async def", refuse)])),
+    "a nested serializer": Nested,
+}
+
+
+def anew(base: Any, get_name: Any) -> Any:
+    """Make a serializer that gives new fields each time it is asked, as a property over DRF's own does."""
+
+    class Anew(base):
+        name = get_name()
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        @property
+        def fields(self) -> Any:
+            return super().fields
+
+    return Anew
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("kind", FIELDS)
+def test_async_code_of_fields_that_are_made_anew_each_time_is_refused(prefix, base, kind):
+    refusal = r"'name' has async code .* Make Anew\.fields a cached_property"
+    with site(views, prefix, anew(base, FIELDS[kind])) as served, pytest.raises(ImproperlyConfigured, match=refusal):
+        served.send("PUT", "/x/1/", {"name": "Put"})
+    assert Author.objects.get().name == "Austen"
+
+
+@prefixes
+@bases
+def test_sync_code_of_fields_that_are_made_anew_each_time_is_asked(prefix, base):
+    with site(views, prefix, anew(base, lambda: drf.CharField(validators=[refuse]))) as served:
+        assert served.send("GET", "/x/1/").json() == {"id": 1, "name": "Austen"}
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+    meta = type("Meta", (), {"fields": ["name"]})
+    nested = type("Nested", (base,), {"Meta": type("Meta", (meta,), {"model": Author})})
+    with site(views, prefix, anew(base, nested)) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).status == 400
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("decorator", [cached_property, property], ids=["cached_property", "property"])
+def test_async_code_of_fields_that_a_class_keeps_is_asked(prefix, base, decorator):
+    class Keeping(base):
+        name = FIELDS["a validator"]()
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def kept(self) -> Any:
+            if "kept_fields" not in vars(self):
+                self.kept_fields = super().fields
+            return self.kept_fields
+
+        fields = decorator(kept)
+        if decorator is cached_property:
+            fields.__set_name__(None, "fields")
+
+    with site(views, prefix, Keeping) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("of", ["field", "serializer"])
+@pytest.mark.parametrize("colour", ["def", "async def"])
+def test_validators_that_a_property_gives_are_asked_or_refused(prefix, base, of, colour):
+    given = {"validators": property(lambda self: [in_colour(colour, refuse)])}
+    field = type("Strict", (drf.CharField,), given if of == "field" else {})
+    meta = type("Meta", (), {"model": Author, "fields": ["id", "name"]})
+    serializer = type("S", (base,), {"Meta": meta, "name": field(), **(given if of == "serializer" else {})})
+    with site(views, prefix, serializer) as served:
+        if colour == "def":
+            key = "name" if of == "field" else "non_field_errors"
+            assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {key: ["refused"]}
+        else:
+            with pytest.raises(ImproperlyConfigured, match=r"validators is a property.* Override get_validators"):
+                served.send("PUT", "/x/1/", {"name": "Put"})
+    assert Author.objects.get().name == "Austen"
+
+
+def test_what_was_prefetched_is_forgotten_in_the_thread_where_a_model_writes_how_it_is_found():
+    places: list[str] = []
+
+    class Watched(Author):
+        class Meta:
+            proxy = True
+            app_label = "shop"
+
+        def __getattr__(self, name: str) -> Any:
+            places.append(here())
+            raise AttributeError(name)
+
+    class Updating(views.AsyncRetrieveUpdateAPIView):
+        queryset = Watched.objects.all()
+        serializer_class = type(
+            "S",
+            (serializers.ModelSerializer,),
+            {"Meta": type("Meta", (), {"model": Watched, "fields": ["id", "name"]})},
+        )
+
+        async def perform_update(self, serializer: Any) -> None:
+            await serializer.asave()
+
+    with Site({"x/<int:pk>/": Updating.as_view()}) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).status == 200
+    assert set(places) == {"thread"}
