@@ -4,7 +4,10 @@ Each function is known by identity, so an override of it in a subclass is not co
 function that never blocks only at times has a predicate; in doubt a predicate says no, and the function is called in
 the worker thread.
 
-Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``, ``versioning.py``, ``views.py``).
+DRF's settings name components, and are read while DRF's views are imported: the modules of components must not need
+these, nor does this one.
+
+Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``, ``versioning.py``).
 """
 
 from __future__ import annotations
@@ -16,22 +19,19 @@ from operator import is_
 from types import SimpleNamespace
 from typing import Any, TypeGuard, TypeVar
 
-from django.db import connections
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import (
     authentication,
-    generics,
     negotiation,
     permissions,
     renderers,
     request,
     throttling,
     versioning,
-    views,
 )
 
-from restflow.flow import ask, blocking, is_computed, nonblocking, remember, stand_in, sync, truth, unchanged
+from restflow.flow import ask, blocking, nonblocking, remember, stand_in, sync, truth, unchanged
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -178,29 +178,9 @@ def _is_made_in_place(cls: Any) -> bool:
     return cls.__init__ is plain.__init__
 
 
-def _all_made_in_place(name: str) -> Any:
-    def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
-        cls: Any = type(view)
-        if is_computed(cls, name):
-            return False
-        classes: Any = view.__dict__.get(name) or getattr(cls, name, None)
-        return is_plain_list(classes) and all_made_in_place(classes)
-
-    return predicate
-
-
 def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:
     """Tell whether ``classes`` is a list or a tuple; anything else may be a property that queries."""
     return type(classes) is list or type(classes) is tuple
-
-
-def _negotiator_is_made_in_place(view: Any) -> bool:
-    own, cls = view.__dict__, type(view)
-    if "_negotiator" in own:
-        return True
-    if is_computed(cls, "content_negotiation_class"):
-        return False
-    return all_made_in_place((own.get("content_negotiation_class") or cls.content_negotiation_class,))
 
 
 async def made(cls: Any) -> Any:
@@ -271,29 +251,6 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
     return "user" not in vars(request._request)
 
 
-def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
-    known = not request.authenticators or "_authenticator" in vars(request)
-    return known and is_inert(message) and is_inert(code)
-
-
-def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
-    return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
-
-
-_APIView: Any = views.APIView
-
-
-def _keeps_allowed_methods(view: Any) -> bool:
-    cls = type(view)
-    return (
-        not (is_computed(cls, "http_method_names") or is_computed(cls, "renderer_classes"))
-        and cls.allowed_methods is _APIView.allowed_methods
-        and cls._allowed_methods is _APIView._allowed_methods
-        and is_plain_list(cls.http_method_names)
-        and is_plain_list(view.__dict__.get("renderer_classes") or cls.renderer_classes)
-    )
-
-
 # DRF's functions that never block.
 
 _function: Callable[..., Any]
@@ -302,16 +259,7 @@ for _function in (
     permissions.BasePermission.has_object_permission,
     permissions.AllowAny.has_permission,
     authentication.BaseAuthentication.authenticate_header,
-    generics.GenericAPIView.get_serializer_context,
     request.ForcedAuthentication.authenticate,
-    views.APIView.get_exception_handler,
-    views.APIView.get_exception_handler_context,
-    views.APIView.get_format_suffix,
-    views.APIView.get_parser_context,
-    views.APIView.get_renderer_context,
-    views.APIView.http_method_not_allowed,
-    views.APIView.raise_uncaught_exception,
-    views.APIView.throttled,
 ):
     nonblocking(_function)
 
@@ -329,21 +277,12 @@ for _function in (
 ):
     nonblocking(when=_configured)(_function)
 
-for _name in ("authenticators", "parsers", "permissions", "renderers", "throttles"):
-    _attribute = {"authenticators": "authentication"}.get(_name, _name[:-1]) + "_classes"
-    nonblocking(when=_all_made_in_place(_attribute))(getattr(_APIView, f"get_{_name}"))
-
-nonblocking(when=_negotiator_is_made_in_place)(views.APIView.get_content_negotiator)
 nonblocking(when=_reads_authenticated)(permissions.IsAuthenticated.has_permission)
 nonblocking(when=_reads_authenticated)(permissions.IsAuthenticatedOrReadOnly.has_permission)
 nonblocking(when=_reads_staff)(permissions.IsAdminUser.has_permission)
 nonblocking(when=_sees_no_credentials)(authentication.BasicAuthentication.authenticate)
 nonblocking(when=_sees_no_credentials)(authentication.TokenAuthentication.authenticate)
 nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.authenticate)
-nonblocking(when=_knows_the_authenticator)(views.APIView.permission_denied)
-nonblocking(when=_touches_no_connection)(views.exception_handler)
-nonblocking(when=_keeps_allowed_methods)(_APIView.allowed_methods.fget)
-nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
 
 
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.

@@ -42,6 +42,7 @@ from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.handlers import headers_of, reads_on_the_loop
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
+from restflow.views.known import mark_drfs_views
 from restflow.views.policies import CALLED_FOR_EFFECT, may_be_dropped, permit, refuse, throttle_by
 from restflow.views.serving import served
 
@@ -51,6 +52,7 @@ _DRFs: Any = drf.APIView
 _STEPS = ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
 _DRFS_STEPS = attrgetter(*_STEPS)(_DRFs)
 _drf_has_its_steps = unchanged(_DRFs, _STEPS)
+mark_drfs_views()
 
 # Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
 _HOOKS = (
