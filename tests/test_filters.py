@@ -207,3 +207,10 @@ def test_a_cursor_asks_an_async_ordering() -> None:
             return await self.apaginated_response(Book.objects.all())
 
     assert [book["title"] for book in ask(View).json()["results"]] == ["Dubliners, and others"]
+
+
+@pytest.mark.parametrize("field", ["title", "^title", "=title", "@title", "$title"])
+def test_a_search_whatever_the_accents_looks_up_what_drfs_does(field):
+    ours, theirs = filters.UnaccentedSearchFilter(), drf.UnaccentedSearchFilter()
+    assert ours.construct_search(field, Book.objects.all()) == theirs.construct_search(field, Book.objects.all())
+    assert type(ours).afilter_queryset

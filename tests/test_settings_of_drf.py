@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -76,3 +77,24 @@ def test_a_component_of_the_project_is_named_whose_module_needs_ours(tmp_path, f
     module = NAMED[setting][0].removeprefix("restflow.") + "." if setting in NAMED else ""
     (tmp_path / "policies.py").write_text(f"{NEEDED}\nclass Mine({module}{base}):\n    pass\n")
     assert shown(tmp_path, first, setting, "policies.Mine") == "policies.Mine"
+
+
+@pytest.mark.parametrize(
+    ("module", "base"),
+    [
+        ("authentication", "BaseAuthentication"),
+        ("filters", "BaseFilterBackend"),
+        ("pagination", "BasePagination"),
+        ("permissions", "BasePermission"),
+        ("serializers", "BaseSerializer"),
+        ("throttling", "BaseThrottle"),
+    ],
+)
+def test_each_component_of_drfs_is_in_our_module_of_that_name(module, base):
+    theirs, ours = (importlib.import_module(f"{package}.{module}") for package in ("rest_framework", "restflow"))
+    written = {name for name, value in vars(theirs).items() if getattr(value, "__module__", "") == theirs.__name__}
+    classes = {name for name in written if isinstance(getattr(theirs, name), type)}
+    components = {name for name in classes if issubclass(getattr(theirs, name), getattr(theirs, base))}
+    assert base in components
+    for name in components:
+        assert issubclass(getattr(ours, name), getattr(theirs, name)), name

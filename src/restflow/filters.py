@@ -6,7 +6,7 @@ from rest_framework import filters as drf
 
 from restflow.flow import TwoColoured, twin
 
-__all__ = ["BaseFilterBackend", "OrderingFilter", "SearchFilter"]
+__all__ = ["BaseFilterBackend", "OrderingFilter", "SearchFilter", "UnaccentedSearchFilter"]
 
 
 class BaseFilterBackend(TwoColoured, drf.BaseFilterBackend, hooks=("filter_queryset",)):
@@ -30,6 +30,10 @@ class SearchFilter(
 
     Source: DRF 3.18, filters.py.
     """
+
+
+class UnaccentedSearchFilter(drf.UnaccentedSearchFilter, SearchFilter):
+    """Search as ``SearchFilter`` does, whatever the accents, on PostgreSQL. Source: DRF 3.18, filters.py."""
 
 
 class OrderingFilter(
