@@ -288,3 +288,54 @@ def test_what_was_prefetched_is_forgotten_in_the_thread_where_a_model_writes_how
     with Site({"x/<int:pk>/": Updating.as_view()}) as served:
         assert served.send("PUT", "/x/1/", {"name": "Put"}).status == 200
     assert set(places) == {"thread"}
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("name", ["run_validation", "to_internal_value", "to_representation"])
+def test_an_async_function_that_is_put_on_a_field_is_asked(prefix, base, name):
+    class Putting(base):
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            setattr(self.fields["name"], name, in_colour("async def", refuse))
+
+    with site(views, prefix, Putting) as served:
+        asked = ("GET", "/x/1/") if name == "to_representation" else ("PUT", "/x/1/", {"name": "Put"})
+        answer = served.send(*asked)
+        assert (answer.status, b"refused" in answer.body) == (400, True)
+    assert Author.objects.get().name == "Austen"
+
+
+class Refusing:
+    def __call__(self, value: Any) -> Any:
+        raise drf.ValidationError("refused")
+
+
+@prefixes
+@bases
+def test_validators_that_are_objects_are_found_by_their_class_and_as_themselves(prefix, base):
+    given = Refusing()
+
+    class Finding(base):
+        name = drf.CharField(validators=[given], default=AsyncCallable())
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def to_internal_value(self, data: Any) -> Any:
+            field = self.fields["name"]
+            assert [type(each) for each in field.validators if isinstance(each, Refusing)] != []
+            assert isinstance(field.default, AsyncCallable)
+            assert len({*field.validators, given}) == len(field.validators)
+            if "lenient" in data:
+                field.validators.remove(given)
+            return super().to_internal_value(data)
+
+    with site(views, prefix, Finding) as served:
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+        assert served.send("PUT", "/x/1/", {"name": "Put", "lenient": True}).status == 200

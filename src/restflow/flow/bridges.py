@@ -67,10 +67,21 @@ def _bridge_around(function: Any) -> Any:
 
 
 class _Bridge:
-    """Stands for a callable object, whose attributes DRF and others may look for."""
+    """Stands for a callable object, which DRF and others may look for by its class, its attributes and its equals."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.__wrapped__ = function
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # what isinstance asks
+        return type(self.__wrapped__)
+
+    def __eq__(self, other: object) -> bool:
+        equal: bool = self.__wrapped__ == (other.__wrapped__ if type(other) is _Bridge else other)
+        return equal
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return _answer(self.__wrapped__, args, kwargs)

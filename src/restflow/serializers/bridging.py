@@ -29,6 +29,10 @@ _SHOWN = "_restflow_shown"
 _BEGUN = "_restflow_begun"
 # That are called by name.
 HOOKS = ("create", "update", "validate")
+# That the loops ask of each field.
+_OF_FIELDS = frozenset(
+    {"get_attribute", "get_default", "get_value", "run_validation", "to_internal_value", "to_representation"}
+)
 _FUNCTIONS = frozenset({types.FunctionType, type(None)})
 _CHILDREN = ("child", "child_relation", "pk_field")
 # What a field was made of, and what it works on.
@@ -125,6 +129,8 @@ def bridge_fields(serializer: Any) -> bool:
 
 
 def _bridge_built(serializer: Any, fields: dict[str, Any]) -> None:
+    for field in fields.values():
+        _bridge_own(field)
     if are_plain(fields.values()):
         for field in fields.values():
             _ask_validators(field)
@@ -155,6 +161,8 @@ def bridge_shown_fields(serializer: Any) -> bool:
 
 
 def _bridge_shown(serializer: Any, fields: dict[str, Any]) -> None:
+    for field in fields.values():
+        _bridge_own(field)
     if not are_plain(fields.values()):
         for name, field in fields.items():
             if field.default is not empty or not is_simple(type(field)):
@@ -309,6 +317,13 @@ def _bridge_named(serializer: Any, name: str, field: Any) -> None:
     _bridge_one(serializer, field)
     if not field.read_only:
         _bridge_method(serializer, "validate_" + name)
+
+
+def _bridge_own(field: Any) -> None:
+    """Make the async functions that somebody put on a field itself callable by the loops."""
+    own = vars(field)
+    if not _OF_FIELDS.isdisjoint(own):
+        own.update({name: bridged(own[name]) for name in _OF_FIELDS.intersection(own)})
 
 
 def _bridge_one(serializer: Any, field: Any) -> None:
