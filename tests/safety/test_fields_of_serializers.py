@@ -329,9 +329,8 @@ def test_validators_that_are_objects_are_found_by_their_class_and_as_themselves(
 
         def to_internal_value(self, data: Any) -> Any:
             field = self.fields["name"]
-            assert [type(each) for each in field.validators if isinstance(each, Refusing)] != []
+            assert {each for each in field.validators if isinstance(each, Refusing)} == {given}
             assert isinstance(field.default, AsyncCallable)
-            assert len({*field.validators, given}) == len(field.validators)
             if "lenient" in data:
                 field.validators.remove(given)
             return super().to_internal_value(data)
