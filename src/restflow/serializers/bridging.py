@@ -187,10 +187,9 @@ def forget_prepared(serializer: Any) -> None:
     Args:
         serializer: any serializer.
     """
-    for each in (serializer, getattr(serializer, "child", None)):
-        if isinstance(each, TwoColoured):
-            vars(each).pop(_SHOWN, None)
-            vars(each).pop(_PREPARED, None)
+    if isinstance(serializer, TwoColoured):
+        vars(serializer).pop(_SHOWN, None)
+        vars(serializer).pop(_PREPARED, None)
 
 
 _Preparation = Callable[[Any, dict[str, Any]], None]

@@ -18,7 +18,6 @@ from restflow.serializers.bridging import (
     HOOKS,
     QuickFields,
     are_plain,
-    attend,
     forget_prepared,
     is_simple,
     know_as_prepared,
@@ -233,7 +232,6 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) 
 
 def _show(serializer: Any) -> None:
     del vars(serializer)[_UNSEEN]
-    with_async_surface(serializer)
-    if type(serializer) in _LISTS:
-        attend(serializer.child)
-    forget_prepared(serializer)  # who sees it may change it
+    for each in (serializer, serializer.child) if type(serializer) in _LISTS else (serializer,):
+        with_async_surface(each)
+        forget_prepared(each)  # who sees it may change it
