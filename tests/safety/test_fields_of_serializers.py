@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 from rest_framework import generics
 from rest_framework import serializers as drf
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow import serializers, views
 from tests.safety.support import here
@@ -170,6 +172,22 @@ class AsyncCallable:
         raise AssertionError("nobody awaits it")
 
 
+class Tree(drf.Serializer):
+    name = drf.CharField()
+
+    def get_fields(self) -> Any:
+        return {**super().get_fields(), "child": Tree(required=False)}
+
+
+class Two(drf.Serializer):
+    first, second = Tree(), Tree(validators=[in_colour("async def", refuse)])
+
+
+def _put(field: Any) -> Any:
+    field.run_validation = in_colour("async def", refuse)
+    return field
+
+
 FIELDS = {
     "a validator": lambda: drf.CharField(validators=[in_colour("async def", refuse)]),
     "an object that validates": lambda: drf.CharField(validators=[AsyncCallable()]),
@@ -177,22 +195,26 @@ FIELDS = {
     "a method": AsyncField,
     "a child": lambda: drf.ListField(child=drf.CharField(validators=[in_colour("async def", refuse)])),
     "a nested serializer": Nested,
+    "a list of lists": lambda: drf.ListSerializer(child=drf.ListSerializer(child=Nested())),
+    "the second of two": lambda: Two(),
+    "put on it": lambda: _put(drf.CharField()),
 }
 
 
 def anew(base: Any, get_name: Any) -> Any:
-    """Make a serializer that gives new fields each time it is asked, as a property over DRF's own does."""
+    """Make a serializer that gives new fields each time it is asked, of its own making."""
 
     class Anew(base):
-        name = get_name()
-
         class Meta:
             model = Author
             fields = ("id", "name")
 
         @property
         def fields(self) -> Any:
-            return super().fields
+            made = BindingDict(self)
+            made["id"] = drf.IntegerField(read_only=True)
+            made["name"] = get_name()
+            return made
 
     return Anew
 
@@ -339,13 +361,6 @@ def test_validators_that_are_objects_are_found_by_their_class_and_as_themselves(
         assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"id": 1, "name": "Put"}
 
 
-class Tree(drf.Serializer):
-    name = drf.CharField()
-
-    def get_fields(self) -> Any:
-        return {**super().get_fields(), "child": Tree(required=False)}
-
-
 @prefixes
 @bases
 def test_sync_code_of_fields_that_lead_to_themselves_is_asked(prefix, base):
@@ -382,3 +397,140 @@ def test_fields_that_an_override_throws_away_are_built_anew(prefix, base):
 
     with site(views, prefix, Anew) as served:
         assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"id": 1, "name": "Put"}
+
+
+def depending(base: Any, override: Any, validator: Any) -> Any:
+    """Make a serializer whose fields depend on what its ``to_internal_value`` did before it, or fail at first."""
+
+    class Depending(base):
+        mode = "first"
+        failing = False
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def get_fields(self) -> Any:
+            if self.failing:
+                self.failing = False
+                raise LookupError
+            fields = super().get_fields()
+            fields["name"] = drf.CharField(validators=[validator], required=self.mode == "first")
+            return fields
+
+        def to_internal_value(self, data: Any) -> Any:
+            override(self)
+            return super().to_internal_value(data)
+
+    return Depending
+
+
+def _read_and_change(serializer: Any) -> None:
+    assert serializer.fields is serializer.fields
+    serializer.mode = "second"
+
+
+def _fail_and_try_again(serializer: Any) -> None:
+    serializer.failing = True
+    with pytest.raises(LookupError):
+        _ = serializer.fields
+
+
+def _throw_away(serializer: Any) -> None:
+    assert serializer.fields
+    del serializer.fields
+
+
+def _leave_one(serializer: Any) -> None:
+    serializer.fields.fields = {"name": serializer.fields["name"]}
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("override", [_read_and_change, _fail_and_try_again, _throw_away, _leave_one])
+def test_fields_are_built_where_an_override_reads_them(prefix, base, override):
+    sent: list[tuple[Any, ...]] = [("PUT", "/x/1/", {"name": "Put"}), ("PUT", "/x/1/", {})]
+    with site(generics, "", depending(drf.ModelSerializer, override, refuse)) as served:
+        expected = [served.send(*each).body for each in sent]
+    with site(views, prefix, depending(base, override, in_colour("async def", refuse))) as served:
+        assert [served.send(*each).body for each in sent] == expected
+    assert expected[0] == b'{"name":["refused"]}'
+
+
+@prefixes
+@bases
+def test_fields_that_a_property_takes_from_drfs_are_asked_however_often_they_are_made(prefix, base):
+    class Dynamic(base):
+        name = FIELDS["a validator"]()
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        @property
+        def fields(self) -> Any:
+            fields = super().fields
+            fields.pop("id", None)
+            return fields
+
+    with site(views, prefix, Dynamic) as served:
+        assert served.send("GET", "/x/1/").json() == {"name": "Austen"}
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+
+
+@prefixes
+@pytest.mark.parametrize("base", [drf.ModelSerializer, serializers.ModelSerializer], ids=["DRF's", "ours"])
+def test_a_field_that_is_added_to_fields_of_ones_own_is_asked_or_refused(prefix, base):
+    kind = "a validator" if base is serializers.ModelSerializer else "a method"
+
+    class Adding(base):
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def get_fields(self) -> Any:
+            return super().get_fields()
+
+        def to_internal_value(self, data: Any) -> Any:
+            self.fields["name"] = FIELDS[kind]()
+            return super().to_internal_value(data)
+
+    with site(views, prefix, Adding) as served:
+        if base is serializers.ModelSerializer:
+            assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
+        else:
+            with pytest.raises(ImproperlyConfigured, match=r"'name' was added to Adding .* Add it in get_fields"):
+                served.send("PUT", "/x/1/", {"name": "Put"})
+    assert Author.objects.get().name == "Austen"
+
+
+class Limited:
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def __call__(self, value: Any) -> None:
+        if len(value) > self.most:
+            raise drf.ValidationError(f"at most {self.most}")
+
+
+@bases
+def test_a_validator_that_is_an_object_is_set_and_pickled_as_itself(base):
+    class Limiting(base):
+        name = drf.CharField(validators=[Limited(3)])
+
+        class Meta:
+            model = Author
+            fields = ("id", "name")
+
+        def validate(self, attrs: Any) -> Any:
+            [limit] = [each for each in self.fields["name"].validators if isinstance(each, Limited)]
+            copied = pickle.loads(pickle.dumps(limit))
+            assert (copied.most, isinstance(copied, Limited)) == (3, True)
+            limit.most, limit.passing = 2, True
+            del limit.passing
+            self.fields["name"].run_validators("ab")
+            self.fields["name"].run_validators("abc")
+            return attrs
+
+    with site(views, "Async", Limiting) as served:
+        assert served.send("PUT", "/x/1/", {"name": "abc"}).json() == {"non_field_errors": ["at most 2"]}

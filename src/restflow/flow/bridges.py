@@ -69,8 +69,19 @@ def _bridge_around(function: Any) -> Any:
 class _Bridge:
     """Stands for a callable object, which DRF and others may look for by its class, its attributes and its equals."""
 
+    __wrapped__: Callable[..., Any]
+
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.__wrapped__ = function
+        vars(self)["__wrapped__"] = function
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.__wrapped__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _Bridge, (self.__wrapped__,)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # what isinstance asks

@@ -11,7 +11,6 @@ from operator import attrgetter, is_not
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.functional import cached_property
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
 from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.utils.serializer_helpers import BindingDict
@@ -27,6 +26,7 @@ _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _SHOWN = "_restflow_shown"
 _BEGUN = "_restflow_begun"
+_READY = "_restflow_ready"
 # That are called by name.
 HOOKS = ("create", "update", "validate")
 # That the loops ask of each field.
@@ -96,7 +96,10 @@ def _first(name: str) -> Callable[..., Any]:
         holds, own = _PREPARATIONS[name](self), vars(self)
         first = own.pop(name, None)
         try:
-            return getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
+            result = getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
+            if not holds:
+                _refuse_added(self)
+            return result
         finally:
             if not holds and first is not None:
                 own[name] = first
@@ -135,8 +138,8 @@ def _bridge_built(serializer: Any, fields: dict[str, Any]) -> None:
         for field in fields.values():
             _ask_validators(field)
     else:
-        for field in fields.values():
-            _bridge_one(serializer, field)
+        for name, field in fields.items():
+            _bridge_one(serializer, name, field)
     named = map(getattr, repeat(serializer), map("validate_".__add__, fields), repeat(None))
     if any(map(is_not, named, repeat(None))):
         for name, field in fields.items():
@@ -196,25 +199,29 @@ _Preparation = Callable[[Any, dict[str, Any]], None]
 
 
 def _once_built(serializer: Any, prepare: _Preparation, preparation: str) -> bool:
-    """Prepare a serializer's fields: now, or when DRF's loop builds them, after what an override does before it.
+    """Prepare a serializer's fields: now, or where DRF's loop comes to build them.
 
     Returns:
         Whether it is done, and holds for later loops too.
     """
-    own = vars(serializer)
-    fields = own.get("fields")
-    if fields is None and getattr(type(serializer), "fields", None) is Serializer.fields:
-        fields = own["fields"] = _LateFields(serializer)
-    if isinstance(fields, _LateFields) and not fields.are_built:
-        fields.preparations[preparation] = prepare
-        return False
-    return _prepare(serializer, prepare, preparation)
-
-
-def _prepare(serializer: Any, prepare: _Preparation, preparation: str) -> bool:
-    prepared = _fields(serializer)
-    prepare(serializer, prepared)
-    if hasattr(type(getattr(type(serializer), "fields", None)), "__set__"):  # a property may give others each time
+    own, cls = vars(serializer), type(serializer)
+    prepared = None
+    if hasattr(cls, "get_fields"):
+        maker = own.get("get_fields")
+        if type(maker) is not _GetFields:
+            maker = own["get_fields"] = _GetFields(serializer, maker or serializer.get_fields)
+        maker.preparations[preparation] = prepare
+        if "fields" not in own and getattr(cls, "fields", None) is Serializer.fields:
+            if not _is_settled_function(maker.get_fields):
+                return False  # what an override does before DRF's code may decide on the fields
+            try:
+                prepared = _fields(serializer)
+            except Exception:
+                return False  # DRF's loop meets it, if it needs the fields
+    if prepared is None:
+        prepared = _fields(serializer)
+        prepare(serializer, prepared)
+    if hasattr(type(getattr(cls, "fields", None)), "__set__"):  # a property may give others each time
         _refuse_others(serializer, prepared)
         return False
     fields: Any = getattr(serializer, "fields", None)
@@ -222,14 +229,45 @@ def _prepare(serializer: Any, prepare: _Preparation, preparation: str) -> bool:
         fields.__class__ = _Fields
     if type(fields) is not _Fields:
         return False
-    vars(serializer)[preparation] = True
+    own[preparation] = True
     return True
+
+
+class _GetFields:
+    """A serializer's ``get_fields``, which prepares what its class's gives: however often it is asked."""
+
+    def __init__(self, serializer: Any, get_fields: Callable[[], dict[str, Any]]) -> None:
+        self.serializer, self.get_fields = serializer, get_fields
+        self.preparations: dict[str, _Preparation] = {}
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.get_fields()
+        for prepare in self.preparations.values():
+            prepare(self.serializer, fields)
+        for field in fields.values():
+            vars(field)[_READY] = True
+        return fields
+
+
+def _is_settled_function(method: Any) -> bool:
+    return str(getattr(method, "__module__", "")).startswith(("rest_framework.", "restflow."))
+
+
+def _refuse_added(serializer: Any) -> None:
+    """Refuse async code in fields that an override added to those that DRF built: they were not prepared."""
+    fields = vars(serializer).get("fields")
+    for name, field in fields.fields.items() if type(fields) is BindingDict else ():
+        if _READY not in vars(field) and _has_async_code(field):
+            raise ImproperlyConfigured(
+                f"The field {name!r} was added to {type(serializer).__name__} while it was at work, and has async code "
+                "that nobody awaited. Add it in get_fields."
+            )
 
 
 def _refuse_others(serializer: Any, prepared: Mapping[str, Any]) -> None:
     """Refuse async code in the fields that the loop will find, where they are not those that were prepared."""
     for name, field in _fields(serializer).items():
-        if field is not prepared.get(name) and _has_async_code(field, set()):
+        if not (field is prepared.get(name) or _READY in vars(field)) and _has_async_code(field):
             cls = type(serializer)
             raise ImproperlyConfigured(
                 f"{cls.__name__}.fields gives new fields each time it is read, and the field {name!r} has async code "
@@ -237,18 +275,16 @@ def _refuse_others(serializer: Any, prepared: Mapping[str, Any]) -> None:
             )
 
 
-def _has_async_code(field: Any, seen: set[type]) -> bool:
-    if isinstance(field, BaseSerializer):
-        if type(field) in seen:  # inside itself
-            return False
-        seen.add(type(field))
+def _has_async_code(field: Any, around: tuple[type, ...] = ()) -> bool:
+    own = vars(field)
     default = field.default.default if isinstance(field.default, CreateOnlyDefault) else field.default
-    inside = [*_fields(field).values()] if isinstance(field, BaseSerializer) else [each for _, each in _children(field)]
-    return (
-        bool(_async_methods(type(field)))
-        or any(map(_is_async, (*field.validators, default)))
-        or any(_has_async_code(each, seen) for each in inside)
-    )
+    put_on = map(own.get, _OF_FIELDS.intersection(own))
+    if _async_methods(type(field)) or any(map(_is_async, (*field.validators, default, *put_on))):
+        return True
+    inside: Collection[Any] = [each for _, each in _children(field)]
+    if isinstance(field, BaseSerializer) and hasattr(field, "fields"):
+        around, inside = (*around, type(field)), () if type(field) in around else _fields(field).values()
+    return any(_has_async_code(each, around) for each in inside)
 
 
 def _is_async(function: Any) -> bool:
@@ -273,31 +309,8 @@ class _Fields(QuickFields):
 
     def __setitem__(self, key: str, field: Any) -> None:
         super().__setitem__(key, field)
+        _bridge_own(field)
         _bridge_named(self.serializer, key, field)
-
-
-class _LateFields(_Fields):
-    """The fields of a serializer that has none yet."""
-
-    def __init__(self, serializer: Any) -> None:  # not those of a BindingDict, which has none yet
-        self.serializer = serializer
-        self.preparations: dict[str, _Preparation] = {}
-
-    @property
-    def are_built(self) -> bool:
-        """Whether anybody has asked for them."""
-        return "fields" in vars(self)
-
-    @cached_property
-    def fields(self) -> dict[str, Any]:  # type: ignore[override]
-        """The fields by name, built by the serializer's class and prepared when they are first asked for."""
-        serializer: Any = self.serializer
-        if vars(serializer).get("fields") is self:
-            del vars(serializer)["fields"]
-        built: BindingDict = serializer.fields
-        for preparation, prepare in self.preparations.items():
-            _prepare(serializer, prepare, preparation)
-        return built.fields
 
 
 _default_of = attrgetter("default")
@@ -313,7 +326,7 @@ def are_plain(fields: Collection[Any]) -> bool:
 
 
 def _bridge_named(serializer: Any, name: str, field: Any) -> None:
-    _bridge_one(serializer, field)
+    _bridge_one(serializer, name, field)
     if not field.read_only:
         _bridge_method(serializer, "validate_" + name)
 
@@ -325,13 +338,13 @@ def _bridge_own(field: Any) -> None:
         own.update({name: bridged(own[name]) for name in _OF_FIELDS.intersection(own)})
 
 
-def _bridge_one(serializer: Any, field: Any) -> None:
+def _bridge_one(serializer: Any, name: str, field: Any) -> None:
     if is_simple(type(field)):
         _bridge_values(field)
     else:
         _bridge_field(field)
         if isinstance(field, SerializerMethodField):
-            _bridge_method(serializer, field.method_name, only_async=True)
+            _bridge_method(serializer, field.method_name or f"get_{name}", only_async=True)
 
 
 def _fields(serializer: Any) -> dict[str, Any]:
