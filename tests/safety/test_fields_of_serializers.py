@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
@@ -425,6 +426,36 @@ def depending(base: Any, override: Any, validator: Any) -> Any:
     return Depending
 
 
+BUILDERS = {
+    "get_field_names": lambda base: lambda self, *args: ["id", "name"] if self.is_strict else ["id"],
+    "get_extra_kwargs": lambda base: lambda self: {"name": {"max_length": 2 if self.is_strict else 50}},
+    "build_standard_field": lambda base: (
+        lambda self, *args: (
+            drf.CharField,
+            {"max_length": 2 if self.is_strict else 50},
+        )
+    ),
+}
+
+
+@prefixes
+@bases
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_drfs_get_fields_asks_is_asked_after_what_an_override_does_first(prefix, base, name):
+    def deciding(base: Any) -> Any:
+        meta = type("Meta", (), {"model": Author, "fields": ["id", "name"]})
+        hooks = {"to_internal_value": HOOKS["to_internal_value"](base), name: BUILDERS[name](base)}
+        return type("Deciding", (base,), {"Meta": meta, "is_strict": False, **hooks})
+
+    sent = [("PUT", "/x/1/", {"name": "Put"}), ("PUT", "/x/1/", {})]
+    with site(generics, "", deciding(drf.ModelSerializer)) as served:
+        expected = [served.send(*each).body for each in sent]
+    Author.objects.filter(pk=1).update(name="Austen")
+    with site(views, prefix, deciding(base)) as served:
+        assert [served.send(*each).body for each in sent] == expected
+    assert expected[1] != b'{"id":1}'
+
+
 def _read_and_change(serializer: Any) -> None:
     assert serializer.fields is serializer.fields
     serializer.mode = "second"
@@ -524,6 +555,8 @@ def test_a_validator_that_is_an_object_is_set_and_pickled_as_itself(base):
 
         def validate(self, attrs: Any) -> Any:
             [limit] = [each for each in self.fields["name"].validators if isinstance(each, Limited)]
+            other = copy.copy(limit)
+            other.most = 0
             copied = pickle.loads(pickle.dumps(limit))
             assert (copied.most, isinstance(copied, Limited)) == (3, True)
             limit.most, limit.passing = 2, True

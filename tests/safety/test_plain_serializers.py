@@ -526,3 +526,18 @@ def test_what_is_done_to_a_serializer_that_the_data_lead_to_is_done_as_to_any_ot
         answer = served.send("PUT", "/x/1/", {"name": "Put"}) if of == "one" else served.send("GET", "/x/")
         assert answer.status == 200
     assert asked == [{"name": ["refused"]}, {"id": 1, "name": "A", "late": "late A"}]
+
+
+@prefixes
+def test_fields_that_a_replaced_twin_adds_are_asked(prefix, monkeypatch):
+    class Late(drf.CharField):
+        async def to_representation(self, value: Any) -> Any:
+            return f"late {value}"
+
+    async def adding(self: Any, **kwargs: Any) -> Any:
+        self.fields["late"] = Late(source="name", read_only=True)
+        return self.is_valid(**kwargs)
+
+    with site(prefix, serializer_of(serializers.ModelSerializer, name=drf.CharField())) as served:
+        monkeypatch.setattr(serializers.BaseSerializer, "ais_valid", adding)
+        assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"id": 1, "name": "Put", "late": "late Put"}

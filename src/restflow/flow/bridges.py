@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import types
@@ -79,6 +80,9 @@ class _Bridge:
 
     def __delattr__(self, name: str) -> None:
         delattr(self.__wrapped__, name)
+
+    def __copy__(self) -> Any:
+        return _Bridge(copy.copy(self.__wrapped__))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _Bridge, (self.__wrapped__,)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
-from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
@@ -212,7 +212,7 @@ def _once_built(serializer: Any, prepare: _Preparation, preparation: str) -> boo
             maker = own["get_fields"] = _GetFields(serializer, maker or serializer.get_fields)
         maker.preparations[preparation] = prepare
         if "fields" not in own and getattr(cls, "fields", None) is Serializer.fields:
-            if not _is_settled_function(maker.get_fields):
+            if not (_is_drfs_function(maker.get_fields) and _builds_as_drf(cls)):
                 return False  # what an override does before DRF's code may decide on the fields
             try:
                 prepared = _fields(serializer)
@@ -249,8 +249,19 @@ class _GetFields:
         return fields
 
 
-def _is_settled_function(method: Any) -> bool:
-    return str(getattr(method, "__module__", "")).startswith(("rest_framework.", "restflow."))
+# What ``get_fields`` asks, and a class may write.
+_BUILDERS = tuple(name for name in vars(ModelSerializer) if name.startswith(("build_", "get_", "include_")))
+
+
+def _builds_as_drf(cls: type) -> bool:
+    return all(
+        method is None or _is_drfs_function(method) for method in map(getattr, repeat(cls), _BUILDERS, repeat(None))
+    )
+
+
+def _is_drfs_function(method: Any) -> bool:
+    written_in = getattr(getattr(method, "__func__", method), "__globals__", {}).get("__name__", "")
+    return all(str(name).startswith("rest_framework.") for name in (written_in, getattr(method, "__module__", "")))
 
 
 def _refuse_added(serializer: Any) -> None:
