@@ -28,6 +28,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.throttling import BaseThrottle
 
 from restflow.views import OFF, ActionConfig, action
+from restflow.views.declared import MODEL_ACTIONS
 from tests.colours import ASYNC, BASES, SYNC
 from tests.shop.models import Author
 from tests.site import Answer, Site
@@ -106,8 +107,8 @@ def send(viewset: Any, method: str, url: str = "/authors/", data: Any = None, **
         return asyncio.run(site.asend(method, url, data, **kwargs))
 
 
-def failure(viewset: Any, method: str) -> BaseException | None:
-    """What a view raised, where its request ended in a 500."""
+def failure(viewset: Any, method: str, **changes: Any) -> BaseException | None:
+    """What a view raised, where its request ended in a 500; ``changes`` come to its class after its routes are made."""
     raised: list[BaseException | None] = []
 
     def note(**kwargs: Any) -> None:
@@ -115,7 +116,10 @@ def failure(viewset: Any, method: str) -> BaseException | None:
 
     got_request_exception.connect(note)
     try:
-        assert send(viewset, method).status == 500
+        with Site(urls(viewset)) as site:
+            for name, value in changes.items():
+                setattr(viewset, name, value)
+            assert asyncio.run(site.asend(method, "/authors/")).status == 500
     finally:
         got_request_exception.disconnect(note)
     return raised[0]
@@ -605,7 +609,7 @@ def test_a_method_without_an_action_is_asked_by_the_class(base: Any) -> None:
             seen.append(view.action)
             return True
 
-    configs = {name: ActionConfig(permission_classes=[Deny]) for name in ASKED}
+    configs = {name: ActionConfig(permission_classes=[Deny]) for name in MODEL_ACTIONS}
     viewset = viewset_of(base, permission_classes=[Seen], action_configs=configs)
     assert send(viewset, "PATCH").status == 405
     assert seen == [None]
@@ -647,13 +651,15 @@ def of_the_request(view: Any) -> Any:
 @pytest.mark.parametrize(
     "decides", [property(lambda view: [AllowAny]), property(of_the_request), Guarded(), Undeletable()]
 )
-def test_a_property_that_would_hide_a_config_is_an_error_in_its_action(base: Any, decides: Any) -> None:
+def test_a_property_that_would_hide_a_config_is_refused_by_as_view_and_by_its_action(base: Any, decides: Any) -> None:
     viewset = viewset_of(base, action_configs={"list": ActionConfig(permission_classes=[Deny])})
-    viewset.permission_classes = decides
-    raised = failure(viewset, "GET")
+    raised = failure(viewset, "GET", permission_classes=decides)
     assert isinstance(raised, ImproperlyConfigured)
-    assert re.match(r"Authors.permission_classes is a property.*'list'", str(raised))
-    assert send(viewset, "GET", "/authors/1/").status == 200
+    message = r"Authors.permission_classes is a property.*'list'"
+    assert re.match(message, str(raised))
+    with pytest.raises(ImproperlyConfigured, match=message):
+        viewset.as_view({"get": "list"})
+    viewset.as_view({"get": "retrieve"})
 
 
 def test_a_cached_property_is_a_class_attribute_like_any_other(base: Any) -> None:
@@ -907,10 +913,15 @@ def test_a_queryset_must_be_one(base: Any) -> None:
         ({"list": ActionConfig}, r"Authors.action_configs\['list'\] must be an ActionConfig, got"),
     ],
 )
-def test_configs_that_can_not_be_read_are_an_error(base: Any, configs: Any, message: str) -> None:
-    raised = failure(viewset_of(base, action_configs=configs), "GET")
+def test_configs_that_can_not_be_read_are_refused_by_as_view_and_by_a_request(
+    base: Any, configs: Any, message: str
+) -> None:
+    viewset = viewset_of(base)
+    raised = failure(viewset, "GET", action_configs=configs)
     assert isinstance(raised, ImproperlyConfigured)
     assert re.match(message, str(raised))
+    with pytest.raises(ImproperlyConfigured, match=message):
+        viewset.as_view({"get": "list"})
 
 
 def test_configs_can_not_be_added_to_those_of_all_viewsets(base: Any) -> None:

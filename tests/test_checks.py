@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial, wraps
 from io import StringIO
 from types import ModuleType
 from typing import Any
@@ -19,17 +20,19 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections
 from django.db.models import Avg
+from django.db.transaction import atomic as atomic_block
 from django.db.transaction import non_atomic_requests
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
-from django.views.decorators.cache import cache_control
-from rest_framework import authentication, filters, permissions, throttling
-from rest_framework.metadata import SimpleMetadata
-from rest_framework.negotiation import DefaultContentNegotiation
+from django.utils import translation
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control, never_cache
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import authentication, permissions, throttling
+from rest_framework.generics import RetrieveAPIView
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
-from rest_framework.versioning import NamespaceVersioning
+from rest_framework.routers import DefaultRouter, SimpleRouter
 from rest_framework.views import APIView as DRFAPIView
 
 import restflow.throttling
@@ -92,17 +95,22 @@ def of(base: Any, **attributes: Any) -> Any:
     return type("View", (base,), {"__module__": __name__, **attributes})
 
 
+def misconfigured(base: Any) -> Any:
+    """A viewset with a config of a method that is no action, unless a route names it."""
+    return of(base, shelve=lambda self, request: Response(), action_configs={"shelve": ActionConfig()})
+
+
 # The command.
 
 
 @pytest.mark.django_db  # Django's own checks ask the database what it can do
 def test_the_command_says_what_is_wrong() -> None:
-    viewset = of(Books, action_configs={"lst": ActionConfig()})
+    viewset = misconfigured(Books)
     output = StringIO()
     with project(routed(viewset)), pytest.raises(SystemCheckError) as refusal:
         call_command("check", stdout=output)
     assert "(restflow.E001)" in str(refusal.value)
-    assert "View.action_configs has 'lst', which is no action of it." in str(refusal.value)
+    assert "View.action_configs has 'shelve', which is no action of it." in str(refusal.value)
     assert "HINT: Rename the key" in str(refusal.value)
 
 
@@ -168,21 +176,20 @@ def test_a_view_that_can_not_be_looked_at_is_named_and_the_others_are_checked() 
     class View(AsyncAPIView, metaclass=Strange):
         pass
 
-    found = said([*at(View), *routed(of(Books, action_configs={"lst": ActionConfig()}))])
+    found = said([*at(View), *routed(misconfigured(Books))])
     assert [(number, text.rpartition(">.")[2]) for number, text, _ in found] == [
         ("I001", "View could not be checked: RuntimeError: not now"),
-        ("E001", "tests.test_checks.View.action_configs has 'lst', which is no action of it."),
+        ("E001", "tests.test_checks.View.action_configs has 'shelve', which is no action of it."),
     ]
 
 
 def test_views_are_found_behind_includes_and_decorators_and_named_once() -> None:
-    viewset = of(Books, action_configs={"lst": ActionConfig()})
-
-    def undone(request: Any) -> Any:
-        return wrapped(request)
-
+    viewset = misconfigured(Books)
     wrapped = viewset.as_view({"get": "list"})
-    undone.__wrapped__ = wrapped  # type: ignore[attr-defined]
+
+    async def undone(request: Any) -> Any:
+        return await wrapped(request)
+
     for urlpatterns in (
         [path("api/", include((routed(viewset), "api")))],
         [path("x/", cache_control(max_age=1)(wrapped))],
@@ -200,16 +207,16 @@ def test_views_of_drf_itself_are_not_looked_at_for_what_is_restflows() -> None:
 
 
 @COLOURS
-def test_an_unknown_action_is_an_error(base: Any) -> None:
+def test_a_config_of_a_method_that_is_no_action_is_an_error(base: Any) -> None:
     @action(detail=True)
     def praise(self: Any, request: Any, pk: Any) -> Response:
         return Response()
 
     good = {name: ActionConfig() for name in ("list", "create", "update", "partial_update", "metadata", "praise")}
     assert said(routed(of(base, praise=praise, action_configs=good))) == []
-    (message,) = messages(routed(of(base, praise=praise, action_configs={**good, "prase": ActionConfig()})))
+    (message,) = messages(routed(misconfigured(base)))
     assert (message.id, message.level) == ("restflow.E001", 40)
-    assert message.msg == "tests.test_checks.View.action_configs has 'prase', which is no action of it."
+    assert message.msg == "tests.test_checks.View.action_configs has 'shelve', which is no action of it."
 
 
 def test_a_config_that_a_base_shares_out_needs_one_viewset_that_has_its_action() -> None:
@@ -223,50 +230,9 @@ def test_a_config_that_a_base_shares_out_needs_one_viewset_that_has_its_action()
 
 
 def test_an_action_that_only_a_route_names_is_one() -> None:
-    viewset = of(Books, shelve=lambda self, request: Response(), action_configs={"shelve": ActionConfig()})
+    viewset = misconfigured(Books)
     assert said([path("x/", viewset.as_view({"get": "shelve"}))]) == []
     assert [number for number, *_ in said(routed(viewset))] == ["E001"]
-
-
-def test_configs_that_are_given_to_as_view_are_checked() -> None:
-    view = Books.as_view({"get": "list"}, action_configs={"lst": ActionConfig()})
-    assert [number for number, *_ in said([path("x/", view)])] == ["E001"]
-
-
-def test_extra_actions_that_can_not_be_read_leave_the_rest_to_be_checked() -> None:
-    def other(self: Any, request: Any) -> Response:
-        return Response()
-
-    viewset = of(
-        Books, named=action(detail=False)(other), action_configs={"lst": ActionConfig(), "list": ActionConfig()}
-    )
-    found = said([path("x/", viewset.as_view({"get": "list"}))])
-    assert [(number, "'lst'" in text) for number, text, _ in found] == [("E001", True)]
-
-
-# E002: configs that can't count.
-
-
-@COLOURS
-def test_a_property_that_hides_a_config_is_an_error(base: Any) -> None:
-    viewset = of(base, action_configs={"list": ActionConfig(filter_backends=[])})
-    assert said(routed(viewset)) == []
-    viewset.filter_backends = property(lambda view: [])
-    assert said(routed(viewset)) == [
-        (
-            "E002",
-            "tests.test_checks.View.filter_backends is a property, which the ActionConfig of 'list' can't replace.",
-            "Make it a plain attribute, or take filter_backends out of the config and decide in the property.",
-        )
-    ]
-
-
-@COLOURS
-@pytest.mark.parametrize("configs", [["list"], {"list": {}}])
-def test_configs_that_are_none_are_an_error(base: Any, configs: Any) -> None:
-    found = said(routed(of(base, action_configs=configs)))
-    assert [number for number, *_ in found] == ["E002"]
-    assert "must be a" in found[0][1]
 
 
 # E003: ATOMIC_REQUESTS.
@@ -285,105 +251,6 @@ def test_atomic_requests_are_an_error_for_async_views_alone() -> None:
     assert "ATOMIC_REQUESTS of the database 'default'" in text
     assert "non_atomic_requests" in hint
     assert said([path("x/", non_atomic_requests(AsyncAPIView.as_view()))]) == []
-
-
-# E004: an async method that DRF would not await.
-
-
-class AsyncKey(throttling.AnonRateThrottle):
-    async def get_cache_key(self, request: Any, view: Any) -> str | None:  # type: ignore[override]
-        return "key"
-
-
-class AsyncKeyOfOurs(restflow.throttling.AnonRateThrottle):
-    async def get_cache_key(self, request: Any, view: Any) -> str | None:  # type: ignore[override]
-        return "key"
-
-
-class AsyncTerms(filters.SearchFilter):
-    async def get_search_terms(self, request: Any) -> list[str]:  # type: ignore[override]
-        return []
-
-
-class AsyncMetadata(permissions.DjangoModelPermissions):
-    async def get_required_permissions(self, method: Any, model_cls: Any) -> Any:  # type: ignore[override]
-        return []
-
-
-class AsyncThrottle(throttling.AnonRateThrottle):
-    async def throttle_success(self) -> bool:  # type: ignore[override]
-        return True
-
-    async def own(self) -> None:
-        pass
-
-
-class AsyncSession(authentication.SessionAuthentication):
-    async def enforce_csrf(self, request: Any) -> None:  # type: ignore[override]
-        pass
-
-    async def authenticate(self, request: Any) -> Any:  # type: ignore[override]
-        return None
-
-
-@COLOURS
-@pytest.mark.parametrize("in_config", [False, True])
-@pytest.mark.parametrize(
-    ("name", "bad", "method", "instead", "good"),
-    [
-        ("throttle_classes", AsyncKey, "get_cache_key", "restflow.throttling.AnonRateThrottle", AsyncKeyOfOurs),
-        ("throttle_classes", AsyncKey, "get_cache_key", "restflow.throttling.AnonRateThrottle", AsyncThrottle),
-        ("filter_backends", AsyncTerms, "get_search_terms", "restflow.filters.SearchFilter", filters.SearchFilter),
-        ("permission_classes", AsyncMetadata, "get_required_permissions", None, permissions.DjangoModelPermissions),
-        ("authentication_classes", None, "", "", AsyncSession),
-    ],
-)
-def test_an_async_method_that_drf_would_drop_is_an_error(
-    base: Any, in_config: bool, name: str, bad: Any, method: str, instead: Any, good: Any
-) -> None:
-    def found(component: Any) -> list[Any]:
-        given: dict[str, Any] = {name: [component]}
-        if in_config:
-            given = {"action_configs": {"list": ActionConfig(**given)}}
-        return [message for message in said(routed(of(base, **given))) if message[0] != "W001"]
-
-    assert found(good) == []
-    if bad is not None:
-        ((number, text, hint),) = found(bad)
-        assert number == "E004"
-        assert text.startswith(f"tests.test_checks.{bad.__name__}.{method} is async, and DRF's own code calls it")
-        derive = f", or derive {bad.__name__} from {instead}" if instead else ""
-        assert hint == f"Write {method} sync{derive}."
-
-
-@pytest.mark.parametrize(
-    ("name", "component", "hook", "dropped"),
-    [
-        ("content_negotiation_class", DefaultContentNegotiation, "select_renderer", "select_parser"),
-        ("metadata_class", SimpleMetadata, "determine_metadata", "determine_actions"),
-        ("versioning_class", NamespaceVersioning, "determine_version", "reverse"),
-    ],
-)
-def test_other_components_of_a_view_are_checked_too(name: str, component: Any, hook: str, dropped: str) -> None:
-    async def method(self: Any, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    for base in (APIView, AsyncAPIView):
-        assert said(at(of(base, **{name: type("Good", (component,), {hook: method})}))) == []
-        ((number, text, _),) = said(at(of(base, **{name: type("Bad", (component,), {dropped: method})})))
-        assert number == "E004"
-        assert f"Bad.{dropped} is async" in text
-
-
-def test_a_class_that_restflow_has_no_twin_of_is_to_be_sync() -> None:
-    from rest_framework.renderers import JSONRenderer
-
-    class Renderer(JSONRenderer):
-        async def render(self, *args: Any, **kwargs: Any) -> bytes:  # type: ignore[override]
-            return b""
-
-    ((number, _, hint),) = said(at(of(AsyncAPIView, renderer_classes=[Renderer])))
-    assert (number, hint) == ("E004", "Write render sync.")
 
 
 # E005: a PostFetch of fields that are not there.
@@ -471,6 +338,75 @@ def test_an_async_check_on_a_view_of_drfs_is_an_error_unless_it_is_built_on_rest
     assert found("restflow") == []
 
 
+@pytest.mark.parametrize("part", ["validate", "validate_title", "get_shout", "validator", "field"])
+def test_async_code_in_a_serializer_of_a_view_of_drfs_is_an_error(part: str) -> None:
+    async def code(self: Any, *args: Any) -> Any: ...
+
+    def found(package: str) -> Any:
+        module = importlib.import_module(f"{package}.serializers")
+        field = type("Field", (module.CharField,), {"to_representation": code} if part == "field" else {})
+        validators = [partial(code, None)] if part == "validator" else []
+        body = {"title": field(validators=validators), "shout": module.SerializerMethodField(), part: code}
+        body["__module__"] = __name__
+        serializer = type("Mine", (module.Serializer,), body)
+        return said([path("x/", of(RetrieveAPIView, serializer_class=serializer).as_view())])
+
+    ((number, text, hint),) = found("rest_framework")
+    name = {"validator": "title", "field": "title"}.get(part, part)
+    assert number == "E006"
+    assert f".Mine.{name} is async, and {__name__}.View" in text
+    assert "restflow.serializers" in hint
+    assert found("restflow") == []
+
+
+# E007 and W006: what the URLconf puts around an async view.
+
+
+def passing_on(view: Any) -> Any:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    "decorate", [atomic_block, translation.override("de"), lambda view: passing_on(atomic_block(view))]
+)
+def test_a_sync_context_manager_around_an_async_view_is_an_error(decorate: Any) -> None:
+    ((number, text, _),) = said([path("x/", decorate(AsyncAPIView.as_view()))])
+    assert (number, text.split(" in the URLconf")[0]) == (
+        "E007",
+        "A sync context manager stands around restflow.views.base.AsyncAPIView.as_view()",
+    )
+    assert said([path("x/", decorate(APIView.as_view()))]) == []
+
+
+def test_a_sync_wrapper_around_an_async_view_is_a_warning() -> None:
+    ((number, text, _),) = said([path("x/", passing_on(AsyncAPIView.as_view()))])
+    assert number == "W006"
+    assert text.startswith("passing_on.<locals>.wrapper (")
+    assert said([path("x/", passing_on(APIView.as_view())), path("y/", never_cache(AsyncAPIView.as_view()))]) == []
+
+
+# E008: an async exception handler.
+
+
+async def async_handler(exc: Any, context: Any) -> Any: ...
+
+
+def test_an_async_exception_handler_is_an_error_where_views_of_drfs_are_served() -> None:
+    given = {"REST_FRAMEWORK": {"EXCEPTION_HANDLER": f"{__name__}.async_handler"}}
+    router = DefaultRouter()
+    router.register("books", Books)
+    ((number, text, hint),) = said(router.urls, **given)
+    assert number == "E008"
+    assert "rest_framework.routers.APIRootView" in text
+    assert "async_to_sync" in hint
+    assert said(at(AsyncAPIView), **given) == []
+    assert said(router.urls) == []
+
+
 # W001: what a sync view opens an event loop for.
 
 
@@ -551,6 +487,14 @@ def test_a_sync_handler_before_an_async_one_is_a_warning() -> None:
         "runs in the worker thread."
     )
     assert said(routed(of(Books, list=get))) == []  # as a viewset is ported
+
+
+@pytest.mark.parametrize(
+    "decorate", [extend_schema_view(list=extend_schema(summary="All")), method_decorator(never_cache, "list")]
+)
+def test_a_decorated_action_of_ours_is_not_one_that_was_written_async(decorate: Any) -> None:
+    decorated = decorate(of(Books))
+    assert said(routed(of(decorated, list=lambda self, request: Response()))) == []
 
 
 # W003: PATCH beside PUT.

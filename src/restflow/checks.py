@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,38 +14,26 @@ from django.conf import settings
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Info, Warning
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError
 from django.db import connections
 from django.urls import URLResolver, get_resolver
-from rest_framework.permissions import OperandHolder, SingleOperandHolder
+from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView as DRFAPIView
 
-from restflow.flow import is_coroutine_function
-from restflow.flow.resolution import Definition, memories, nature_of
+from restflow.components import HOOKS
+from restflow.flow import gives_coroutine, is_coroutine_function, may_give_coroutine
+from restflow.flow.functions import layers
+from restflow.flow.refusals import is_context_lost
+from restflow.flow.resolution import Definition, memories
 from restflow.post_fetch import PostFetch
+from restflow.serializers.bridging import async_code_in
 from restflow.throttling import SimpleRateThrottle as ThrottleInTwoColours
-from restflow.views import ActionConfig, APIView, AsyncAPIView, ViewSetMixin
-from restflow.views.action_config import config_of, is_data_descriptor
+from restflow.views import ActionConfig, APIView, AsyncAPIView
+from restflow.views.declared import DeclaredView
 
 __all__ = ["check_views"]
 
-# The components of a view, and the hooks that the view itself asks of each: those may be of either colour.
-_HOOKS = {
-    "permission_classes": ("has_permission", "has_object_permission"),
-    "authentication_classes": ("authenticate", "authenticate_header"),
-    "throttle_classes": ("allow_request", "wait"),
-    "filter_backends": ("filter_queryset",),
-    "pagination_class": ("paginate_queryset", "get_paginated_response"),
-    "parser_classes": (),
-    "renderer_classes": (),
-    "content_negotiation_class": ("select_renderer",),
-    "metadata_class": ("determine_metadata",),
-    "versioning_class": ("determine_version",),
-}
-# DRF calls these itself, but what they return is awaited: it hands it on, or restflow sees to it.
-_HANDED_ON = {"authenticate_credentials", "enforce_csrf", "throttle_failure", "throttle_success"}
-_ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
 _Messages = Iterator[CheckMessage]
 
 
@@ -68,61 +56,24 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for check in _CHECKS if issubclass(view.cls, APIView) else (_taken_for_yes,):
             for message in _unfailing(check, view):
                 found.setdefault((message.id, message.msg, message.obj), message)
-    for message in _unknown_actions(views):
+    for message in (*_unknown_actions(views), *_exception_handler(views)):
         found.setdefault((message.id, message.msg, message.obj), message)
     return list(found.values())
 
 
 @dataclass
-class _View:
+class _View(DeclaredView):
     """A view that a URL leads to."""
 
-    callback: Any
-    cls: Any
-    initkwargs: Mapping[str, Any]
-    actions: Mapping[str, str] = field(default_factory=dict)
-
-    def attribute(self, name: str) -> Any:
-        """Return what ``name`` is on each instance; None where a property decides."""
-        if name in self.initkwargs:
-            return self.initkwargs[name]
-        return None if is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
+    callback: Any = None
 
     def __str__(self) -> str:
         return _name(self.cls)
 
-    def read_configs(self) -> dict[str, ActionConfig]:
-        """Return the configs of the view's actions.
-
-        Raises:
-            ImproperlyConfigured: ``action_configs`` can't be read.
-        """
-        if not issubclass(self.cls, ViewSetMixin):
-            return {}
-        view = object.__new__(self.cls)  # without the code of its own __init__
-        vars(view).update(self.initkwargs)
-        found = {action: config_of(view, action) for action in sorted({*self.actions.values(), "metadata"})}
-        return {action: config for action, config in found.items() if config is not None}
-
     @cached_property
     def configs(self) -> dict[str, ActionConfig]:
-        """The configs of the view's actions; none where they can't be read."""
-        try:
-            return self.read_configs()
-        except ImproperlyConfigured:
-            return {}
-
-    def components(self, name: str) -> list[Any]:
-        """Return the classes under ``name`` on the view and in its configs, those of composed permissions apart."""
-        given = [self.attribute(name), *(getattr(config, name, None) for config in self.configs.values())]
-        classes = [each for one in given for each in (one if isinstance(one, (list, tuple)) else [one])]
-        return [part for each in classes for part in _parts(each) if isinstance(part, type)]
-
-
-def _parts(component: Any) -> list[Any]:
-    if isinstance(component, OperandHolder):
-        return [*_parts(component.op1_class), *_parts(component.op2_class)]
-    return _parts(component.op1_class) if isinstance(component, SingleOperandHolder) else [component]
+        """The configs of the view's actions."""
+        return self.read_configs()
 
 
 def _views(patterns: Iterable[Any]) -> Iterator[_View]:
@@ -130,14 +81,20 @@ def _views(patterns: Iterable[Any]) -> Iterator[_View]:
         if isinstance(pattern, URLResolver):
             yield from _views(pattern.url_patterns)
             continue
-        callback = pattern.callback
-        while not hasattr(callback, "cls") and hasattr(callback, "__wrapped__"):
-            callback = callback.__wrapped__
+        callback = _served(pattern.callback)
         cls = getattr(callback, "cls", None)
         if isinstance(cls, type) and issubclass(cls, DRFAPIView):
-            yield _View(
-                pattern.callback, cls, getattr(callback, "initkwargs", {}), getattr(callback, "actions", None) or {}
-            )
+            initkwargs, actions = getattr(callback, "initkwargs", {}), getattr(callback, "actions", None) or {}
+            yield _View(cls, initkwargs, actions, pattern.callback)
+
+
+def _served(callback: Any) -> Any:
+    """Return the view function that a URL leads to, from inside what it is wrapped in."""
+    if not hasattr(callback, "cls"):
+        for layer in layers(callback):
+            if type(layer) is types.FunctionType and "cls" in vars(layer):
+                return layer
+    return callback
 
 
 def _unfailing(check: Callable[[_View], _Messages], view: _View) -> _Messages:
@@ -155,10 +112,9 @@ def _unknown_actions(views: list[_View]) -> _Messages:
     """Find the keys of ``action_configs`` that no viewset of the class that has them has an action for."""
     known: dict[tuple[Any, str], bool] = {}
     for view in views:
-        if not issubclass(view.cls, ViewSetMixin):
+        if not view.is_viewset:
             continue
-        actions = {*view.actions.values(), *(method.__name__ for method in _extra_actions(view.cls))}
-        actions |= {"metadata"} | {name for name in _ACTIONS if inspect.getattr_static(view.cls, name, None)}
+        actions = view.known_actions()
         for holder in view.cls.__mro__:
             configs = vars(holder).get("action_configs")
             for action in configs if isinstance(configs, Mapping) else ():
@@ -175,29 +131,41 @@ def _unknown_actions(views: list[_View]) -> _Messages:
             )
 
 
-def _extra_actions(cls: Any) -> list[Any]:
-    try:
-        extra: list[Any] = cls.get_extra_actions()
-    except Exception:  # DRF says what is wrong where the URLs are made
-        return []
-    return extra
+def _exception_handler(views: list[_View]) -> _Messages:
+    handler = api_settings.EXCEPTION_HANDLER
+    of_drf = sorted({str(view) for view in views if not issubclass(view.cls, APIView)})
+    if of_drf and gives_coroutine(handler):
+        yield Error(
+            "EXCEPTION_HANDLER is async, and these views, which are not restflow's, do not await it: "
+            f"{', '.join(of_drf)}. Each refusal of theirs is answered with a 500.",
+            hint="Name a sync function in the setting, which serves all views. What it has to await it can call by "
+            "async_to_sync of asgiref.sync.",
+            obj="REST_FRAMEWORK['EXCEPTION_HANDLER']",
+            id="restflow.E008",
+        )
 
 
-def _configs(view: _View) -> _Messages:
-    try:
-        configs = view.read_configs()
-    except ImproperlyConfigured as error:
-        yield Error(str(error), obj=view.cls, id="restflow.E002")
+def _wrappers(view: _View) -> _Messages:
+    """Look at what the URLconf puts around an async view."""
+    callback = view.callback
+    if not issubclass(view.cls, AsyncAPIView) or is_coroutine_function(callback):
         return
-    for action, config in configs.items():
-        for name in config.attributes():
-            if is_data_descriptor(view.cls, name):
-                yield Error(
-                    f"{view}.{name} is a property, which the ActionConfig of {action!r} can't replace.",
-                    hint=f"Make it a plain attribute, or take {name} out of the config and decide in the property.",
-                    obj=view.cls,
-                    id="restflow.E002",
-                )
+    if is_context_lost(callback):
+        yield Error(
+            f"A sync context manager stands around {view}.as_view() in the URLconf. It ends before the view, which is "
+            "async, runs: each request is answered with an error.",
+            hint="Take it away, and enter it in sync code of the view.",
+            obj=view.cls,
+            id="restflow.E007",
+        )
+    elif (code := getattr(callback, "__code__", None)) is not None:
+        yield Warning(
+            f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno}) is a sync wrapper around {view}.as_view(), "
+            "which is async. What it is given is a coroutine: where it touches the response, each request fails.",
+            hint="Make the wrapper `async def` where inspect.iscoroutinefunction(view) says so, and await the view.",
+            obj=view.cls,
+            id="restflow.W006",
+        )
 
 
 def _partial_update(view: _View) -> _Messages:
@@ -235,44 +203,6 @@ def _atomic(view: _View) -> _Messages:
             )
 
 
-def _dropped(view: _View) -> _Messages:
-    for name, hooks in _HOOKS.items():
-        for component in view.components(name):
-            asked = {*hooks, *getattr(component, "_restflow_hooks", ()), *_HANDED_ON}
-            for method in sorted(_async_overrides(component) - asked):
-                ours = _twin_of(component, method)
-                yield Error(
-                    f"{_name(component)}.{method} is async, and DRF's own code calls it without awaiting it.",
-                    hint=f"Write {method} sync" + (f", or derive {component.__name__} from {ours}." if ours else "."),
-                    obj=component,
-                    id="restflow.E004",
-                )
-
-
-def _async_overrides(component: type) -> set[str]:
-    """Return the names of the async methods that override a sync one of DRF's."""
-    written = {
-        name
-        for base in component.__mro__
-        if not base.__module__.startswith(("rest_framework.", "restflow."))
-        for name, value in vars(base).items()
-        if is_coroutine_function(value)
-    }
-    drfs = [base for base in component.__mro__ if base.__module__.startswith("rest_framework.")]
-    return {name for name in written if any(inspect.isfunction(vars(base).get(name)) for base in drfs)}
-
-
-def _twin_of(component: type, method: str) -> str:
-    """Return the name of restflow's class that awaits ``method`` of the DRF class it is built on; "" without one."""
-    for base in component.__mro__:
-        package, _, module = base.__module__.partition(".")
-        if package == "rest_framework" and importlib.util.find_spec(f"restflow.{module}"):
-            twin = getattr(importlib.import_module(f"restflow.{module}"), base.__name__, None)
-            if method in getattr(twin, "_restflow_hooks", ()):
-                return f"restflow.{module}.{base.__name__}"
-    return ""
-
-
 def _definition(cls: type, hook: str) -> Definition | None:
     return memories[hook].resolve(cls)
 
@@ -281,8 +211,8 @@ def _async_only(view: _View) -> _Messages:
     if issubclass(view.cls, AsyncAPIView):
         return
     for name in _POLICIES:
-        for component in view.components(name):
-            for hook in _HOOKS[name]:
+        for component in view.components(name, view.configs):
+            for hook in HOOKS[name]:
                 definition = _definition(component, hook)
                 if definition is not None and definition.for_sync_awaits:
                     yield Warning(
@@ -304,9 +234,9 @@ _POLICIES = {
 
 def _taken_for_yes(view: _View) -> _Messages:
     for name, module in _POLICIES.items():
-        for component in view.components(name):
-            for hook in _HOOKS[name]:
-                if is_coroutine_function(inspect.getattr_static(component, hook, None)):
+        for component in view.components(name, {}):
+            for hook in HOOKS[name]:
+                if gives_coroutine(inspect.getattr_static(component, hook, None)):
                     yield Error(
                         f"{_name(component)}.{hook} is async, and {view}, which is no view of restflow's, takes the "
                         "coroutine for the answer: for a yes.",
@@ -315,6 +245,16 @@ def _taken_for_yes(view: _View) -> _Messages:
                         obj=view.cls,
                         id="restflow.E006",
                     )
+    for serializer in view.components("serializer_class", {}):
+        for name in async_code_in(serializer):
+            yield Error(
+                f"{_name(serializer)}.{name} is async, and {view}, which is no view of restflow's, takes the coroutine "
+                "for a value.",
+                hint=f"Derive {serializer.__name__} from its base's namesake in restflow.serializers, or move "
+                f"{view.cls.__name__} to restflow.",
+                obj=view.cls,
+                id="restflow.E006",
+            )
 
 
 def _sync_handlers(view: _View) -> _Messages:
@@ -337,13 +277,14 @@ def _sync_handlers(view: _View) -> _Messages:
 
 
 def _awaits(raw: Any) -> bool:
-    return nature_of(raw).awaits or is_coroutine_function(inspect.unwrap(raw))
+    """Tell whether somebody wrote a handler as an ``async def``; one of ours, in whatever decorators, nobody did."""
+    return may_give_coroutine(raw)
 
 
 def _caches(view: _View) -> _Messages:
     if not issubclass(view.cls, AsyncAPIView):
         return
-    for throttle in view.components("throttle_classes"):
+    for throttle in view.components("throttle_classes", view.configs):
         if not issubclass(throttle, SimpleRateThrottle) or issubclass(throttle, ThrottleInTwoColours):
             continue
         cache = type(throttle.cache.get.__self__)  # throttle.cache may be a proxy
@@ -396,12 +337,11 @@ def _why_not(post_fetch: PostFetch) -> FieldError | None:
 
 
 _CHECKS: tuple[Callable[[_View], _Messages], ...] = (
-    _configs,
     _partial_update,
     _atomic,
-    _dropped,
     _async_only,
     _sync_handlers,
     _caches,
     _post_fetches,
+    _wrappers,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import re
 import tempfile
@@ -23,7 +24,8 @@ from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import is_plain_list, only_configures
-from restflow.flow import arun, blocking, call, hook, may_block_here, run, stand_in
+from restflow.flow import arun, blocking, call, gives_coroutine, hook, may_block_here, run, stand_in
+from restflow.flow.steps import drop, is_awaitable, settle
 
 __all__ = ["Request"]
 
@@ -64,10 +66,47 @@ async def authenticate(request: Any) -> None:
             await _not_authenticated(request)
             raise
         if credentials is not None:
+            user, auth = credentials
+            _refuse_async_user(getattr(user, "_wrapped", user))
             request._authenticator = authenticator
-            request.user, request.auth = credentials
+            request.user, request.auth = user, auth
             return
     await _not_authenticated(request)
+
+
+# What DRF's permissions, and Django's, ask of a user.
+_ASKED_OF_USERS = (
+    "is_active",
+    "is_anonymous",
+    "is_authenticated",
+    "is_staff",
+    "is_superuser",
+    "has_module_perms",
+    "has_perm",
+    "has_perms",
+)
+
+
+def _refuse_async_user(user: Any) -> None:
+    """Refuse a user that DRF's permissions would take for one who is authenticated, because a coroutine is true.
+
+    Raises:
+        TypeError: naming what is async.
+    """
+    if is_awaitable(user):
+        drop(settle(user))
+        raise TypeError(f"An authentication gave {user!r} for the user. Await it in an `async def authenticate`.")
+    cls: Any = type(user)
+    if (name := _async_answer(cls)) is not None:
+        raise TypeError(
+            f"{cls.__module__}.{cls.__qualname__}.{name} is async, and permissions would take its coroutine for a yes. "
+            f"Write {name} sync."
+        )
+
+
+@lru_cache(maxsize=64)
+def _async_answer(cls: Any) -> str | None:
+    return next((name for name in _ASKED_OF_USERS if gives_coroutine(inspect.getattr_static(cls, name, None))), None)
 
 
 _DRFS_ENFORCE_CSRF = SessionAuthentication.enforce_csrf
@@ -293,6 +332,10 @@ class Request(_Request):
             if _is_json(self._parser()):
                 raise exceptions.ParseError(_TOO_DEEP) from error
             raise
+        if is_awaitable(data):
+            drop(settle(data))
+            parser = type(self._parser())
+            raise TypeError(f"{parser.__module__}.{parser.__qualname__}.parse is async. Write it sync.")
         if data and not isinstance(data, QueryDict) and self._may_not_render():
             parser = self._parser()
             if _is_json(parser) and (reason := _why_not_rendered(data, parser)):

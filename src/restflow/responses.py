@@ -16,7 +16,7 @@ from rest_framework import response as drf
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, run
+from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, run, take_into_use
 
 __all__ = ["Response"]
 
@@ -55,6 +55,7 @@ def rendered_where_it_belongs(response: _R) -> _R:
 @marked_async
 def _render(response: drf.Response) -> Any:
     del response.render  # it has served: a rendered response is pickled for the cache
+    take_into_use(type(getattr(response, "accepted_renderer", None)))
     if not on_loop():
         return run(blocking(SimpleTemplateResponse.render, response))
     if _rendered_in_place(response):

@@ -12,21 +12,24 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import bridged, dual, may_give_coroutine, never_awaits
+from restflow.flow.bridges import bridged, dual, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.resolution import (
     Descriptor,
     Usual,
+    at_first_use,
     flow_of,
     is_async,
     is_computed,
-    is_coroutine_function,
     is_generated,
+    look_at,
     never_blocks,
     nonblocking,
     overridden,
     remember,
     stand_in,
+    take_into_use,
 )
 from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
@@ -40,6 +43,7 @@ __all__ = [
     "ask",
     "async_twin",
     "asynchronous",
+    "at_first_use",
     "attribute",
     "blocking",
     "bridged",
@@ -48,11 +52,13 @@ __all__ = [
     "either",
     "flow_of",
     "give_twins",
+    "gives_coroutine",
     "hook",
     "is_async",
     "is_computed",
     "is_coroutine_function",
     "is_generated",
+    "look_at",
     "marked_async",
     "may_block_here",
     "may_give_coroutine",
@@ -66,6 +72,7 @@ __all__ = [
     "run",
     "stand_in",
     "sync",
+    "take_into_use",
     "truth",
     "twin",
     "unchanged",

@@ -7,13 +7,12 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache, update_wrapper
 from typing import Any, TypeVar, cast
 
-from restflow.flow import resolution
+from restflow.flow import refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
-from restflow.flow.resolution import is_coroutine_function
+from restflow.flow.functions import is_coroutine_function
 from restflow.flow.steps import call, drop, is_awaitable, settle, trap
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -61,6 +60,8 @@ def _may_await(function: Any) -> bool:
 
 
 def _bridge_around(function: Any) -> Any:
+    refusals.refuse_lost_context(function, getattr(function, "__qualname__", ""))
+
     def bridge(*args: Any, **kwargs: Any) -> Any:
         return _answer(function, args, kwargs)
 
@@ -118,7 +119,11 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     Returns:
         A function for the class. Called by async code it gives ``raw``'s own coroutine, called by sync code its result.
         Sync code on an event loop gets an error, never a coroutine to be taken for a value.
+
+    Raises:
+        TypeError: a sync context manager stands around the async method.
     """
+    refusals.refuse_lost_context(raw, f"{owner.__qualname__}.{name}")
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         function = resolution.bound(raw, self)
@@ -133,31 +138,6 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
         return method
     resolution.learn_dual(method)
     return marked_async(method)
-
-
-def may_give_coroutine(function: Any) -> bool:
-    """Tell whether a function is async, or a sync wrapper that may hand on the coroutine of an async one.
-
-    Args:
-        function: what stands in a class.
-
-    Returns:
-        True where it is ``async def``, names one as ``__wrapped__``, or closes over one, as decorators do.
-    """
-    pending, seen = [function], set[int]()
-    while pending:
-        inner = pending.pop()
-        if is_coroutine_function(inner):
-            return True
-        inner = inner.__func__ if isinstance(inner, (staticmethod, classmethod)) else inner
-        # Those that were made here await what they wrap.
-        if isinstance(inner, types.FunctionType) and id(inner) not in seen and inner.__globals__ is not globals():
-            seen.add(id(inner))
-            pending.append(getattr(inner, "__wrapped__", None))
-            for cell in inner.__closure__ or ():
-                with suppress(ValueError):  # it is still empty
-                    pending.append(cell.cell_contents)
-    return False
 
 
 def _is_async(frame: types.FrameType | None) -> bool:

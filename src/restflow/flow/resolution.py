@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, partialmethod
+from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar, overload
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
+from restflow.flow.functions import is_coroutine_function
+from restflow.flow.refusals import refuse_lost_context, refuse_lost_contexts
 from restflow.flow.unchanged import unchanged
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -70,33 +71,6 @@ class _Absent:
 ABSENT = _Absent()
 
 
-# A proxy around a function (`wrapt` makes them) has its class, its hash and its equality, and does something else: only
-# the exact type tells them apart.
-_AROUND_FUNCTIONS = (partial, partialmethod, staticmethod, classmethod, types.MethodType)
-
-
-def is_coroutine_function(function: Any) -> bool:
-    """Tell whether calling ``function`` gives a coroutine, by what its code says.
-
-    A mark (``inspect.markcoroutinefunction``) does not count: ``functools.wraps`` copies it onto wrappers that may
-    block. A marked function is called in the worker thread, and what it returns is awaited on the loop.
-
-    Args:
-        function: any object.
-
-    Returns:
-        True for an ``async def``, however bound or partially applied, and for an object whose class has an
-        ``async def __call__``.
-    """
-    if type(function) is types.MethodType:
-        function = function.__func__
-    while issubclass(type(function), _AROUND_FUNCTIONS):
-        function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
-    if type(function) is not types.FunctionType:
-        function = getattr(type(function), "__call__", None)  # noqa: B004 - the function, not whether there is one
-    return type(function) is types.FunctionType and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
-
-
 def always(*args: Any, **kwargs: Any) -> bool:
     """Agree: the predicate of a function that never blocks."""
     return True
@@ -110,6 +84,9 @@ def nature_of(raw: Any) -> Nature:
 
     Returns:
         Its nature; unknown code is sync and may block.
+
+    Raises:
+        TypeError: a sync context manager stands around an async function.
     """
     function = raw
     if type(raw) is not types.FunctionType:
@@ -118,6 +95,7 @@ def nature_of(raw: Any) -> Nature:
             return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
+        refuse_lost_context(function, function.__qualname__)
         dual = function in duals
         awaits = dual or is_coroutine_function(function)
         nature = Nature(flows.get(function), awaits, harmless.get(function), dual)
@@ -268,6 +246,43 @@ def definition_by(cls: type, name: str) -> Definition:
     return define(name, written(cls, name), written(cls, "a" + name))
 
 
+_first_uses: list[Callable[[type], None]] = [refuse_lost_contexts]
+_used: WeakSet[type] = WeakSet()
+
+
+def at_first_use(look: Callable[[type], None]) -> Callable[[type], None]:
+    """Have each class looked at before the first of its hooks is asked.
+
+    Args:
+        look: a function of the class, which raises to refuse it.
+
+    Returns:
+        The same function.
+    """
+    _first_uses.append(look)
+    return look
+
+
+def look_at(cls: type) -> None:
+    """Look at a class whose hooks will be asked, or refuse it.
+
+    Args:
+        cls: the class of a view, a component or a serializer.
+
+    Raises:
+        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+    """
+    for look in _first_uses:
+        look(cls)
+    _used.add(cls)
+
+
+def take_into_use(cls: type) -> None:
+    """Look at a class, as ``look_at`` does, unless that was done before."""
+    if cls not in _used:
+        look_at(cls)
+
+
 class _Memory:
     """The answers for one hook, by class.
 
@@ -290,11 +305,15 @@ class _Memory:
 
         Returns:
             The definition, or None where no class in the MRO writes it.
+
+        Raises:
+            TypeError: the class is refused.
         """
         found, async_found = getattr(cls, self.name, None), getattr(cls, self.async_name, None)
         answer = self.answers.get(cls)
         if answer is not None and answer[0] is found and answer[1] is async_found:
             return answer[2]
+        take_into_use(cls)
         definer = nearest(cls.__mro__, self.name)
         definition = None if definer is None else definition_by(definer, self.name)
         remember(self.answers, cls, (found, async_found, definition))

@@ -9,11 +9,10 @@ from itertools import filterfalse
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db.transaction import Atomic, atomic
 
-from restflow.flow import resolution
-from restflow.flow.bridges import may_give_coroutine
+from restflow.flow import refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.functions import may_give_coroutine
 from restflow.flow.resolution import Flow
 from restflow.flow.steps import Step, Unanswered, call, hook, is_awaitable, trap
 
@@ -149,10 +148,6 @@ def _answering(cls: type, name: str, raw: Any) -> None:
     setattr(cls, name, method)
 
 
-def _is_made_here(function: Any) -> bool:
-    return type(function) is types.FunctionType and function.__globals__ is globals()
-
-
 class TwoColoured:
     """Base of the classes whose hooks have two colours; completes each subclass when it is made.
 
@@ -170,67 +165,29 @@ class TwoColoured:
 
     def __init_subclass__(cls, hooks: Sequence[str] = (), methods: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _refuse_computed_names(cls)
-        _refuse_lost_transactions(cls)
-        cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
-        cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
-        names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
-        written = {name for base in cls.__mro__ if not _is_settled(base) for name in names & vars(base).keys()}
-        for name, declarer in cls._restflow_hooks.items():
-            if name in written or "a" + name in written:
-                for base in _overrides(cls, name, declarer):
-                    _complete(base, name)
-        for name in written & cls._restflow_methods.keys():
-            _overrides(cls, name, cls._restflow_methods[name])
+        _complete_class(cls, hooks, methods)
 
 
-def _refuse_computed_names(cls: type) -> None:
-    """Refuse a ``__getattribute__``: a hook that it makes up would not be found, because hooks are found by class.
-
-    Raises:
-        TypeError: naming the class.
-    """
-    for base in cls.__mro__:
-        if "__getattribute__" in vars(base) and base is not object and not _is_settled(base):
-            raise TypeError(
-                f"{base.__name__} writes __getattribute__, and a method that it makes up would not be asked: restflow "
-                f"finds the methods of {cls.__name__} by its classes. Write methods or properties."
-            )
-
-
-def _refuse_lost_transactions(cls: type) -> None:
-    """Refuse ``transaction.atomic`` around an ``async def``: it would end, with success, before the function runs.
-
-    Raises:
-        TypeError: naming the function and what to write instead.
-    """
-    for base in cls.__mro__:
-        for name, raw in vars(base).items() if not _is_settled(base) else ():
-            function, is_atomic = raw, False
-            # Functions only: a lazy object would be evaluated by the look, and some answer to every name.
-            while type(function) is types.FunctionType and "__wrapped__" in vars(function):
-                is_atomic = is_atomic or any(map(_is_atomic, function.__closure__ or ()))
-                function = vars(function)["__wrapped__"]
-            if is_atomic and resolution.is_coroutine_function(function):
-                raise TypeError(
-                    f"{base.__name__}.{name} is async, and transaction.atomic around it would end before it runs. "
-                    f"Write {name} as a plain def, which runs in the worker thread, or put the statements of the "
-                    "transaction into a sync function of their own."
-                )
+def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
+    refusals.refuse_computed_names(cls)
+    refusals.refuse_lost_contexts(cls)
+    cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
+    cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
+    names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
+    written = {name for base in cls.__mro__ if not refusals.is_settled(base) for name in names & vars(base).keys()}
+    for name, declarer in cls._restflow_hooks.items():
+        if name in written or "a" + name in written:
+            for base in _overrides(cls, name, declarer):
+                _complete(base, name)
+    for name in written & cls._restflow_methods.keys():
+        _overrides(cls, name, cls._restflow_methods[name])
 
 
-def _is_atomic(cell: types.CellType) -> bool:
-    try:
-        held = cell.cell_contents
-    except ValueError:  # nothing yet
-        return False
-    decorators = held if isinstance(held, (list, tuple)) else [held]
-    return any(decorator is atomic or isinstance(decorator, Atomic) for decorator in decorators)
-
-
-def _is_settled(cls: type) -> bool:
-    """Tell whether ``cls`` is a base of ours, or one that ours are built on."""
-    return cls.__module__.startswith(("restflow.", "rest_framework.", "django.", "builtins"))
+@resolution.at_first_use
+def _complete_late(cls: type) -> None:
+    """Complete a class whose mixin has an ``__init_subclass__`` that does not call ``super()``."""
+    if TwoColoured in cls.__mro__ and "_restflow_hooks" not in vars(cls):
+        _complete_class(cls)
 
 
 def _declared(cls: type, names: Sequence[str], attr: str) -> dict[str, type]:
@@ -244,23 +201,37 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     """Return the classes that write a hook before our base does, nearest first.
 
     Raises:
-        TypeError: one stands behind our base, where Python would never ask it.
+        TypeError: one stands behind our base, where Python never asks it, though DRF's class in the place of ours would
+            have let it be asked, or it is async and so was written for ours.
     """
     found: list[type] = []
     ours: type | None = None
+    is_behind_drfs = False
     for base in cls.__mro__:
-        if resolution.nearest([base], name) is None or (base is not declarer and issubclass(declarer, base)):
+        is_behind_drfs = is_behind_drfs or (name in vars(base) and base.__module__.startswith(_BELOW))
+        # By membership, not issubclass, which would ask the metaclass of a user's class (a Protocol, an ABC).
+        if resolution.nearest([base], name) is None or (base is not declarer and base in declarer.__mro__):
             continue
         if not _is_drfs(base) and resolution.definition_by(base, name).flow is not None:
             ours = ours or base
         elif ours is None:
             found.append(base)
-        elif not _is_settled(base):
+        elif not refusals.is_settled(base) and not (is_behind_drfs and _is_sync(base, name)):
             raise TypeError(
                 f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before "
                 f"it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
             )
     return found
+
+
+_BELOW = ("rest_framework.", "django.")
+
+
+def _is_sync(base: type, name: str) -> bool:
+    if resolution.written(base, "a" + name) is not resolution.ABSENT:
+        return False
+    raw = vars(base)[name]
+    return not (resolution.nature_of(raw).awaits or raw in resolution.answering or may_give_coroutine(raw))
 
 
 def _is_drfs(cls: type) -> bool:
@@ -282,7 +253,7 @@ def _complete(base: type, name: str) -> None:
     if nature.awaits:
         if not nature.dual:
             _dual(base, name, raw)
-    elif nature.harmless is None and not _is_made_here(raw) and may_give_coroutine(raw):
+    elif nature.harmless is None and may_give_coroutine(raw):
         _answering(base, name, raw)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
@@ -16,7 +17,8 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializ
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
-from restflow.flow import TwoColoured, bridged, dual, may_give_coroutine, never_awaits
+from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
+from restflow.serializers.sources import watch_sources
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -25,6 +27,7 @@ _BY_FIELD = ("get_", "validate_")
 _ATTENDED = "_restflow_attended"
 _PREPARED = "_restflow_prepared"
 _SHOWN = "_restflow_shown"
+REPRESENTS = "_restflow_represents"
 _BEGUN = "_restflow_begun"
 _READY = "_restflow_ready"
 # That are called by name.
@@ -93,6 +96,8 @@ def _first(name: str) -> Callable[..., Any]:
     """Return a method that an object has until it is prepared for what the class's method does."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if name == "to_representation":
+            note_represented(self, *args, **kwargs)
         holds, own = _PREPARATIONS[name](self), vars(self)
         first = own.pop(name, None)
         try:
@@ -158,12 +163,24 @@ def bridge_shown_fields(serializer: Any) -> bool:
     """
     own = vars(serializer)
     if own.get(_SHOWN) or own.get(_PREPARED):
+        _watch_sources(serializer, _fields(serializer))
         return True
     _bridge_methods(serializer)
     return _once_built(serializer, _bridge_shown, _SHOWN)
 
 
+def note_represented(serializer: Any, instance: Any) -> None:
+    """Note of what class the next instance is that a serializer represents."""
+    vars(serializer)[REPRESENTS] = type(instance)
+
+
+def _watch_sources(serializer: Any, fields: dict[str, Any]) -> None:
+    if isinstance(serializer, Serializer):
+        watch_sources(serializer, fields.values(), vars(serializer)[REPRESENTS])
+
+
 def _bridge_shown(serializer: Any, fields: dict[str, Any]) -> None:
+    _watch_sources(serializer, fields)
     for field in fields.values():
         _bridge_own(field)
     if not are_plain(fields.values()):
@@ -296,6 +313,26 @@ def _has_async_code(field: Any, around: tuple[type, ...] = ()) -> bool:
     if isinstance(field, BaseSerializer) and hasattr(field, "fields"):
         around, inside = (*around, type(field)), () if type(field) in around else _fields(field).values()
     return any(_has_async_code(each, around) for each in inside)
+
+
+def async_code_in(cls: Any) -> list[str]:
+    """Return what in a plain serializer class is async, which a view of DRF's would not await.
+
+    Args:
+        cls: any class.
+
+    Returns:
+        The names of methods and of declared fields; none of one of our classes, which awaits them.
+    """
+    if TwoColoured in cls.__mro__ or BaseSerializer not in cls.__mro__:
+        return []
+    methods = [
+        name
+        for name in dir(cls)
+        if (_is_drfs(cls, name) or name.startswith(_BY_FIELD)) and gives_coroutine(inspect.getattr_static(cls, name))
+    ]
+    declared = getattr(cls, "_declared_fields", {})
+    return methods + [name for name, field in declared.items() if _has_async_code(field)]
 
 
 def _is_async(function: Any) -> bool:

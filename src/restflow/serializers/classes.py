@@ -15,6 +15,7 @@ from restflow.serializers.bridging import (
     bridge_shown_fields,
     bridge_validators,
     make_duals,
+    note_represented,
 )
 from restflow.serializers.surface import Data, with_async_surface
 
@@ -47,6 +48,7 @@ class BaseSerializer(
     """
 
     _restflow_shown = False
+    _restflow_represents: type | None = None
 
     if TYPE_CHECKING:
 
@@ -128,7 +130,9 @@ class BaseSerializer(
 
     def to_representation(self, instance: Any) -> Any:
         """Return the primitive values of an instance, as DRF does."""
-        if not self._restflow_shown:  # asked for each item of a list
+        # Asked for each item of a list.
+        if not self._restflow_shown or self._restflow_represents is not type(instance):
+            note_represented(self, instance)
             bridge_shown_fields(self)
         return super().to_representation(instance)
 

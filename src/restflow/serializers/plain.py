@@ -22,6 +22,7 @@ from restflow.serializers.bridging import (
     is_simple,
     know_as_prepared,
 )
+from restflow.serializers.sources import lead_to_async
 from restflow.serializers.surface import with_async_surface
 
 # What a class or an object holds: under which names, and what.
@@ -193,10 +194,14 @@ async def validated(serializer: Any) -> None:
 
 def _represented(serializer: Any) -> Any:
     if is_unseen(serializer) and (vars(serializer)[_UNSEEN] == _PREPARED or _prepare(serializer)):
-        data = serializer.data
+        data = serializer.data if _represents_sync(serializer) else _NOTHING
         _show(serializer)  # the data lead to it
-        return data
+        if data is not _NOTHING:
+            return data
     return serializer.data
+
+
+_NOTHING = object()
 
 
 def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
@@ -228,6 +233,14 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) 
     return all(type(each) is list for each in lists) and all(
         map(never_awaits, set(map(type, chain.from_iterable(lists))))
     )
+
+
+def _represents_sync(serializer: Any) -> bool:
+    """Tell whether no source of a field leads to async code in what is to be represented."""
+    instance, is_list = serializer.instance, type(serializer) in _LISTS
+    fields = (serializer.child if is_list else serializer).fields.values()
+    items = instance if is_list and type(instance) is list else [instance]
+    return not any(lead_to_async(fields, cls) for cls in set(map(type, items)))
 
 
 def _show(serializer: Any) -> None:

@@ -40,6 +40,7 @@ from restflow.flow import (
 from restflow.negotiation import negotiate, remembered
 from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
+from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
 from restflow.views.handlers import headers_of, reads_on_the_loop
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.known import mark_drfs_views
@@ -96,6 +97,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
     Source: DRF 3.18, views.py, ``APIView``.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_names_nobody_calls(cls)
+
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """Return the view function, as DRF does.
@@ -108,9 +113,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Raises:
             ImproperlyConfigured: a sync view has ``async def`` handlers, which nobody would await.
+            TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
         """
         if cls.view_is_async and not issubclass(cls, AsyncAPIView):
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
+        take_view_into_use(cls, initkwargs, {})
         return super().as_view(**initkwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import update_wrapper
+import types
+from functools import lru_cache, update_wrapper
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,6 +11,7 @@ from django.views import View
 from rest_framework.views import APIView
 
 from restflow.flow import arun, blocking, call
+from restflow.flow.refusals import refuse_lost_context
 
 
 def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
@@ -23,9 +25,17 @@ def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actio
     """
 
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
+            _look_at_wrapper(match.func, cls.__name__)
         return await arun(_serve(cls, initkwargs, actions, request, *args, **kwargs))
 
     return update_wrapper(view, sync_view)
+
+
+@lru_cache(maxsize=1024)
+def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
+    """Refuse what the URLconf puts around a view, where that ends before the view runs."""
+    refuse_lost_context(callback, f"{name}.as_view()")
 
 
 async def _serve(

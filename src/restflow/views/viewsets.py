@@ -16,6 +16,7 @@ from rest_framework.request import Request as DRFRequest
 from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.declared import take_view_into_use
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
@@ -75,8 +76,10 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
             A view function that carries ``cls``, ``initkwargs`` and ``actions``.
 
         Raises:
-            TypeError: no actions, or an unknown attribute.
-            ImproperlyConfigured: an action of a sync viewset is ``async def``, which nobody would await.
+            TypeError: no actions, or an unknown attribute; a method of the viewset or of a component would be skipped,
+                or its coroutine be taken for a value.
+            ImproperlyConfigured: an action of a sync viewset is ``async def``, which nobody would await; a key of
+                ``action_configs`` is no action.
         """
         viewset: Any = cls
         if not viewset.view_is_async:
@@ -86,6 +89,7 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
                     raise ImproperlyConfigured(
                         f"{name}.{action} is async. Derive {name} from the async viewset (Async…ViewSet)."
                     )
+        take_view_into_use(viewset, initkwargs, actions or {})
         drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which would be the view's own
         return drfs.__func__(cls, actions, **initkwargs)
 

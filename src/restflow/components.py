@@ -1,0 +1,100 @@
+"""DRF's components: which of their methods restflow asks in whichever colour they are written, and what is refused.
+
+Looks at classes; makes none and calls none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import types
+
+from rest_framework.fields import Field
+from rest_framework.views import APIView
+
+from restflow.flow import at_first_use, gives_coroutine
+
+# By the attribute of a view that names a component: the methods of it that the view itself calls.
+HOOKS = {
+    "permission_classes": ("has_permission", "has_object_permission"),
+    "authentication_classes": ("authenticate", "authenticate_header"),
+    "throttle_classes": ("allow_request", "wait"),
+    "filter_backends": ("filter_queryset",),
+    "pagination_class": ("paginate_queryset", "get_paginated_response"),
+    "parser_classes": (),
+    "renderer_classes": (),
+    "content_negotiation_class": ("select_renderer",),
+    "metadata_class": ("determine_metadata",),
+    "versioning_class": ("determine_version",),
+}
+# DRF's code calls these itself, but what they return is awaited: it hands it on, or restflow sees to it.
+_HANDED_ON = ("authenticate_credentials", "enforce_csrf", "throttle_failure", "throttle_success")
+_AWAITED = frozenset({*(hook for hooks in HOOKS.values() for hook in hooks), *_HANDED_ON})
+
+
+@at_first_use
+def refuse_dropped(component: type) -> None:
+    """Refuse a component of which DRF's own code would take a coroutine for a value: for a yes, a key, a body.
+
+    Args:
+        component: the class of a component, or any other whose hooks are asked.
+
+    Raises:
+        TypeError: naming the method, and what to write instead.
+    """
+    # Views, fields and serializers have all their methods awaited.
+    if APIView in component.__mro__ or Field in component.__mro__:
+        return
+    for method in sorted(_async_overrides(component) - _AWAITED - {*getattr(component, "_restflow_hooks", ())}):
+        if not _is_called_by_drfs(component, method):
+            continue
+        ours = _twin_of(component, method)
+        raise TypeError(
+            f"{component.__module__}.{component.__qualname__}.{method} is async, and DRF's own code calls it without "
+            f"awaiting it. Write {method} sync" + (f", or derive {component.__name__} from {ours}." if ours else ".")
+        )
+
+
+def _async_overrides(component: type) -> set[str]:
+    """Return the names of the async methods and properties that stand for sync ones of DRF's."""
+    drfs = [base for base in component.__mro__ if base.__module__.startswith("rest_framework.")]
+    theirs = {name for base in drfs for name in vars(base) if not name.startswith("__")}
+    return {
+        name
+        for base in component.__mro__
+        if not base.__module__.startswith(("rest_framework.", "restflow."))
+        for name in theirs & vars(base).keys()
+        if gives_coroutine(vars(base)[name])
+    }
+
+
+def _is_called_by_drfs(component: type, method: str) -> bool:
+    """Tell whether DRF's code comes to call ``method``: unless all methods of the class that do are overridden."""
+    callers = {
+        name
+        for base in component.__mro__
+        if base.__module__.startswith("rest_framework.")
+        for name, function in vars(base).items()
+        if isinstance(function, types.FunctionType) and method in function.__code__.co_names
+    }
+    return not callers or any(_leads_to_drfs(component, name) for name in callers)
+
+
+def _leads_to_drfs(component: type, name: str) -> bool:
+    holder = next(base for base in component.__mro__ if name in vars(base) or "a" + name in vars(base))
+    if holder.__module__.startswith("rest_framework."):
+        return True
+    written = (inspect.unwrap(vars(holder)[each]) for each in (name, "a" + name) if each in vars(holder))
+    return any("super" in getattr(getattr(each, "__code__", None), "co_names", ("super",)) for each in written)
+
+
+def _twin_of(component: type, method: str) -> str:
+    """Return the name of restflow's class that awaits ``method`` of the DRF class it is built on; "" without one."""
+    for base in component.__mro__:
+        package, _, module = base.__module__.partition(".")
+        if package == "rest_framework" and importlib.util.find_spec(f"restflow.{module}"):
+            twin = getattr(importlib.import_module(f"restflow.{module}"), base.__name__, None)
+            if method in getattr(twin, "_restflow_hooks", ()):
+                return f"restflow.{module}.{base.__name__}"
+    return ""

@@ -1,0 +1,96 @@
+"""What is refused before it is called, because calling it would skip a user's code in silence.
+
+Looks at classes and functions, and calls none of them.
+"""
+
+from __future__ import annotations
+
+import types
+from contextlib import ContextDecorator
+from typing import Any
+
+from django.db.transaction import Atomic, atomic
+
+from restflow.flow.functions import is_coroutine_function, layers, may_give_coroutine
+
+# The function that every ContextDecorator (transaction.atomic, translation.override, a @contextmanager) puts around
+# what it decorates.
+_ENTERS_A_CONTEXT = next(
+    code for code in ContextDecorator.__call__.__code__.co_consts if isinstance(code, types.CodeType)
+)
+
+
+def is_settled(cls: type) -> bool:
+    """Tell whether ``cls`` is a base of ours, or one that ours are built on."""
+    return cls.__module__.startswith(("restflow.", "rest_framework.", "django.", "builtins"))
+
+
+def refuse_computed_names(cls: type) -> None:
+    """Refuse a ``__getattribute__``: a hook that it makes up would not be found, because hooks are found by class.
+
+    Raises:
+        TypeError: naming the class.
+    """
+    for base in cls.__mro__:
+        if "__getattribute__" in vars(base) and base is not object and not is_settled(base):
+            raise TypeError(
+                f"{base.__name__} writes __getattribute__, and a method that it makes up would not be asked: restflow "
+                f"finds the methods of {cls.__name__} by its classes. Write methods or properties."
+            )
+
+
+def refuse_lost_contexts(cls: type) -> None:
+    """Refuse a sync context manager around an ``async def`` that a class has.
+
+    Raises:
+        TypeError: naming the method and what to write instead.
+    """
+    for base in cls.__mro__:
+        if not is_settled(base):
+            for name, raw in tuple(vars(base).items()):
+                refuse_lost_context(raw, f"{base.__name__}.{name}")
+
+
+def is_context_lost(function: Any) -> bool:
+    """Tell whether ``refuse_lost_context`` refuses ``function``."""
+    return any(_context_of(layer) and may_give_coroutine(layer) for layer in layers(function))
+
+
+def refuse_lost_context(function: Any, name: str) -> None:
+    """Refuse a sync context manager around an ``async def``: it would end, with success, before the function runs.
+
+    Args:
+        function: anything; what is no function of Python's is not looked into.
+        name: what to call it.
+
+    Raises:
+        TypeError: naming the function and what to write instead.
+    """
+    for layer in layers(function):
+        if (context := _context_of(layer)) and may_give_coroutine(layer):
+            raise TypeError(
+                f"{name} is async, and {context} around it would end before it runs. Write {name} as a plain def, "
+                f"which runs in the worker thread, or put the statements that need {context} into a sync function of "
+                "their own."
+            )
+
+
+def _context_of(wrapper: Any) -> str:
+    """Return the name of the context manager that a sync wrapper enters around what it wraps; "" without one."""
+    if type(wrapper) is not types.FunctionType or is_coroutine_function(wrapper):
+        return ""
+    if wrapper.__code__ is not _ENTERS_A_CONTEXT and "__wrapped__" not in vars(wrapper):
+        return ""
+    for cell in wrapper.__closure__ or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:  # it is still empty
+            continue
+        # As django.utils.decorators.method_decorator keeps them.
+        for decorator in held if type(held) in {list, tuple} else [held]:
+            if decorator is atomic or type(decorator) is Atomic:
+                return "transaction.atomic"
+            if issubclass(type(decorator), ContextDecorator):  # isinstance would evaluate a lazy object
+                manager = getattr(decorator, "func", type(decorator))
+                return f"{manager.__module__.removeprefix('django.utils.')}.{manager.__qualname__}"
+    return ""

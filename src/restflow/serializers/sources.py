@@ -1,0 +1,123 @@
+"""Async methods and properties of what is represented, where a field's ``source`` leads to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from operator import attrgetter
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from rest_framework import fields as drf
+
+from restflow.flow import TwoColoured, blocking, gives_coroutine, run
+from restflow.flow.refusals import is_settled
+from restflow.flow.steps import drop, is_awaitable, settle
+
+
+@lru_cache(maxsize=1024)
+def async_names(cls: type) -> frozenset[str]:
+    """Return the names of the async methods and properties that somebody wrote for a class.
+
+    Args:
+        cls: the class of what is represented; Django's own ``asave`` and the like don't count.
+    """
+    return frozenset(
+        name for base in cls.__mro__ if not is_settled(base) for name, raw in vars(base).items() if gives_coroutine(raw)
+    )
+
+
+_UNKNOWN = -1
+
+
+@lru_cache(maxsize=1024)
+def _first_async(cls: Any, attrs: tuple[str, ...]) -> int | None:
+    """Return the place of the first name of a path that is async; None where none is.
+
+    ``_UNKNOWN``, where the path leads through what models don't say the class of.
+    """
+    for place, attr in enumerate(attrs):
+        if attr in async_names(cls):
+            return place
+        if place + 1 < len(attrs):
+            try:
+                cls = cls._meta.get_field(attr).related_model
+            except (AttributeError, FieldDoesNotExist):
+                return _UNKNOWN
+    return None
+
+
+def lead_to_async(fields: Iterable[Any], cls: type) -> bool:
+    """Tell whether the source of a field leads, or may lead, to async code.
+
+    Args:
+        fields: the fields of a serializer.
+        cls: the class of what is represented.
+    """
+    names = async_names(cls)
+    paths = (attrs for attrs in map(_attrs_of, fields) if len(attrs) > 1 or not names.isdisjoint(attrs))
+    return any(_first_async(cls, tuple(attrs)) is not None for attrs in paths)
+
+
+_attrs_of = attrgetter("source_attrs")
+
+
+def watch_sources(serializer: Any, fields: Iterable[Any], cls: type) -> None:
+    """Have no field take a coroutine for the value that it represents.
+
+    A serializer of ours awaits it; one of DRF's is refused. DRF calls whatever a source leads to, and a coroutine is
+    true, and has a ``str``.
+
+    Args:
+        serializer: any serializer, in the thread where its loop runs.
+        fields: its fields.
+        cls: the class of what is about to be represented.
+
+    Raises:
+        TypeError: the serializer is DRF's, and a source of it leads to async code.
+    """
+    names = async_names(cls)
+    for field in fields:
+        attrs = field.source_attrs
+        if (len(attrs) == 1 and names.isdisjoint(attrs)) or "get_attribute" in vars(field):
+            continue
+        place = _first_async(cls, tuple(attrs))
+        if place == _UNKNOWN:
+            field.get_attribute = partial(_awaited, field)
+        elif place is not None:
+            if not isinstance(serializer, TwoColoured):
+                raise _refusal(field)
+            field.get_attribute = partial(_awaited_within, field, place)
+
+
+def _refusal(field: Any) -> TypeError:
+    return TypeError(
+        f"The source {field.source!r} of the field {field.field_name!r} leads to async code, whose coroutine "
+        f"{type(field.parent).__name__} would represent. Derive it from restflow.serializers, or make the code sync."
+    )
+
+
+def _awaited(field: Any, instance: Any) -> Any:
+    """Return what a field represents, awaited where it can be."""
+    value = type(field).get_attribute(field, instance)
+    if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
+        drop(settle(value))
+        raise _refusal(field)
+    return run(blocking(_itself, value))
+
+
+def _awaited_within(field: Any, place: int, instance: Any) -> Any:
+    """Return what a field represents, where one name of its path is async. Source: DRF 3.18, fields.py."""
+    attrs = field.source_attrs
+    value = drf.get_attribute(instance, attrs[:place])
+    value = run(blocking(_read, value, attrs[place]))
+    return drf.get_attribute(value, attrs[place + 1 :])
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _read(value: Any, attr: str) -> Any:
+    found = getattr(value, attr)
+    return found() if callable(found) else found

@@ -1,0 +1,186 @@
+"""What a view's class declares, looked at before it serves: components, actions, configs. Calls nothing of a user's."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.views import View
+from rest_framework import viewsets
+from rest_framework.permissions import OperandHolder, SingleOperandHolder
+
+from restflow.components import HOOKS
+from restflow.flow import gives_coroutine, look_at, take_into_use
+from restflow.flow.refusals import is_settled
+from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
+
+MODEL_ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
+"""The actions that DRF's routers know by name."""
+
+
+@dataclass
+class DeclaredView:
+    """A view's class, with what ``as_view`` was given.
+
+    Args:
+        cls: the class.
+        initkwargs: attributes of each instance.
+        actions: a viewset's actions by HTTP method.
+    """
+
+    cls: Any
+    initkwargs: Mapping[str, Any] = field(default_factory=dict)
+    actions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_viewset(self) -> bool:
+        """Whether it is one of ours, which may have configs."""
+        return viewsets.ViewSetMixin in self.cls.__mro__ and hasattr(self.cls, "action_configs")
+
+    def attribute(self, name: str) -> Any:
+        """Return what ``name`` is on each instance; None where a property decides."""
+        if name in self.initkwargs:
+            return self.initkwargs[name]
+        return None if is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
+
+    def read_configs(self) -> dict[str, ActionConfig]:
+        """Return the configs of the view's actions.
+
+        Raises:
+            ImproperlyConfigured: ``action_configs`` can't be read.
+        """
+        if not self.is_viewset:
+            return {}
+        view = object.__new__(self.cls)  # without the code of its own __init__
+        vars(view).update(self.initkwargs)
+        found = {action: config_of(view, action) for action in sorted({*self.actions.values(), "metadata"})}
+        return {action: config for action, config in found.items() if config is not None}
+
+    def components(self, name: str, configs: Mapping[str, ActionConfig]) -> list[Any]:
+        """Return the classes under ``name`` on the view and in configs, those of composed permissions apart."""
+        given = [self.attribute(name), *(getattr(config, name, None) for config in configs.values())]
+        classes = [each for one in given for each in (one if isinstance(one, (list, tuple)) else [one])]
+        return [part for each in classes for part in _parts(each) if isinstance(part, type)]
+
+    def known_actions(self) -> set[str]:
+        """Return the names of the class's actions, and of those that ``as_view`` was given."""
+        extra = (method.__name__ for method in _extra_actions(self.cls))
+        model = (name for name in MODEL_ACTIONS if inspect.getattr_static(self.cls, name, None))
+        return {*self.actions.values(), *extra, *model, "metadata"}
+
+
+def _parts(component: Any) -> Iterator[Any]:
+    for operand in ("op1_class", "op2_class"):
+        if isinstance(component, (OperandHolder, SingleOperandHolder)):
+            yield from _parts(getattr(component, operand, None))
+    yield component
+
+
+def _extra_actions(cls: Any) -> list[Any]:
+    try:
+        extra: list[Any] = cls.get_extra_actions()
+    except Exception:  # DRF says what is wrong where the URLs are made
+        return []
+    return extra
+
+
+def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping[str, str]) -> None:
+    """Look at a view before it serves, and at its components.
+
+    Args:
+        cls: the view's class.
+        initkwargs: what ``as_view`` was given.
+        actions: a viewset's actions by HTTP method.
+
+    Raises:
+        TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere.
+    """
+    view = DeclaredView(cls, initkwargs, actions)
+    look_at(cls)
+    configs = view.read_configs()
+    if view.is_viewset:
+        _refuse_unknown_actions(view)
+        _refuse_hidden_configs(view, configs)
+    for name in HOOKS:
+        for component in view.components(name, configs):
+            take_into_use(component)
+
+
+# What adrf calls some of DRF's methods; the others have an "a" before DRF's name.
+_NAMES_OF_ADRF = {
+    "partial_aupdate": "partial_update",
+    "perform_acreate": "aperform_create",
+    "perform_adestroy": "aperform_destroy",
+    "perform_aupdate": "aperform_update",
+}
+
+
+def refuse_names_nobody_calls(cls: Any) -> None:
+    """Refuse an async method that is named as a handler or an action with an ``a`` before it: it would never run.
+
+    Args:
+        cls: a view's class.
+
+    Raises:
+        TypeError: naming the method, and the name that is called.
+    """
+    for base in cls.__mro__:
+        for name, raw in () if is_settled(base) else tuple(vars(base).items()):
+            meant = _NAMES_OF_ADRF.get(name) or name[1:]
+            is_candidate = name in _NAMES_OF_ADRF or (name.startswith("a") and _is_handler_or_action(cls, meant))
+            if is_candidate and gives_coroutine(raw) and not hasattr(raw, "mapping"):
+                raise TypeError(
+                    f"{base.__name__}.{name} would never be called: a handler, or an action, has one name in both "
+                    f"colours. Write `async def {meant}`."
+                )
+
+
+def _is_handler_or_action(cls: Any, name: str) -> bool:
+    if name in MODEL_ACTIONS and viewsets.ViewSetMixin in cls.__mro__:
+        return True
+    found = inspect.getattr_static(cls, name, None)
+    return found is not None and (name in View.http_method_names or name in MODEL_ACTIONS or hasattr(found, "mapping"))
+
+
+def _refuse_unknown_actions(view: DeclaredView) -> None:
+    """Refuse a key of ``action_configs`` that is no action: what it says would count nowhere.
+
+    A base may share out configs of actions that not all of its subclasses have. Of those, a key is refused that looks
+    like an action of this view which has no config.
+    """
+    if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
+        raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
+    known = view.known_actions()
+    said: dict[str, bool] = dict.fromkeys(view.initkwargs.get("action_configs", ()), True)
+    for base in reversed(view.cls.__mro__):
+        said.update(dict.fromkeys(vars(base).get("action_configs", ()), base is view.cls))
+    for key, is_own in said.items():
+        if key in known or (is_own and _may_be_routed(view.cls, key)):
+            continue
+        meant = difflib.get_close_matches(str(key), sorted(known if is_own else known - said.keys()), cutoff=0.7)
+        if is_own or meant:
+            hint = f" Did you mean {meant[0]!r}?" if meant else ""
+            raise ImproperlyConfigured(
+                f"{view.cls.__name__}.action_configs has {key!r}, which is no action of it.{hint}"
+            )
+
+
+def _may_be_routed(cls: Any, name: str) -> bool:
+    """Tell whether another route may name a method as an action."""
+    holder = next((base for base in cls.__mro__ if name in vars(base)), object)
+    return not is_settled(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
+
+
+def _refuse_hidden_configs(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
+    for action, config in configs.items():
+        for name in config.attributes():
+            if is_data_descriptor(view.cls, name):
+                raise ImproperlyConfigured(
+                    f"{view.cls.__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
+                    f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
+                )

@@ -1,0 +1,224 @@
+"""What DRF would take for a value, though it is a coroutine, is awaited or refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework import parsers, renderers, throttling, versioning
+from rest_framework import serializers as drf_serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+
+from restflow import serializers
+from restflow.views import APIView, AsyncAPIView
+from tests.safety.support import ask
+
+VIEWS = pytest.mark.parametrize("base", [APIView, AsyncAPIView])
+
+
+async def coroutine(self: Any, *args: Any, **kwargs: Any) -> Any:
+    return None
+
+
+# Methods of components that DRF's own code calls.
+
+
+@VIEWS
+@pytest.mark.parametrize(
+    ("attribute", "component", "method"),
+    [
+        ("versioning_class", versioning.QueryParameterVersioning, "is_allowed_version"),
+        ("throttle_classes", throttling.UserRateThrottle, "get_cache_key"),
+        ("throttle_classes", throttling.AnonRateThrottle, "get_ident"),
+        ("parser_classes", parsers.JSONParser, "parse"),
+        ("renderer_classes", renderers.JSONRenderer, "render"),
+    ],
+)
+def test_a_component_whose_coroutine_drf_would_take_is_refused_with_its_view(
+    base: Any, attribute: str, component: Any, method: str
+) -> None:
+    mine = type("Mine", (component,), {method: coroutine})
+    view = type("View", (base,), {attribute: [mine] if attribute.endswith("classes") else mine})
+    with pytest.raises(TypeError, match=rf"Mine\.{method} is async, and DRF's own code calls it"):
+        view.as_view()
+
+
+@VIEWS
+@pytest.mark.parametrize(
+    ("getter", "component", "method"),
+    [
+        (
+            "get_throttles",
+            type("Mine", (throttling.UserRateThrottle,), {"get_cache_key": coroutine, "rate": "1/s"}),
+            "",
+        ),
+        ("get_parsers", type("Mine", (parsers.JSONParser,), {"parse": coroutine}), "POST"),
+        ("get_renderers", type("Mine", (renderers.JSONRenderer,), {"render": coroutine}), ""),
+    ],
+)
+def test_one_that_a_getter_gives_is_refused_when_it_is_asked(
+    base: Any, getter: str, component: Any, method: str
+) -> None:
+    def handler(self: Any, request: Any) -> Response:
+        return Response({"data": str(request.data)})
+
+    body = {getter: lambda self: [component()], "get": handler, "post": handler, "authentication_classes": []}
+    view = type("View", (base,), body)
+    if base is APIView and getter == "get_renderers":
+        pytest.skip("Django renders the responses of sync views")
+    assert ask(view, method or "GET", {} if method else None).status == 500
+
+
+class OwnAllowance(throttling.AnonRateThrottle):
+    """Its async methods are its own: DRF's code that would call them is overridden."""
+
+    rate = "1/day"
+
+    async def get_cache_key(self, request: Any, view: Any) -> str:  # type: ignore[override]
+        return "key"
+
+    async def allow_request(self, request: Any, view: Any) -> bool:  # type: ignore[override]
+        return await self.get_cache_key(request, view) != "key"
+
+    def wait(self) -> None:
+        return None
+
+
+@VIEWS
+def test_a_component_that_awaits_its_own_methods_is_asked(base: Any) -> None:
+    assert ask(type("View", (base,), {"throttle_classes": [OwnAllowance], "authentication_classes": []})).status == 429
+
+
+# Users.
+
+
+class Account:
+    is_authenticated = True
+    is_active = True
+    pk = 1
+
+
+@VIEWS
+@pytest.mark.parametrize("name", ["is_authenticated", "has_perms", "is_staff"])
+@pytest.mark.parametrize("form", [property, lambda function: function])
+def test_a_user_whose_coroutine_a_permission_would_take_for_a_yes_is_refused(base: Any, name: str, form: Any) -> None:
+    user = type("User", (Account,), {name: form(coroutine)})
+
+    class Authentication(BaseAuthentication):
+        def authenticate(self, request: Any) -> Any:
+            return user(), None
+
+    class View(base):  # type: ignore[misc]
+        authentication_classes = [Authentication]
+        permission_classes = [IsAuthenticated]
+
+        def get(self, request: Any) -> Response:
+            return Response("let in")
+
+    assert ask(View).status == 500
+
+
+@VIEWS
+def test_a_coroutine_for_a_user_is_refused(base: Any) -> None:
+    class Authentication(BaseAuthentication):
+        def authenticate(self, request: Any) -> Any:
+            return self.find(), None
+
+        async def find(self) -> Any:
+            return Account()
+
+    view = type("View", (base,), {"authentication_classes": [Authentication]})
+    assert ask(view).status == 500
+
+
+# Sources of serializers' fields.
+
+
+class Owner:
+    async def locked(self) -> bool:
+        return False
+
+    @property
+    async def name(self) -> str:
+        return "Austen"
+
+
+class Book:
+    def __init__(self) -> None:
+        self.owner = Owner()
+
+    async def locked(self) -> bool:
+        return False
+
+    @property
+    async def title(self) -> str:
+        return "Emma"
+
+    async def current(self) -> Owner:
+        return self.owner
+
+
+def fields_of(module: Any, name: str) -> Any:
+    fields = {
+        "method": module.BooleanField(source="locked"),
+        "property": module.CharField(source="title"),
+        "read only": module.ReadOnlyField(source="locked"),
+        "further": module.BooleanField(source="owner.locked"),
+        "further property": module.CharField(source="owner.name"),
+    }
+    return type("Shown", (module.Serializer,), {"value": fields[name]})
+
+
+VALUES = {
+    "method": False,
+    "property": "Emma",
+    "read only": False,
+    "further": False,
+    "further property": "Austen",
+}
+
+
+class Show(AsyncAPIView):
+    many = False
+    authentication_classes: Any = []
+
+    async def get(self, request: Any) -> Response:
+        shown = [Book(), Book()] if self.many else Book()
+        return await self.aserialized_response(shown, many=self.many)
+
+
+class ShowSync(APIView):
+    many = False
+    authentication_classes: Any = []
+
+    def get(self, request: Any) -> Response:
+        return self.serialized_response([Book(), Book()] if self.many else Book(), many=self.many)
+
+
+@pytest.mark.parametrize("view", [Show, ShowSync])
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("name", VALUES)
+def test_an_async_source_is_awaited_by_a_serializer_of_ours_and_refused_by_drfs(
+    view: Any, many: bool, name: str
+) -> None:
+    def answer(module: Any) -> Any:
+        return ask(type("View", (view,), {"serializer_class": fields_of(module, name), "many": many}))
+
+    one = {"value": VALUES[name]}
+    assert answer(serializers).json() == ([one, one] if many else one)
+    assert answer(drf_serializers).status == 500
+
+
+def test_a_list_of_several_classes_has_each_awaited() -> None:
+    class Shelf:
+        locked = True
+
+    class View(Show):
+        serializer_class = fields_of(serializers, "method")
+
+        async def get(self, request: Any) -> Response:
+            return await self.aserialized_response([Shelf(), Book(), Shelf()], many=True)
+
+    assert [one["value"] for one in ask(View).json()] == [True, False, True]

@@ -1,0 +1,177 @@
+"""A sync context manager around an ``async def`` would end before it runs: refused wherever it is taken into use."""
+
+from __future__ import annotations
+
+from contextlib import ContextDecorator, contextmanager
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from rest_framework import permissions, serializers
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+import restflow.permissions
+from restflow.views import AsyncAPIView, AsyncModelViewSet, action, api_view
+from tests.safety.support import ask
+from tests.shop.models import Author
+from tests.site import Site
+
+
+@contextmanager
+def traced() -> Any:
+    yield
+
+
+class Timed(ContextDecorator):
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc_info: Any) -> None: ...
+
+
+CONTEXTS = {
+    "django.db.transaction.atomic": transaction.atomic,
+    "atomic with arguments": transaction.atomic(savepoint=False),
+    "translation.override": translation.override("de"),
+    "timezone.override": timezone.override("Europe/Berlin"),
+    "a contextmanager": traced(),
+    "a ContextDecorator": Timed(),
+}
+contexts = pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
+LOST = "would end before it runs"
+
+
+async def get(self: Any, request: Any, *args: Any, **kwargs: Any) -> Response:
+    return Response(translation.get_language())
+
+
+@contexts
+@pytest.mark.parametrize("around", ["body", "method_decorator in the body", "list of decorators"])
+def test_in_a_class_it_is_refused_where_the_class_is_made(context: Any, around: str) -> None:
+    decorate = {"body": context, "method_decorator in the body": method_decorator(context)}
+    body = {"get": decorate.get(around, method_decorator([never_cache, context]))(get)}
+    with pytest.raises(TypeError, match=rf"View\.get is async, and \S+ around it {LOST}"):
+        type("View", (AsyncAPIView,), {"__module__": __name__, **body})
+
+
+@contexts
+def test_put_around_a_method_later_it_is_refused_by_as_view_and_routers(context: Any) -> None:
+    decorated = method_decorator(context, name="get")(type("View", (AsyncAPIView,), {"get": get}))
+    patched = type("View", (AsyncAPIView,), {"get": get})
+    patched.get = context(patched.get)
+    acting = type("View", (AsyncModelViewSet,), {"shout": action(detail=False)(get)})
+    acting.shout.__name__ = "shout"
+    acting.shout = context(acting.shout)
+    for refused in (decorated, patched):
+        with pytest.raises(TypeError, match=LOST):
+            refused.as_view()
+    router = SimpleRouter()
+    router.register("authors", acting, basename="author")
+    with pytest.raises(TypeError, match=LOST):
+        _ = router.urls
+
+
+@contexts
+def test_around_a_function_it_is_refused_by_api_view(context: Any) -> None:
+    async def view(request: Any) -> Response:
+        return Response()
+
+    with pytest.raises(TypeError, match=LOST):
+        api_view(["GET"])(context(view))
+
+
+async def has_permission(self: Any, request: Any, view: Any) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("package", [permissions, restflow.permissions])
+def test_around_a_check_of_a_component_it_is_refused_with_the_view(package: Any) -> None:
+    def view() -> Any:
+        permission = type("Mine", (package.BasePermission,), {"has_permission": transaction.atomic(has_permission)})
+        return type("View", (AsyncAPIView,), {"permission_classes": [permission], "get": get}).as_view()
+
+    with pytest.raises(TypeError, match=LOST):
+        view()
+
+
+@pytest.mark.parametrize("of", ["class", "object"])
+def test_around_a_check_that_comes_later_it_is_refused_when_it_is_asked(of: str) -> None:
+    class Mine(permissions.BasePermission):
+        def __init__(self) -> None:
+            if of == "object":
+                self.has_permission = translation.override("de")(has_permission)
+
+    class View(AsyncAPIView):
+        def get_permissions(self) -> Any:
+            if of == "class":
+                Mine.has_permission = translation.override("de")(has_permission)  # type: ignore[assignment]
+            return [Mine()]
+
+    View.get = get  # type: ignore[attr-defined]
+    assert ask(View).status == 500
+
+
+async def saved(self: Any, *args: Any) -> Any:
+    return await Author.objects.acreate(name="Austen")
+
+
+async def valid(self: Any, attrs: Any) -> Any:
+    return attrs
+
+
+async def checked(value: Any) -> None: ...
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["create", "validate", "validate_name", "validators", "field"])
+def test_around_code_of_a_plain_serializer_it_is_refused_when_that_is_used(name: str) -> None:
+    async def to_internal_value(self: Any, data: Any) -> Any:
+        return data
+
+    converts = {"to_internal_value": transaction.atomic(to_internal_value)} if name == "field" else {}
+    field = type("Name", (serializers.CharField,), {"__module__": __name__, **converts})
+    validators = [transaction.atomic(checked)] if name == "validators" else []
+    body: dict[str, Any] = {"__module__": __name__, "name": field(validators=validators)}
+    if name in {"create", "validate", "validate_name"}:
+        body[name] = transaction.atomic(saved if name == "create" else valid)
+
+    class View(AsyncAPIView):
+        serializer_class = type("Mine", (serializers.Serializer,), body)
+
+        async def post(self, request: Any) -> Response:
+            serializer = await self.avalidated_serializer()
+            return Response(str(await serializer.asave()))
+
+    assert ask(View, "POST", {"name": "Austen"}).status == 500
+    assert not Author.objects.exists()
+
+
+@pytest.mark.parametrize("context", [translation.override("de"), timezone.override("Europe/Berlin"), Timed()])
+def test_around_a_view_in_the_url_conf_it_is_refused_when_the_view_is_asked(context: Any) -> None:
+    view = type("View", (AsyncAPIView,), {"get": get}).as_view()
+    with Site({"de/": context(view), "plain/": view}) as site:
+        assert site.send("GET", "/de/").status == 500
+        assert site.send("GET", "/plain/").status == 200
+
+
+@pytest.mark.django_db
+def test_around_sync_code_it_holds() -> None:
+    class View(AsyncModelViewSet):
+        queryset = Author.objects.all()
+        serializer_class = type("Mine", (serializers.Serializer,), {"name": serializers.CharField()})
+
+        @translation.override("de")
+        def shout(self, request: Any) -> Response:
+            return Response(translation.get_language())
+
+        def filter_queryset(self, queryset: Any) -> Any:
+            self.headers["X-Atomic"] = str(transaction.get_connection().in_atomic_block)
+            return []
+
+    listed = method_decorator(transaction.atomic, name="list")(View)
+    with Site({"x/": listed.as_view({"get": "list", "post": "shout"})}) as site:
+        assert site.send("POST", "/x/").json() == "de"
+        assert site.send("GET", "/x/").headers["X-Atomic"] == "True"
