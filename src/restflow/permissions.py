@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import permissions as drf
 from rest_framework.permissions import AND, NOT, OR, SAFE_METHODS, OperandHolder, SingleOperandHolder
 
-from restflow.flow import TwoColoured, twin
+from restflow.flow import TwoColoured, must_be_awaited, twin
 
 __all__ = [
     "AND",
@@ -23,6 +23,9 @@ __all__ = [
     "OperandHolder",
     "SingleOperandHolder",
 ]
+
+
+must_be_awaited("has_permission", "has_object_permission", is_view=False)
 
 
 class BasePermission(TwoColoured, drf.BasePermission, hooks=("has_permission", "has_object_permission")):

@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException
 
 from restflow.counting import Window, counter
 from restflow.drf import user_is_known
-from restflow.flow import TwoColoured, asynchronous, attribute, blocking, hook, sync, twin
+from restflow.flow import TwoColoured, asynchronous, attribute, blocking, hook, must_be_awaited, sync, twin
 from restflow.settings import settings
 
 __all__ = [
@@ -70,6 +70,9 @@ def _announce(view: Any, name: str, amount: int, seconds: float, window: Window)
 
 
 # The throttles.
+
+
+must_be_awaited("allow_request", is_view=False)
 
 
 class BaseThrottle(TwoColoured, drf.BaseThrottle, hooks=("allow_request", "get_ident", "wait")):

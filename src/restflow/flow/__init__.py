@@ -32,7 +32,18 @@ from restflow.flow.resolution import (
     take_into_use,
 )
 from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
-from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
+from restflow.flow.twins import (
+    TwoColoured,
+    async_twin,
+    asynchronous,
+    either,
+    give_twins,
+    insist_on_awaited,
+    must_be_awaited,
+    parent,
+    sync,
+    twin,
+)
 from restflow.flow.unchanged import unchanged
 
 __all__ = [
@@ -54,6 +65,7 @@ __all__ = [
     "give_twins",
     "gives_coroutine",
     "hook",
+    "insist_on_awaited",
     "is_async",
     "is_computed",
     "is_coroutine_function",
@@ -62,6 +74,7 @@ __all__ = [
     "marked_async",
     "may_block_here",
     "may_give_coroutine",
+    "must_be_awaited",
     "never_awaits",
     "never_blocks",
     "nonblocking",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from restflow.flow import refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
-from restflow.flow.functions import is_coroutine_function
+from restflow.flow.functions import MARKED, is_coroutine_function
 from restflow.flow.steps import call, drop, is_awaitable, settle, trap
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -144,7 +144,8 @@ def _is_async(frame: types.FrameType | None) -> bool:
     """Tell whether the code that makes a call can await what it gives."""
     while frame is not None and frame.f_code.co_name in _INLINE:  # part of the function around it
         frame = frame.f_back
-    return frame is not None and bool(frame.f_code.co_flags & _AWAITING)
+    flags = 0 if frame is None else frame.f_code.co_flags
+    return bool(flags & _AWAITING) and flags & MARKED != MARKED
 
 
 @lru_cache(maxsize=1024)

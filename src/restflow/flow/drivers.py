@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction
 
 from restflow.flow import worker
+from restflow.flow.functions import MARKED
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
 
 _R = TypeVar("_R")
@@ -32,6 +33,9 @@ def on_loop() -> bool:
 
 def marked_async(function: _F) -> _F:
     """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
+    if sys.version_info < (3, 12):  # where `inspect` goes by the code alone
+        made: Any = function
+        made.__code__ = made.__code__.replace(co_flags=made.__code__.co_flags | MARKED)
     return markcoroutinefunction(function)
 
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import django.utils.functional
 
+# The flags by which code is marked as a coroutine function's on Python 3.11. No `async def` has both.
+MARKED = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
+
 # A proxy around a function (`wrapt` makes them) has its class, its hash and its equality, and does something else: only
 # the exact type tells them apart.
 _AROUND_FUNCTIONS = (partial, partialmethod, staticmethod, classmethod, types.MethodType)
@@ -36,7 +39,7 @@ def is_coroutine_function(function: Any) -> bool:
         function = function.func if isinstance(function, (partial, partialmethod)) else function.__func__
     if type(function) is not types.FunctionType:
         function = getattr(type(function), "__call__", None)  # noqa: B004 - the function, not whether there is one
-    return type(function) is types.FunctionType and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
+    return type(function) is types.FunctionType and function.__code__.co_flags & MARKED == inspect.CO_COROUTINE
 
 
 def layers(function: Any) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -92,26 +92,47 @@ def settle(value: Any) -> Step:
     return Step(function, True, function, True)
 
 
-class Unanswered(Awaitable[Any]):
-    """What an async hook gives on an event loop: to be awaited, and never to be taken for a yes."""
+class Pending(Coroutine[Any, Any, Any]):
+    """What an async check gives on an event loop: to be awaited, and never to be taken for a yes.
 
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+    Args:
+        coroutine: what the check is made of.
+        name: the check's name.
+        caller: the code that asked for it.
+    """
+
+    def __init__(self, coroutine: Any, name: str, caller: types.FrameType) -> None:
+        self.coroutine, self.name = coroutine, name
+        self.asked_at = f"{caller.f_code.co_filename}:{caller.f_lineno}"
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        awaited: Generator[Any, Any, Any] = self.answer.__await__()
+        awaited: Generator[Any, Any, Any] = self.coroutine.__await__()
         return awaited
 
+    def send(self, value: Any) -> Any:
+        """Resume the coroutine, as a task does."""
+        return self.coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an exception in the coroutine, as a task does."""
+        return self.coroutine.throw(*error)
+
+    def close(self) -> None:
+        """Give the coroutine up."""
+        self.coroutine.close()
+
     def __bool__(self) -> bool:
-        raise TypeError(f"{self.answer!r} was not awaited: sync code on the event loop can't know what it answers.")
+        raise TypeError(
+            f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
+        )
 
 
 def drop(step: Step) -> None:
     """Give up a step that will not be taken: a coroutine it was to await would warn that nobody did."""
     function = step.for_async
     if isinstance(function, partial) and function.func is _itself:
-        value = function.args[0].answer if isinstance(function.args[0], Unanswered) else function.args[0]
-        if inspect.iscoroutine(value):
+        value = function.args[0]
+        if isinstance(value, (types.CoroutineType, Pending)):
             value.close()
 
 

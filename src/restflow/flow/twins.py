@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from functools import lru_cache, update_wrapper
 from itertools import filterfalse
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
@@ -12,9 +15,9 @@ from django.core.exceptions import SynchronousOnlyOperation
 
 from restflow.flow import refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
-from restflow.flow.functions import may_give_coroutine
+from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
 from restflow.flow.resolution import Flow
-from restflow.flow.steps import Step, Unanswered, call, hook, is_awaitable, trap
+from restflow.flow.steps import Pending, Step, call, hook, is_awaitable, trap
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -80,14 +83,15 @@ def asynchronous(
     async_name = "a" + name
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if _gives_way(self, name, async_name, twin, flow):
+        if _gives_way(self, name, async_name, face, flow):
             result: _R = await arun(_by_name(self, name, args, kwargs))
         else:
             result = await arun(flow(self, *args, **kwargs))
         return result
 
-    _face(twin, flow, "a")
-    return twin
+    face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = _awaited(twin, name)
+    _face(face, flow, "a")
+    return face
 
 
 @overload
@@ -118,12 +122,71 @@ def either(flow: Any, /) -> Any:
     return marked_async(method)
 
 
+# Hooks that are called for their effect, or for a yes or a no: a coroutine of theirs that nobody awaits is a check that
+# was passed over.
+_CHECKS: dict[str, bool] = {}
+
+
+def must_be_awaited(*names: str, is_view: bool) -> None:
+    """Know hooks whose coroutine must not be dropped. To be called before the classes that have them are made.
+
+    Args:
+        names: the hooks' sync names.
+        is_view: whether they are a view's, which keeps what is pending for ``insist_on_awaited``; that of others only
+            can't be taken for a yes.
+    """
+    _CHECKS.update(dict.fromkeys(names, is_view))
+
+
+def _awaited(function: Any, name: str) -> Any:
+    """Return ``function``, a coroutine function; where its coroutine must not be dropped, one around it."""
+    if name not in _CHECKS:
+        return function
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return _pending(self, name, function(self, *args, **kwargs), sys._getframe(1))
+
+    return marked_async(update_wrapper(method, function))
+
+
+def _pending(obj: Any, name: str, coroutine: Any, caller: types.FrameType) -> Pending:
+    pending = Pending(coroutine, f"{type(obj).__name__}.a{name}", caller)
+    if _CHECKS.get(name):
+        vars(obj).setdefault(_ASKED, []).append(pending)
+    return pending
+
+
+_ASKED = "_restflow_asked"
+
+
+def insist_on_awaited(view: Any) -> None:
+    """Refuse to let a response go while a check that was asked for is pending.
+
+    Args:
+        view: the view that made the response.
+
+    Raises:
+        RuntimeError: naming the check, and the line that asks for it without awaiting it.
+    """
+    for pending in vars(view).pop(_ASKED, ()):
+        state = inspect.getcoroutinestate(pending.coroutine)
+        if state != inspect.CORO_CLOSED:
+            if state == inspect.CORO_CREATED:
+                pending.close()
+            raise RuntimeError(
+                f"{pending.name} was called at {pending.asked_at} and never awaited, so the response was made without "
+                "its answer. Write `await` before it."
+            )
+
+
 def _dual(cls: type, name: str, raw: Any) -> None:
     """Make an async hook that ``cls`` writes under its sync name decide the same when DRF's sync code calls it."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         function = resolution.bound(raw, self)
-        return Unanswered(function(*args, **kwargs)) if on_loop() else run(call(function, *args, **kwargs))
+        if on_loop():
+            return _pending(self, name, function(*args, **kwargs), sys._getframe(1))
+        return run(call(function, *args, **kwargs))
 
     if type(raw) is types.FunctionType:
         update_wrapper(method, raw)
@@ -141,7 +204,7 @@ def _answering(cls: type, name: str, raw: Any) -> None:
         if not on_loop():
             return run(call(function, *args, **kwargs))
         value = function(*args, **kwargs)
-        return Unanswered(value) if is_awaitable(value) else value
+        return _pending(self, name, value, sys._getframe(1)) if is_awaitable(value) else value
 
     update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
     resolution.learn_answering(method)
@@ -243,18 +306,83 @@ def _complete(base: type, name: str) -> None:
     if _is_drfs(base):
         return
     async_name = "a" + name
-    raw = resolution.written(base, name)
+    raw, async_raw = resolution.written(base, name), resolution.written(base, async_name)
     if raw is resolution.ABSENT:
         _generate(base, name, name)
-        return
-    if resolution.written(base, async_name) is resolution.ABSENT:
+        async_raw = _running(base, name, name, async_raw)
+    elif async_raw is resolution.ABSENT:
         _generate(base, name, async_name)
+        _complete_sync_name(base, name, raw, _running(base, name, async_name, raw))
+        return
+    else:
+        _complete_sync_name(base, name, raw, raw)
+    if is_coroutine_function(async_raw) and type(async_raw) is types.FunctionType:
+        made = _awaited(async_raw, name)
+        resolution.learn_dual(made)
+        setattr(base, async_name, made)
+
+
+def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
     nature = resolution.nature_of(raw)
     if nature.awaits:
         if not nature.dual:
-            _dual(base, name, raw)
+            _dual(base, name, running)
     elif nature.harmless is None and may_give_coroutine(raw):
-        _answering(base, name, raw)
+        _answering(base, name, running)
+    elif running is not raw:
+        setattr(base, name, running)
+
+
+# The definitions that run here: the object, the class that writes it, and the hook's name.
+_now: ContextVar[tuple[tuple[Any, type, str], ...]] = ContextVar("restflow_definitions_that_run", default=())
+
+
+def _running(base: type, name: str, twin: str, raw: Any) -> Any:
+    """Return what notes that ``raw`` runs, where it asks its own twin: that means the next definition then.
+
+    Args:
+        base: the class that writes ``raw``.
+        name: the hook's sync name.
+        twin: the name of the generated twin.
+        raw: what ``base`` writes under the other name.
+    """
+    if type(raw) is not types.FunctionType or not _mentions(raw, twin):
+        return raw
+    made: Any
+    if is_coroutine_function(raw):
+
+        async def running(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            before = _now.get()
+            _now.set((*before, (self, base, name)))
+            try:
+                return await raw(self, *args, **kwargs)
+            finally:
+                _now.set(before)
+
+        made = running
+    else:
+
+        def running_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            before = _now.get()
+            _now.set((*before, (self, base, name)))
+            try:
+                return raw(self, *args, **kwargs)
+            finally:
+                _now.set(before)
+
+        made = running_sync
+    return update_wrapper(made, raw)
+
+
+def _mentions(function: types.FunctionType, name: str) -> bool:
+    """Tell whether a function's code, or code within it, has a name or a string ``name``."""
+    pending = [layer.__code__ for layer in layers(function) if isinstance(layer, types.FunctionType)]
+    while pending:
+        code = pending.pop()
+        if name in code.co_names or name in code.co_consts:
+            return not is_made_here(function)
+        pending += [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return False
 
 
 async def _by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -310,6 +438,10 @@ def _generate(holder: type, name: str, attr: str) -> None:
     """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+        for of, definer, hook_name in reversed(_now.get()):
+            if of is obj and hook_name == name:  # asked by a definition of the hook, as super() would
+                mro = type(obj).__mro__
+                return _nearest_of(mro[mro.index(definer) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
         if provider is holder and _is_reached_by_name(obj, attr, made):
             return _by_name(obj, name, args, kwargs)
@@ -319,9 +451,9 @@ def _generate(holder: type, name: str, attr: str) -> None:
         return run(coroutine(self, method, args, kwargs))
 
     async def amethod(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await arun(coroutine(self, amethod, args, kwargs))
+        return await arun(coroutine(self, made, args, kwargs))
 
-    made: Any = method if attr == name else amethod
+    made: Any = method if attr == name else _awaited(amethod, name)
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
     resolution.learn_generated(made, holder, attr)

@@ -176,7 +176,7 @@ def note_represented(serializer: Any, instance: Any) -> None:
 
 def _watch_sources(serializer: Any, fields: dict[str, Any]) -> None:
     if isinstance(serializer, Serializer):
-        watch_sources(serializer, fields.values(), vars(serializer)[REPRESENTS])
+        watch_sources(serializer, fields, vars(serializer).get(REPRESENTS, object))
 
 
 def _bridge_shown(serializer: Any, fields: dict[str, Any]) -> None:

@@ -238,7 +238,7 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) 
 def _represents_sync(serializer: Any) -> bool:
     """Tell whether no source of a field leads to async code in what is to be represented."""
     instance, is_list = serializer.instance, type(serializer) in _LISTS
-    fields = (serializer.child if is_list else serializer).fields.values()
+    fields = (serializer.child if is_list else serializer).fields.fields
     items = instance if is_list and type(instance) is list else [instance]
     return not any(lead_to_async(fields, cls) for cls in set(map(type, items)))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -47,22 +46,25 @@ def _first_async(cls: Any, attrs: tuple[str, ...]) -> int | None:
     return None
 
 
-def lead_to_async(fields: Iterable[Any], cls: type) -> bool:
+def lead_to_async(fields: Mapping[str, Any], cls: type) -> bool:
     """Tell whether the source of a field leads, or may lead, to async code.
 
     Args:
-        fields: the fields of a serializer.
+        fields: the fields of a serializer, by name.
         cls: the class of what is represented.
     """
+    return any(place is not None for _, place in _places(fields, cls))
+
+
+def _places(fields: Mapping[str, Any], cls: type) -> Iterator[tuple[str, int | None]]:
     names = async_names(cls)
-    paths = (attrs for attrs in map(_attrs_of, fields) if len(attrs) > 1 or not names.isdisjoint(attrs))
-    return any(_first_async(cls, tuple(attrs)) is not None for attrs in paths)
+    for name, field in fields.items():
+        source = field.source or name  # DRF notes the path where a field is bound, which is yet to come
+        if "." in source or source in names:
+            yield name, _first_async(cls, tuple(source.split(".")))
 
 
-_attrs_of = attrgetter("source_attrs")
-
-
-def watch_sources(serializer: Any, fields: Iterable[Any], cls: type) -> None:
+def watch_sources(serializer: Any, fields: Mapping[str, Any], cls: type) -> None:
     """Have no field take a coroutine for the value that it represents.
 
     A serializer of ours awaits it; one of DRF's is refused. DRF calls whatever a source leads to, and a coroutine is
@@ -70,30 +72,28 @@ def watch_sources(serializer: Any, fields: Iterable[Any], cls: type) -> None:
 
     Args:
         serializer: any serializer, in the thread where its loop runs.
-        fields: its fields.
+        fields: its fields, by name.
         cls: the class of what is about to be represented.
 
     Raises:
         TypeError: the serializer is DRF's, and a source of it leads to async code.
     """
-    names = async_names(cls)
-    for field in fields:
-        attrs = field.source_attrs
-        if (len(attrs) == 1 and names.isdisjoint(attrs)) or "get_attribute" in vars(field):
+    for name, place in _places(fields, cls):
+        field = fields[name]
+        if place is None or "get_attribute" in vars(field):
             continue
-        place = _first_async(cls, tuple(attrs))
         if place == _UNKNOWN:
             field.get_attribute = partial(_awaited, field)
-        elif place is not None:
-            if not isinstance(serializer, TwoColoured):
-                raise _refusal(field)
+        elif isinstance(serializer, TwoColoured):
             field.get_attribute = partial(_awaited_within, field, place)
+        else:
+            raise _refusal(type(serializer), name)
 
 
-def _refusal(field: Any) -> TypeError:
+def _refusal(cls: type, name: str) -> TypeError:
     return TypeError(
-        f"The source {field.source!r} of the field {field.field_name!r} leads to async code, whose coroutine "
-        f"{type(field.parent).__name__} would represent. Derive it from restflow.serializers, or make the code sync."
+        f"The source of {cls.__module__}.{cls.__qualname__}.{name} leads to async code, and the field would represent "
+        f"its coroutine. Derive {cls.__name__} from restflow.serializers, or make the code sync."
     )
 
 
@@ -102,7 +102,7 @@ def _awaited(field: Any, instance: Any) -> Any:
     value = type(field).get_attribute(field, instance)
     if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
         drop(settle(value))
-        raise _refusal(field)
+        raise _refusal(type(field.parent), field.field_name)
     return run(blocking(_itself, value))
 
 

@@ -30,6 +30,7 @@ from restflow.flow import (
     call,
     either,
     hook,
+    insist_on_awaited,
     is_async,
     is_coroutine_function,
     overridden,
@@ -500,6 +501,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             self.response = await _finalized(self, drf_request, response, True)
         else:
             self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
+        insist_on_awaited(self)
         if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
             answer: Any = self.response
             answer._resource_closers.append(ahead._closing)

@@ -14,7 +14,7 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS
-from restflow.flow import gives_coroutine, look_at, take_into_use
+from restflow.flow import gives_coroutine, is_computed, look_at, take_into_use
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 
@@ -42,10 +42,12 @@ class DeclaredView:
         return viewsets.ViewSetMixin in self.cls.__mro__ and hasattr(self.cls, "action_configs")
 
     def attribute(self, name: str) -> Any:
-        """Return what ``name`` is on each instance; None where a property decides."""
+        """Return what ``name`` is on each instance; None where a property or another descriptor decides."""
         if name in self.initkwargs:
             return self.initkwargs[name]
-        return None if is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
+        return (
+            None if is_computed(self.cls, name) or is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
+        )
 
     def read_configs(self) -> dict[str, ActionConfig]:
         """Return the configs of the view's actions.

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import ask, attribute, bridged, hook, remember, truth, unchanged
+from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, remember, truth, unchanged
 
 # What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
 # dropped, and with it a check.
@@ -26,6 +26,7 @@ CALLED_FOR_EFFECT = (
     "permission_denied",
     "throttled",
 )
+must_be_awaited(*CALLED_FOR_EFFECT, is_view=True)
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
