@@ -283,6 +283,23 @@ def take_into_use(cls: type) -> None:
         look_at(cls)
 
 
+def definition_in(mro: Sequence[type], name: str) -> Definition | None:
+    """Return what the first class in ``mro`` that writes a hook says of it; None where none does.
+
+    An async face of a flow stands in a class behind which its sync face is to be found. One that was replaced, as a
+    test's patch of the sync class does, speaks for both.
+    """
+    definer = nearest(mro, name)
+    if definer is None:
+        return None
+    found = definition_by(definer, name)
+    if found.flow is not None and written(definer, name) is ABSENT:
+        sync_definer = next((cls for cls in mro if written(cls, name) is not ABSENT), definer)
+        if nature_of(written(sync_definer, name)).flow is not found.flow:
+            return definition_by(sync_definer, name)
+    return found
+
+
 class _Memory:
     """The answers for one hook, by class.
 
@@ -314,8 +331,7 @@ class _Memory:
         if answer is not None and answer[0] is found and answer[1] is async_found:
             return answer[2]
         take_into_use(cls)
-        definer = nearest(cls.__mro__, self.name)
-        definition = None if definer is None else definition_by(definer, self.name)
+        definition = definition_in(cls.__mro__, self.name)
         remember(self.answers, cls, (found, async_found, definition))
         return definition
 
@@ -417,7 +433,8 @@ def overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
     if name in vars(obj) or "a" + name in vars(obj):
         return True
     definition = memories[name].resolve(type(obj))
-    return definition is None or definition.flow is not flows[method]
+    flow = flows.get(method)  # None where a patch stands in our class
+    return definition is None or flow is None or definition.flow is not flow
 
 
 def is_async(obj: Any, name: str) -> bool:

@@ -9,7 +9,18 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import bound, is_computed, is_own_twin, memories, nature_of, never_blocks
+from restflow.flow.resolution import (
+    ABSENT,
+    bound,
+    definition_by,
+    is_computed,
+    is_own_twin,
+    memories,
+    nature_of,
+    nearest,
+    never_blocks,
+    written,
+)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -284,8 +295,9 @@ async def _asked(step: Step) -> Any:
 
 async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
-    value: Any = await blocking(getattr, obj, name, None)
-    value = value or await blocking(getattr, obj, "a" + name, None)
+    value: Any = None
+    for each in await blocking(_names_of_double, obj, name) or (name, "a" + name):
+        value = value or await blocking(getattr, obj, each, None)
     if type(value) is types.MethodType and value.__self__ is not obj:
         theirs = value.__self__
         if value in (getattr(theirs, name, None), getattr(theirs, "a" + name, None)):
@@ -295,6 +307,24 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
     return await call(value, *args, **kwargs)
 
 
+def _names_of_double(obj: Any, name: str) -> tuple[str, ...]:
+    """Return by which name an object is asked that passes for one of another class, as test doubles do.
+
+    A double has both names of a hook, and its author set the answer of the one that the class writes.
+
+    Returns:
+        The name; both where the class writes both, and none where ``obj`` passes for nothing else.
+    """
+    claimed = obj.__class__
+    if claimed is type(obj):
+        return ()
+    definer = nearest(claimed.__mro__, name)
+    both = (name, "a" + name)
+    if definer is None or definition_by(definer, name).flow is not None:
+        return both[:1]
+    return tuple(each for each in both if written(definer, each) is not ABSENT)
+
+
 def _own_hook(
     obj: Any, own: Mapping[str, Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
@@ -302,6 +332,8 @@ def _own_hook(
     for_async = own.get("a" + name, for_sync)
     if for_sync is for_async or is_own_twin(for_async, obj):
         return call(for_sync, *args, **kwargs)
+    if len(names := _names_of_double(obj, name)) == 1:
+        return call(own[names[0]], *args, **kwargs)
     natures = nature_of(for_sync), nature_of(for_async)
     return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 

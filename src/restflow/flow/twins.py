@@ -45,10 +45,7 @@ def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Cal
 
     def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            if _gives_way(self, name, name, method, flow):
-                result: _R = run(_by_name(self, name, args, kwargs))
-            else:
-                result = run(flow(self, *args, **kwargs))
+            result: _R = run(_meant(self, name, name, method, flow, args, kwargs))
         except SynchronousOnlyOperation as error:
             if not on_loop():
                 raise
@@ -83,10 +80,7 @@ def asynchronous(
     async_name = "a" + name
 
     async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if _gives_way(self, name, async_name, face, flow):
-            result: _R = await arun(_by_name(self, name, args, kwargs))
-        else:
-            result = await arun(flow(self, *args, **kwargs))
+        result: _R = await arun(_meant(self, name, async_name, face, flow, args, kwargs))
         return result
 
     face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = _awaited(twin, name)
@@ -403,10 +397,9 @@ async def _next_after(
 
 
 async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    definer = resolution.nearest(mro, name)
-    if definer is None:
+    found = resolution.definition_in(mro, name)
+    if found is None:
         raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
-    found = resolution.definition_by(definer, name)
     if found.flow is not None:
         return await found.flow(obj, *args, **kwargs)
     for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
@@ -460,15 +453,27 @@ def _generate(holder: type, name: str, attr: str) -> None:
     setattr(holder, attr, made)
 
 
-def _gives_way(obj: Any, name: str, attr: str, method: Any, flow: Flow) -> bool:
-    """Tell whether ``obj.attr``, a face of ``flow``, is reached by name and the hook ``name`` means something else."""
+def _meant(
+    obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Coroutine[Any, Any, Any]:
+    """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
     memory = resolution.memories[name]
     own = getattr(obj, "__dict__", ())
     if name not in own and memory.async_name not in own:
         found = memory.resolve(type(obj))
         if found is not None and found.flow is flow:
-            return False
-    return _is_reached_by_name(obj, attr, method)
+            return flow(obj, *args, **kwargs)
+    if _is_reached_by_name(obj, attr, face):
+        return _by_name(obj, name, args, kwargs)
+    # Reached through super(), from behind the class before it that has the name.
+    mro = type(obj).__mro__
+    start = 0
+    for place, base in enumerate(mro):
+        if (held := base.__dict__.get(attr)) is face:
+            return _nearest_of(mro[start:], obj, name, args, kwargs)
+        if held is not None:
+            start = place + 1
+    return flow(obj, *args, **kwargs)  # it stands nowhere: somebody kept it, to call it
 
 
 def _is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
