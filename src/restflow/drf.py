@@ -12,6 +12,7 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -32,6 +33,7 @@ from rest_framework import (
 )
 
 from restflow.flow import ask, blocking, nonblocking, remember, stand_in, sync, truth, unchanged
+from restflow.flow.resolution import nature_of
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -138,22 +140,24 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
 def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[[], bool], bool]:
     owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
     parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
-    if all(type(cls) in _METACLASSES for _, cls in parts):
+    if all(type(cls) in METACLASSES for _, cls in parts):
         is_as_seen = unchanged(owner, [look for name, cls in parts for look in _looks_at(name, cls)])
         if is_as_seen():
             return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
     return classes, unchanged(owner, ()), False
 
 
-_METACLASSES = frozenset({type, permissions.BasePermissionMetaclass})
+METACLASSES = {type, permissions.BasePermissionMetaclass}
+"""Metaclasses that make instances as `type` does; restflow's own join them."""
 
 
 def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
     """Go through the classes that a composed permission is made of, by the names that lead there."""
-    if type(component) is permissions.OperandHolder:
+    maker = type(component).__call__
+    if maker is permissions.OperandHolder.__call__:
         yield from _parts(f"{name}.op1_class", component.op1_class)
         yield from _parts(f"{name}.op2_class", component.op2_class)
-    elif type(component) is permissions.SingleOperandHolder:
+    elif maker is permissions.SingleOperandHolder.__call__:
         yield from _parts(f"{name}.op1_class", component.op1_class)
     else:
         yield name, component
@@ -289,12 +293,12 @@ nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.aut
 
 
 _OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
-_ORIGINALS: dict[type, Any] = {cls: (cls.has_permission, cls.has_object_permission) for cls in _OPERATORS}
 
 
-def _is_drfs_operator(cls: Any) -> bool:
-    original = _ORIGINALS.get(cls)
-    return original is not None and all(map(is_, original, (cls.has_permission, cls.has_object_permission)))
+def _asks_in_any_colour(operator: Any) -> bool:
+    """Tell whether an operator, DRF's or ours, still asks its operands by the flows below."""
+    hooks = (operator.has_permission, operator.has_object_permission)
+    return all(type(hook) is types.FunctionType and nature_of(hook).flow is not None for hook in hooks)
 
 
 async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
@@ -309,7 +313,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     Returns:
         Whether it allows.
     """
-    if isinstance(permission, _OPERATORS) and not _is_drfs_operator(type(permission)):
+    if isinstance(permission, _OPERATORS) and not _asks_in_any_colour(type(permission)):
         # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
         # which would take an operand's coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:
@@ -334,37 +338,56 @@ class _Operand:
         return await permits(self.permission, request, view, obj)
 
 
-async def _and_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return await permits(self.op1, request, view) and await permits(self.op2, request, view)
+class And:
+    """The flows of ``A & B``."""
+
+    op1: Any
+    op2: Any
+
+    async def has_permission(self, request: Any, view: Any) -> bool:
+        """Tell whether both operands allow; the second is not asked where the first refuses."""
+        return await permits(self.op1, request, view) and await permits(self.op2, request, view)
+
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        """Tell whether both operands allow the object."""
+        return await permits(self.op1, request, view, obj) and await permits(self.op2, request, view, obj)
 
 
-async def _and_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    return await permits(self.op1, request, view, obj) and await permits(self.op2, request, view, obj)
+class Or:
+    """The flows of ``A | B``."""
+
+    op1: Any
+    op2: Any
+
+    async def has_permission(self, request: Any, view: Any) -> bool:
+        """Tell whether an operand allows; the second is not asked where the first does."""
+        return await permits(self.op1, request, view) or await permits(self.op2, request, view)
+
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        """Tell whether an operand allows both the view and the object."""
+        # An operand that refuses the view says nothing of the object (DRF issue 7117).
+        for operand in (self.op1, self.op2):
+            if await permits(operand, request, view) and await permits(operand, request, view, obj):
+                return True
+        return False
 
 
-async def _or_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return await permits(self.op1, request, view) or await permits(self.op2, request, view)
+class Not:
+    """The flows of ``~A``."""
+
+    op1: Any
+
+    async def has_permission(self, request: Any, view: Any) -> bool:
+        """Tell whether the operand refuses."""
+        return not await permits(self.op1, request, view)
+
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        """Tell whether the operand refuses the object."""
+        return not await permits(self.op1, request, view, obj)
 
 
-async def _or_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    # An operand that refuses the view says nothing of the object (DRF issue 7117).
-    for operand in (self.op1, self.op2):
-        if await permits(operand, request, view) and await permits(operand, request, view, obj):
-            return True
-    return False
-
-
-async def _not_has_permission(self: Any, request: Any, view: Any) -> bool:
-    return not await permits(self.op1, request, view)
-
-
-async def _not_has_object_permission(self: Any, request: Any, view: Any, obj: Any) -> bool:
-    return not await permits(self.op1, request, view, obj)
-
-
-stand_in(permissions.AND.has_permission, _and_has_permission)
-stand_in(permissions.AND.has_object_permission, _and_has_object_permission)
-stand_in(permissions.OR.has_permission, _or_has_permission)
-stand_in(permissions.OR.has_object_permission, _or_has_object_permission)
-stand_in(permissions.NOT.has_permission, _not_has_permission)
-stand_in(permissions.NOT.has_object_permission, _not_has_object_permission)
+_drfs: Any
+_ours: Any
+for _drfs, _ours in ((permissions.AND, And), (permissions.OR, Or), (permissions.NOT, Not)):
+    stand_in(_drfs.has_permission, _ours.has_permission)
+    stand_in(_drfs.has_object_permission, _ours.has_object_permission)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from rest_framework import permissions as drf
-from rest_framework.permissions import AND, NOT, OR, SAFE_METHODS, OperandHolder, SingleOperandHolder
+from typing import Any
 
-from restflow.flow import TwoColoured, must_be_awaited, twin
+from rest_framework import permissions as drf
+from rest_framework.permissions import SAFE_METHODS
+
+from restflow import drf as known
+from restflow.flow import TwoColoured, asynchronous, must_be_awaited, sync, twin
 
 __all__ = [
     "AND",
@@ -28,7 +31,78 @@ __all__ = [
 must_be_awaited("has_permission", "has_object_permission", is_view=False)
 
 
-class BasePermission(TwoColoured, drf.BasePermission, hooks=("has_permission", "has_object_permission")):
+class AND(drf.AND):
+    """What ``A & B`` makes. Source: DRF 3.18, permissions.py."""
+
+    has_permission: Any = sync(known.And.has_permission)
+    has_object_permission: Any = sync(known.And.has_object_permission)
+    ahas_permission = asynchronous(has_permission)
+    ahas_object_permission = asynchronous(has_object_permission)
+
+
+class OR(drf.OR):
+    """What ``A | B`` makes. Source: DRF 3.18, permissions.py."""
+
+    has_permission: Any = sync(known.Or.has_permission)
+    has_object_permission: Any = sync(known.Or.has_object_permission)
+    ahas_permission = asynchronous(has_permission)
+    ahas_object_permission = asynchronous(has_object_permission)
+
+
+class NOT(drf.NOT):
+    """What ``~A`` makes. Source: DRF 3.18, permissions.py."""
+
+    has_permission: Any = sync(known.Not.has_permission)
+    has_object_permission: Any = sync(known.Not.has_object_permission)
+    ahas_permission = asynchronous(has_permission)
+    ahas_object_permission = asynchronous(has_object_permission)
+
+
+class _Composing:
+    """The operators of permissions. A composed one can be awaited as its parts can."""
+
+    def __and__(self, other: Any) -> Any:
+        return _composed(AND, self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _composed(OR, self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return _composed(AND, other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return _composed(OR, other, self)
+
+    def __invert__(self) -> Any:
+        return _composed(NOT, self)
+
+
+def _composed(operator: Any, *operands: Any) -> Any:
+    holder: Any = SingleOperandHolder if operator is NOT else OperandHolder
+    return holder(operator, *operands)
+
+
+class OperandHolder(_Composing, drf.OperandHolder):
+    """The class, so to speak, of a permission composed of two. Source: DRF 3.18, permissions.py."""
+
+
+class SingleOperandHolder(_Composing, drf.SingleOperandHolder):
+    """The class, so to speak, of a permission that is negated. Source: DRF 3.18, permissions.py."""
+
+
+class BasePermissionMetaclass(_Composing, drf.BasePermissionMetaclass):
+    """DRF's metaclass, which composes. Beside a class of DRF's on the left, Python asks it first."""
+
+
+known.METACLASSES.add(BasePermissionMetaclass)
+
+
+class BasePermission(
+    TwoColoured,
+    drf.BasePermission,
+    metaclass=BasePermissionMetaclass,
+    hooks=("has_permission", "has_object_permission"),
+):
     """A permission whose ``has_permission`` and ``has_object_permission`` may be written in either colour.
 
     Write ``has_permission`` or ``ahas_permission``, sync or ``async def``: whichever name is called, the nearest

@@ -177,6 +177,8 @@ class Action:
         if view is not None and "action" in vars(view):
             return vars(view)["action"]
         if self.default is _ABSENT:
+            if view is None:
+                return None  # dir() lists the name, so it can be read
             raise AttributeError(f"{owner.__name__!r} has no action before a request.")
         getter = getattr(type(self.default), "__get__", None)
         return self.default if getter is None else getter(self.default, view, owner)
