@@ -13,10 +13,10 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from rest_framework import response as drf
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import AdminRenderer, JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, run, take_into_use
+from restflow.flow import arun, blocking, bridged, marked_async, never_blocks, on_loop, run, take_into_use
 
 __all__ = ["Response"]
 
@@ -55,12 +55,22 @@ def rendered_where_it_belongs(response: _R) -> _R:
 @marked_async
 def _render(response: drf.Response) -> Any:
     del response.render  # it has served: a rendered response is pickled for the cache
-    take_into_use(type(getattr(response, "accepted_renderer", None)))
+    renderer = getattr(response, "accepted_renderer", None)
+    take_into_use(type(renderer))
+    if isinstance(renderer, AdminRenderer):
+        _have_get_awaited(response)
     if not on_loop():
         return run(blocking(SimpleTemplateResponse.render, response))
     if _rendered_in_place(response):
         return _Rendered(response)
     return arun(blocking(SimpleTemplateResponse.render, response))
+
+
+def _have_get_awaited(response: Any) -> None:
+    """Have the view's ``get`` give a response: beside an invalid form, DRF's admin shows what a GET would show."""
+    view: Any = response.renderer_context["view"]
+    if hasattr(view, "get"):
+        view.get = bridged(view.get)
 
 
 class _Rendered(Awaitable[drf.Response]):

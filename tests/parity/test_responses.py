@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import gc
 import io
 import uuid
 from decimal import Decimal
@@ -32,7 +31,7 @@ from rest_framework.renderers import (
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from tests.parity.harness import ASYNC_HANDLERS, Parity, limit, table
+from tests.parity.harness import Parity, limit, table
 from tests.shop.models import Author, Book
 
 hypothesis_settings = settings(
@@ -545,17 +544,10 @@ def admin(base: Any) -> Any:
     )
 
 
-@limit(
-    "AdminRenderer calls view.get() of an async handler after a 400 and takes the coroutine for a response: 500",
-    ASYNC_HANDLERS,
-)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@table
 def test_the_admin_renderer_shows_the_list_beside_a_form_error(parity: Parity, books: Any) -> None:
     form = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
-    try:
-        assert parity(admin, "POST", body=b"title=", headers=form).status == 400
-    finally:
-        gc.collect()  # the coroutine that nobody awaited
+    assert parity(admin, "POST", body=b"title=", headers=form).status == 400
 
 
 @table

@@ -222,3 +222,34 @@ def test_a_list_of_several_classes_has_each_awaited() -> None:
             return await self.aserialized_response([Shelf(), Book(), Shelf()], many=True)
 
     assert [one["value"] for one in ask(View).json()] == [True, False, True]
+
+
+# Initial values.
+
+
+@pytest.mark.parametrize("module", [drf_serializers, serializers])
+@pytest.mark.parametrize("base", [ShowSync, Show])
+def test_an_async_initial_value_that_comes_late_is_no_text_in_a_form(base: Any, module: Any) -> None:
+    async def initial() -> str:
+        return "Emma"
+
+    class Titled(module.Serializer):  # type: ignore[misc]
+        title = module.CharField()
+
+        def get_initial(self) -> Any:
+            self.fields["title"].initial = initial
+            return super().get_initial()
+
+    class View(base):  # type: ignore[misc]
+        serializer_class = Titled
+        renderer_classes = [renderers.BrowsableAPIRenderer]
+
+        def get(self, request: Any) -> Response:
+            return Response("shown")
+
+        def post(self, request: Any) -> Response:
+            return Response("posted")
+
+    answer = ask(View)
+    assert (answer.status, b'value="Emma"' in answer.body) in {(500, False), (200, True)}
+    assert b"coroutine" not in answer.body

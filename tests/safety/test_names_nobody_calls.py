@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from rest_framework.mixins import CreateModelMixin, ListModelMixin
 from rest_framework.permissions import IsAdminUser
 from rest_framework.routers import SimpleRouter
 
 from restflow.views import (
     ActionConfig,
     AsyncAPIView,
+    AsyncGenericViewSet,
     AsyncModelViewSet,
     AsyncReadOnlyModelViewSet,
     AsyncViewSet,
@@ -122,3 +124,32 @@ def test_a_base_may_share_out_configs_of_actions_that_not_all_have_but_no_typo()
         type("Writing", (typo, AsyncModelViewSet), {}).as_view({"get": "list"})
     guarded = type("Writing", (typo, AsyncModelViewSet), {"action_configs": {"destroy": GUARD}})
     guarded.as_view({"get": "list"})
+
+
+# `super()` of an async action that leads to DRF's own, which is sync.
+
+
+class Listing:
+    async def list(self, request: Any) -> Any:
+        return await super().list(request)  # type: ignore[misc]
+
+
+class Saving:
+    async def perform_create(self, serializer: Any) -> None:
+        await super().perform_create(serializer)  # type: ignore[misc]
+
+
+class Replacing:
+    async def list(self, request: Any) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("mixin", "drfs", "name"), [(Listing, ListModelMixin, "list"), (Saving, CreateModelMixin, "perform_create")]
+)
+def test_an_async_override_that_calls_drfs_own_mixin_is_refused(mixin: Any, drfs: Any, name: str) -> None:
+    message = rf"{mixin.__name__}\.{name} is async, and its super\(\)\.{name}\(\) is that of DRF's {drfs.__name__}"
+    with pytest.raises(TypeError, match=message):
+        type("Authors", (mixin, drfs, AsyncGenericViewSet), {})
+    type("Authors", (mixin, AsyncModelViewSet), {})
+    type("Authors", (Replacing, drfs, AsyncGenericViewSet), {})

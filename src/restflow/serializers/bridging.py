@@ -18,6 +18,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
 from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
+from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.serializers.sources import watch_sources
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -104,6 +105,8 @@ def _first(name: str) -> Callable[..., Any]:
             result = getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
             if not holds:
                 _refuse_added(self)
+            if name == "get_initial":
+                _refuse_async_initial(self, result)
             return result
         finally:
             if not holds and first is not None:
@@ -264,6 +267,17 @@ class _GetFields:
         for field in fields.values():
             vars(field)[_READY] = True
         return fields
+
+
+def _refuse_async_initial(serializer: Any, values: Any) -> None:
+    """Refuse a coroutine for an initial value, of a function that came to a field while its serializer was at work."""
+    for name, value in values.items() if isinstance(values, Mapping) else ():
+        if is_awaitable(value):
+            drop(settle(value))
+            raise ImproperlyConfigured(
+                f"The initial value of {type(serializer).__name__}.{name} is async, and was set while the serializer was "
+                "at work. Set it where the field is made."
+            )
 
 
 # What ``get_fields`` asks, and a class may write.

@@ -41,7 +41,7 @@ from restflow.flow import (
 from restflow.negotiation import negotiate, remembered
 from restflow.request import Request, authenticated, has_body, read_ahead
 from restflow.responses import Response, rendered_where_it_belongs
-from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
+from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
 from restflow.views.handlers import headers_of, reads_on_the_loop
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.known import mark_drfs_views
@@ -421,6 +421,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
     """
 
     view_is_async = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_super_of_drfs_mixins(cls)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS
-from restflow.flow import gives_coroutine, is_computed, look_at, take_into_use
+from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at, take_into_use
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 
@@ -140,6 +140,33 @@ def refuse_names_nobody_calls(cls: Any) -> None:
                     f"{base.__name__}.{name} would never be called: a handler, or an action, has one name in both "
                     f"colours. Write `async def {meant}`."
                 )
+
+
+def refuse_super_of_drfs_mixins(cls: Any) -> None:
+    """Refuse an async action that calls ``super()`` over a mixin of DRF's, which is sync and would run on the loop.
+
+    Args:
+        cls: an async view's class.
+
+    Raises:
+        TypeError: naming the action, and restflow's mixin.
+    """
+    for place, base in enumerate(cls.__mro__):
+        for name in () if is_settled(base) else _OF_MIXINS & vars(base).keys():
+            behind = next((each for each in cls.__mro__[place + 1 :] if name in vars(each)), None)
+            if behind is None or not behind.__module__.startswith("rest_framework."):
+                continue
+            function = inspect.unwrap(vars(base)[name])
+            names = getattr(getattr(function, "__code__", None), "co_names", ())
+            if is_coroutine_function(function) and {"super", name} <= {*names}:
+                raise TypeError(
+                    f"{base.__name__}.{name} is async, and its super().{name}() is that of DRF's {behind.__name__}, "
+                    "which would block the event loop. "
+                    f"Derive {cls.__name__} from restflow.views.Async{behind.__name__}."
+                )
+
+
+_OF_MIXINS = {*MODEL_ACTIONS, "perform_create", "perform_destroy", "perform_update"}
 
 
 def _is_handler_or_action(cls: Any, name: str) -> bool:
