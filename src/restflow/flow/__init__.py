@@ -12,7 +12,7 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import bridged, dual, never_awaits
+from restflow.flow.bridges import awaited, bridged, dual, never_awaits
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.resolution import (
@@ -56,6 +56,7 @@ __all__ = [
     "asynchronous",
     "at_first_use",
     "attribute",
+    "awaited",
     "blocking",
     "bridged",
     "call",

@@ -179,5 +179,17 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     return run(_taken(step))
 
 
+def awaited(value: Any) -> Any:
+    """Return a value that sync code was given, awaited where it can be.
+
+    Args:
+        value: anything.
+
+    Raises:
+        RuntimeError: it can be awaited, and an event loop runs in this thread.
+    """
+    return run(_taken(settle(value))) if is_awaitable(value) else value
+
+
 async def _taken(step: Any) -> Any:
     return await trap(step)

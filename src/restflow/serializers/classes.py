@@ -10,6 +10,7 @@ from rest_framework.fields import empty
 
 from restflow.flow import TwoColoured, async_twin
 from restflow.serializers.bridging import (
+    await_initial,
     bridge_fields,
     bridge_initial,
     bridge_shown_fields,
@@ -139,7 +140,9 @@ class BaseSerializer(
     def get_initial(self) -> Any:
         """Return the values of an unbound serializer, as DRF does."""
         bridge_initial(self)
-        return super().get_initial()
+        values = super().get_initial()
+        await_initial(self, values)
+        return values
 
 
 # DRF's class comes first where it writes hooks: what it writes is nearer than BaseSerializer's.

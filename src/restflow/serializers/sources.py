@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from rest_framework import fields as drf
 
-from restflow.flow import TwoColoured, blocking, gives_coroutine, run
+from restflow.flow import TwoColoured, awaited, gives_coroutine
 from restflow.flow.refusals import is_settled
 from restflow.flow.steps import drop, is_awaitable, settle
 
@@ -83,7 +83,7 @@ def watch_sources(serializer: Any, fields: Mapping[str, Any], cls: type) -> None
         if place is None or "get_attribute" in vars(field):
             continue
         if place == _UNKNOWN:
-            field.get_attribute = partial(_awaited, field)
+            field.get_attribute = partial(_awaited_at_end, field)
         elif isinstance(serializer, TwoColoured):
             field.get_attribute = partial(_awaited_within, field, place)
         else:
@@ -97,25 +97,21 @@ def _refusal(cls: type, name: str) -> TypeError:
     )
 
 
-def _awaited(field: Any, instance: Any) -> Any:
+def _awaited_at_end(field: Any, instance: Any) -> Any:
     """Return what a field represents, awaited where it can be."""
     value = type(field).get_attribute(field, instance)
     if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
         drop(settle(value))
         raise _refusal(type(field.parent), field.field_name)
-    return run(blocking(_itself, value))
+    return awaited(value)
 
 
 def _awaited_within(field: Any, place: int, instance: Any) -> Any:
     """Return what a field represents, where one name of its path is async. Source: DRF 3.18, fields.py."""
     attrs = field.source_attrs
     value = drf.get_attribute(instance, attrs[:place])
-    value = run(blocking(_read, value, attrs[place]))
+    value = awaited(_read(value, attrs[place]))
     return drf.get_attribute(value, attrs[place + 1 :])
-
-
-def _itself(value: Any) -> Any:
-    return value
 
 
 def _read(value: Any, attr: str) -> Any:
