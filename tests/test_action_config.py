@@ -752,13 +752,6 @@ def test_a_property_named_action_is_refused_when_the_class_is_made(base: Any) ->
         viewset_of(base, action=property(lambda view: "list"))
 
 
-def test_a_viewset_has_no_action_before_a_request(base: Any) -> None:
-    viewset = viewset_of(base)
-    assert not hasattr(viewset(), "action")
-    assert not hasattr(viewset, "action")
-    assert viewset().action_config is None
-
-
 # Nothing outlives its request.
 
 

@@ -229,6 +229,12 @@ def test_a_config_that_a_base_shares_out_needs_one_viewset_that_has_its_action()
     assert [number for number, *_ in said(routed(reading))] == ["E001"]
 
 
+def test_a_config_of_such_a_method_that_as_view_is_given_is_an_error_too() -> None:
+    given = {"action_configs": {"shelve": ActionConfig()}}
+    viewset = of(Books, shelve=lambda self, request: Response())
+    assert [number for number, *_ in said([path("x/", viewset.as_view({"get": "list"}, **given))])] == ["E001"]
+
+
 def test_an_action_that_only_a_route_names_is_one() -> None:
     viewset = misconfigured(Books)
     assert said([path("x/", viewset.as_view({"get": "shelve"}))]) == []

@@ -8,7 +8,7 @@ import pytest
 from rest_framework import parsers, renderers, throttling, versioning
 from rest_framework import serializers as drf_serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import DjangoModelPermissions, IsAuthenticated
 from rest_framework.response import Response
 
 from restflow import serializers
@@ -34,6 +34,7 @@ async def coroutine(self: Any, *args: Any, **kwargs: Any) -> Any:
         ("throttle_classes", throttling.AnonRateThrottle, "get_ident"),
         ("parser_classes", parsers.JSONParser, "parse"),
         ("renderer_classes", renderers.JSONRenderer, "render"),
+        ("permission_classes", DjangoModelPermissions, "get_required_permissions"),
     ],
 )
 def test_a_component_whose_coroutine_drf_would_take_is_refused_with_its_view(

@@ -103,6 +103,14 @@ def test_a_config_of_no_action_is_refused_by_as_view_and_routers(base: Any, key:
         assert str(refusal.value) == message
 
 
+def test_actions_that_drf_can_not_list_leave_the_configs_to_be_looked_at() -> None:
+    def other(self: Any, request: Any) -> None: ...
+
+    body = {"named": action(detail=False)(other), "action_configs": {"lst": GUARD}}
+    with pytest.raises(ImproperlyConfigured, match="Did you mean 'list'"):
+        type("Authors", (AsyncModelViewSet,), body).as_view({"get": "list"})
+
+
 def test_configs_that_as_view_is_given_are_looked_at_too() -> None:
     with pytest.raises(ImproperlyConfigured, match="Did you mean 'list'"):
         AsyncModelViewSet.as_view({"get": "list"}, action_configs={"lst": GUARD})
