@@ -8,6 +8,7 @@ import gc
 import io
 import uuid
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from rest_framework.renderers import (
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from tests.matrix import some
 from tests.parity.harness import ASYNC_HANDLERS, Parity, limit, table
 from tests.shop.models import Author, Book
 
@@ -212,8 +214,10 @@ class Context(BaseRenderer):
         return f"{data} {response.exception} {renderer_context['view'].response is response}"
 
 
-@pytest.mark.parametrize("renderer", [Coercing, Ascii, Failing, Unicode, Context, BaseRenderer])
-@pytest.mark.parametrize("name", ["text", "uuid", "nan", "none", "set"])
+@pytest.mark.parametrize(
+    ("name", "renderer"),
+    some(product(["text", "uuid", "nan", "none", "set"], [Coercing, Ascii, Failing, Unicode, Context, BaseRenderer])),
+)
 @table
 def test_a_renderer_of_ones_own_renders(parity: Parity, renderer: Any, name: str) -> None:
     parity(returning(lambda request: Response(DATA[name]()), renderer_classes=[renderer]))
