@@ -46,3 +46,11 @@ def some(cases: Iterable[Any], *, together: int = 1) -> list[Any]:
         missing -= wanted[best]
         times.update((*shown[best], *pairs[best]))
     return [cases[index] for index in sorted(chosen)]
+
+
+def grouped(cases: Iterable[tuple[Any, ...]]) -> list[tuple[Any, list[tuple[Any, ...]]]]:
+    """Put the cases of one first value together, for a test that takes them all: ``(first, [rest, ...])``."""
+    groups: dict[int, tuple[Any, list[tuple[Any, ...]]]] = {}
+    for first, *rest in cases:
+        groups.setdefault(id(first), (first, []))[1].append(tuple(rest))
+    return list(groups.values())

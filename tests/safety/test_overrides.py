@@ -10,6 +10,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 from unittest import mock
 
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
 from restflow.views import AsyncAPIView
+from tests.matrix import some
 from tests.safety.hooks import COLOURS, HOOKS, VIEWS, Hook, written
 from tests.safety.support import Refused, ask, here
 from tests.site import Answer
@@ -85,20 +87,20 @@ def late_params() -> list[Any]:
     return made
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=str)
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("view", "hook"), some(product(VIEWS, HOOKS)), ids=str)
 def test_the_effect_of_a_hooks_override_does_not_show_without_one(hook, view):
     assert not hook.seen(send(hook, hook.view(view)))
 
 
-@pytest.mark.parametrize(("view", "hook", "colour"), view_params())
 class TestAnAsyncView:
+    @pytest.mark.parametrize(("view", "hook", "colour"), some(view_params(), together=2))
     def test_obeys_an_override_in_its_class(self, hook, colour, view):
         override = Override(hook, colour)
         answer = send(hook, type("V", (hook.view(view),), {override.name: override.function}))
         override.check()
         assert hook.seen(answer)
 
+    @pytest.mark.parametrize(("view", "hook", "colour"), some(view_params()))
     def test_obeys_an_override_of_a_mixin_before_it(self, hook, colour, view):
         override = Override(hook, colour)
         mixin = type("Mixin", (), {override.name: override.function})
@@ -107,7 +109,7 @@ class TestAnAsyncView:
         assert hook.seen(answer)
 
 
-@pytest.mark.parametrize(("view", "hook", "colour"), late_params())
+@pytest.mark.parametrize(("view", "hook", "colour"), some(late_params(), together=2))
 def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(view, hook, colour, monkeypatch):
     override = Override(hook, colour)
     cls = type("V", (hook.view(view),), {})
@@ -118,8 +120,11 @@ def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(view, hook
     assert hook.seen(answer)
 
 
-@pytest.mark.parametrize("when", ["__init__", "setup"])
-@pytest.mark.parametrize(("view", "hook", "colour"), late_params())
+@pytest.mark.parametrize(
+    ("view", "hook", "colour", "when"),
+    some(((*param.values, when) for param, when in product(late_params(), ["__init__", "setup"])), together=2),
+    ids=str,
+)
 def test_an_async_view_obeys_an_override_set_on_the_instance(view, hook, colour, when):
     override = Override(hook, colour)
 
@@ -133,22 +138,21 @@ def test_an_async_view_obeys_an_override_set_on_the_instance(view, hook, colour,
     assert hook.seen(answer)
 
 
-@pytest.mark.parametrize(
-    ("hook", "colour"),
-    [
-        param
-        for param in params(COLOURS)
-        # An async handler belongs to an AsyncAPIView; dispatch is DRF's own here.
-        if param.id not in {"options-async", "dispatch-sync", "dispatch-async"}
-    ],
-)
+# An async handler belongs to an AsyncAPIView; dispatch is DRF's own here.
+SYNC_VIEW_PARAMS = [
+    param for param in params(COLOURS) if param.id not in {"options-async", "dispatch-sync", "dispatch-async"}
+]
+
+
 class TestASyncView:
+    @pytest.mark.parametrize(("hook", "colour"), SYNC_VIEW_PARAMS)
     def test_obeys_an_override_in_its_class(self, hook, colour):
         override = Override(hook, colour)
         answer = send(hook, type("V", (hook.view("sync"),), {override.name: override.function}))
         override.check()
         assert hook.seen(answer)
 
+    @pytest.mark.parametrize(("hook", "colour"), some(SYNC_VIEW_PARAMS))
     def test_obeys_an_override_of_a_mixin_before_it(self, hook, colour):
         override = Override(hook, colour)
         mixin = type("Mixin", (), {override.name: override.function})
@@ -199,7 +203,7 @@ def calling(hook: Hook, called: str, override: Override, ran: list[str]) -> Call
     return async_get if called == "async" else sync_get
 
 
-@pytest.mark.parametrize(("where", "called", "hook", "colour"), direct_params())
+@pytest.mark.parametrize(("where", "called", "hook", "colour"), some(direct_params(), together=2))
 def test_a_twin_called_directly_reaches_the_override(where, called, hook, colour, monkeypatch):
     base = VIEWS["async"]
     override = Override(hook, colour, otherwise=DRFView)
@@ -400,7 +404,7 @@ def super_params() -> list[Any]:
     return made
 
 
-@pytest.mark.parametrize(("hook", "top", "below", "via"), super_params())
+@pytest.mark.parametrize(("hook", "top", "below", "via"), some(super_params(), together=2))
 def test_super_reaches_the_next_override_and_the_hook_itself(hook, top, below, via):
     ran: list[str] = []
     base = hook.view("async")
