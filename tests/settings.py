@@ -79,7 +79,7 @@ REDIS = _redis_answers()
 
 if POSTGRES:
     DATABASES["postgres"] = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "tests.postgresql",
         "NAME": os.environ.get("RESTFLOW_POSTGRES_NAME", "test"),
         "USER": POSTGRES_USER,
         "HOST": POSTGRES_HOST,
