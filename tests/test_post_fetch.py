@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import product
 from threading import Barrier
 from typing import Any
 
@@ -21,6 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from restflow.post_fetch import PostFetch
+from tests.databases import ALIASES
+from tests.matrix import each_value, some
 from tests.shop.models import Author, Book, Exhibit, Medal, Prize, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -34,6 +37,10 @@ def fetch(request: pytest.FixtureRequest) -> Fetch:
     if request.param == "sync":
         return lambda post_fetch, items: post_fetch.fetch(items)
     return lambda post_fetch, items: async_to_sync(post_fetch.afetch)(items)
+
+
+# Which database answers makes no difference to a colour.
+each_colour = pytest.mark.parametrize(("fetch", "database"), some(product(["sync", "async"], ALIASES)), indirect=True)
 
 
 def day(number: int) -> datetime.date:
@@ -241,6 +248,7 @@ def test_a_manager_is_taken_for_its_query_set(fetch: Fetch, reviews: Any, databa
 # --- order ----------------------------------------------------------------------------------------------------------
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [2, None])
 @pytest.mark.parametrize(
     ("order_by", "expected"),
@@ -263,6 +271,7 @@ def test_order_by_orders_the_matches(
     assert attached(fetch(joined, titled("Emma"))) == [expected[:limit]]
 
 
+@each_colour
 @pytest.mark.parametrize(
     ("ordered", "expected", "limit"),
     [
@@ -286,6 +295,7 @@ def test_without_order_by_the_query_sets_order_holds(
     assert attached(fetch(joined, titled("Emma"))) == [expected[0] if limit == 1 else expected[:limit]]
 
 
+@each_colour
 @pytest.mark.parametrize(
     ("limit", "reverse"),
     [
@@ -337,6 +347,7 @@ def test_a_random_order_attaches_any_of_the_matches(
     assert seen == {1, 3, 5}
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize("by_argument", [True, False])
 def test_a_relation_orders_by_its_models_ordering(
@@ -367,6 +378,7 @@ def test_a_relation_orders_by_its_models_ordering(
 # --- grouped and distinct query sets --------------------------------------------------------------------------------
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize(
     "order",
@@ -385,6 +397,7 @@ def test_a_grouped_query_set_keeps_its_groups(
     assert emma["found"] == (expected if limit == 1 else [expected])
 
 
+@each_colour
 @pytest.mark.parametrize(
     "limit",
     [
@@ -410,6 +423,7 @@ def test_a_distinct_query_set_attaches_no_row_twice(fetch: Fetch, database: str,
 # --- what the database does -----------------------------------------------------------------------------------------
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 def test_one_query_serves_all_items(fetch: Fetch, reviews: Any, database: str, limit: int | None) -> None:
     joined = PostFetch(reviews, "found", ["rating"], limit=limit, book_title="title")
@@ -418,6 +432,7 @@ def test_one_query_serves_all_items(fetch: Fetch, reviews: Any, database: str, l
     assert len(queries) == 1
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_the_database_returns_at_most_limit_rows_a_key(fetch: Fetch, database: str, limit: int) -> None:
     for rating in range(20):
@@ -438,6 +453,7 @@ def test_only_the_asked_keys_come_from_the_database(fetch: Fetch, reviews: Any, 
     assert answers == [[("Emma",)] * 3]
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize("items", [[], titled(None), titled(None, None)], ids=["no items", "None", "Nones"])
 def test_nothing_to_ask_is_no_query(
@@ -607,6 +623,7 @@ def naive(
     return answers
 
 
+@each_colour
 @pytest.mark.parametrize("how", ["argument", "query set", "reversed"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -667,6 +684,8 @@ def authors(database: str) -> list[Author]:
     return authors
 
 
+@each_colour
+@each_value
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize(
     ("base", "related", "pair"),
@@ -762,6 +781,7 @@ def test_a_plain_field_joins_to_the_column_of_a_foreign_key(fetch: Fetch, databa
     assert attached(prizes) == [None, authors[0].pk]
 
 
+@each_colour
 @pytest.mark.parametrize(
     ("secondary", "base"),
     [
@@ -807,6 +827,7 @@ def test_a_reverse_relation_gives_the_instance_to_join_by(fetch: Fetch, database
     assert (austen.found, joyce.found) == (None, {"medal": medals[1].pk, "metal": medals[0].metal})
 
 
+@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 def test_a_column_may_be_asked_for_under_several_names(fetch: Fetch, reviews: Any, limit: int | None) -> None:
     joined = PostFetch(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import gc
 import io
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -554,12 +554,14 @@ def admin(base: Any) -> Any:
     ASYNC_HANDLERS,
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_the_admin_renderer_shows_the_list_beside_a_form_error(parity: Parity, books: Any) -> None:
+def test_the_admin_renderer_shows_the_list_beside_a_form_error(
+    parity: Parity, books: Any, collect: Callable[[], int]
+) -> None:
     form = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
     try:
         assert parity(admin, "POST", body=b"title=", headers=form).status == 400
     finally:
-        gc.collect()  # the coroutine that nobody awaited
+        collect()  # the coroutine that nobody awaited
 
 
 @table
