@@ -100,13 +100,20 @@ def over_async(paginator_class: Any, items: Any) -> type:
 MAKERS = {"sync": over_sync, "async": over_async}
 
 
-@pytest.fixture(params=MAKERS)
-def make(request: pytest.FixtureRequest) -> Make:
-    return MAKERS[request.param]
-
-
 # Which database answers makes no difference to a colour.
-each_colour = pytest.mark.parametrize(("make", "database"), some(product(MAKERS, ALIASES)), indirect=True)
+@pytest.fixture(params=some(product(MAKERS, ALIASES)), ids="-".join)
+def colour_and_database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture
+def make(colour_and_database: tuple[str, str]) -> Make:
+    return MAKERS[colour_and_database[0]]
+
+
+@pytest.fixture
+def database(colour_and_database: tuple[str, str]) -> str:
+    return colour_and_database[1]
 
 
 class Served:
@@ -148,7 +155,6 @@ LIMITED = [
 ]
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("name", "attributes", "queries"),
     [("PageNumberPagination", *case) for case in NUMBERED] + [("LimitOffsetPagination", *case) for case in LIMITED],
@@ -161,7 +167,6 @@ def test_pages_are_drfs_to_the_byte(queryset: Any, make: Make, name: str, attrib
     assert seen(theirs(queries[-1], HTML)) == seen(ours(queries[-1], HTML))
 
 
-@each_colour
 @pytest.mark.parametrize("ordering", ["title", "-year", ("year", "title")])
 def test_cursors_lead_forward_and_back_as_drfs_do(queryset: Any, make: Make, ordering: Any) -> None:
     theirs, ours = both(make, "CursorPagination", {"page_size": 2, "ordering": ordering}, queryset)
@@ -378,7 +383,6 @@ def test_fast_pages_beyond_the_last_cost_one_query_too(queryset: Any, database: 
     assert len(log) == 1
 
 
-@each_colour
 def test_fast_pages_have_no_count(queryset: Any, make: Make) -> None:
     served = Served(make, Fast, queryset)
     first, last = served("n=6").json(), served("n=6&page=2").json()
@@ -388,7 +392,6 @@ def test_fast_pages_have_no_count(queryset: Any, make: Make) -> None:
     assert [len(first["results"]), len(last["results"])] == [6, 5]
 
 
-@each_colour
 def test_the_last_page_can_not_be_asked_for(queryset: Any, make: Make) -> None:
     answer = Served(make, Fast, queryset)("page=last")
     assert answer.status == 404
@@ -417,7 +420,6 @@ def test_the_attributes_of_page_number_pagination_hold() -> None:
     assert type("Off", (Own,), {"page_size": None})().paginate_queryset(items, asked("")) is None
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("query", "links"), [("", ["next"]), ("page=2", ["previous", "next"]), ("page=4", ["previous"])]
 )
@@ -429,7 +431,6 @@ def test_the_browsable_api_shows_previous_and_next(queryset: Any, make: Make, qu
         assert bool(shown) is (name in links)
 
 
-@each_colour
 def test_one_page_shows_no_controls(queryset: Any, make: Make) -> None:
     assert b'class="pager"' not in Served(make, Fast, queryset)("n=11", HTML).body
 
@@ -460,7 +461,6 @@ def test_drf_spectacular_documents_a_fast_page() -> None:
     assert names == ["n", "page"]
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("name", "hook", "attribute"),
     [("PageNumberPagination", "get_page_size", "page_size"), ("LimitOffsetPagination", "get_limit", "default_limit")],
@@ -486,7 +486,6 @@ def cursor(position: str) -> str:
     return "cursor=" + quote(b64encode(urlencode({"p": position}).encode()).decode())
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("ordering", "position", "status"),
     [
@@ -507,7 +506,6 @@ def test_a_cursor_at_no_position_is_an_invalid_one(
     assert status == 200 or answer.json() == {"detail": "Invalid cursor"}
 
 
-@each_colour
 def test_a_text_cursor_with_a_nul_is_no_error(queryset: Any, make: Make, database: str) -> None:
     cls = type("Own", (pagination.CursorPagination,), {"page_size": 3, "ordering": "title"})
     assert Served(make, cls, queryset)(cursor("Book\x00")).status == (404 if database == "postgres" else 200)
@@ -524,7 +522,6 @@ def test_an_error_that_no_cursor_made_is_raised() -> None:
         Own().paginate_queryset(Book.objects.none(), asked(cursor("1")))
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("query", "status"), [("limit=2", 200), (f"limit={10**18}", 200), (f"limit={2**63}", 400), (f"limit={10**30}", 400)]
 )
@@ -535,7 +532,6 @@ def test_a_limit_that_no_database_takes_is_invalid(queryset: Any, make: Make, qu
     assert status == 200 or answer.json() == {"detail": "Invalid limit."}
 
 
-@each_colour
 def test_a_limit_is_cut_to_the_most_there_is(queryset: Any, make: Make) -> None:
     cls = type("Own", (pagination.LimitOffsetPagination,), {"default_limit": 3, "max_limit": 4})
     assert len(Served(make, cls, queryset)(f"limit={10**30}").json()["results"]) == 4

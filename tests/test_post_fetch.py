@@ -31,16 +31,23 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 Fetch = Callable[[PostFetch, Any], Any]
 
 
-@pytest.fixture(params=["sync", "async"])
-def fetch(request: pytest.FixtureRequest) -> Fetch:
+# Which database answers makes no difference to a colour.
+@pytest.fixture(params=some(product(["sync", "async"], ALIASES)), ids="-".join)
+def colour_and_database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture
+def fetch(colour_and_database: tuple[str, str]) -> Fetch:
     """``fetch`` or ``afetch``; the async one does its blocking work on this thread, and so on its connection."""
-    if request.param == "sync":
+    if colour_and_database[0] == "sync":
         return lambda post_fetch, items: post_fetch.fetch(items)
     return lambda post_fetch, items: async_to_sync(post_fetch.afetch)(items)
 
 
-# Which database answers makes no difference to a colour.
-each_colour = pytest.mark.parametrize(("fetch", "database"), some(product(["sync", "async"], ALIASES)), indirect=True)
+@pytest.fixture
+def database(colour_and_database: tuple[str, str]) -> str:
+    return colour_and_database[1]
 
 
 def day(number: int) -> datetime.date:
@@ -248,7 +255,6 @@ def test_a_manager_is_taken_for_its_query_set(fetch: Fetch, reviews: Any, databa
 # --- order ----------------------------------------------------------------------------------------------------------
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [2, None])
 @pytest.mark.parametrize(
     ("order_by", "expected"),
@@ -271,7 +277,6 @@ def test_order_by_orders_the_matches(
     assert attached(fetch(joined, titled("Emma"))) == [expected[:limit]]
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("ordered", "expected", "limit"),
     [
@@ -295,7 +300,6 @@ def test_without_order_by_the_query_sets_order_holds(
     assert attached(fetch(joined, titled("Emma"))) == [expected[0] if limit == 1 else expected[:limit]]
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("limit", "reverse"),
     [
@@ -347,7 +351,6 @@ def test_a_random_order_attaches_any_of_the_matches(
     assert seen == {1, 3, 5}
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize("by_argument", [True, False])
 def test_a_relation_orders_by_its_models_ordering(
@@ -378,7 +381,6 @@ def test_a_relation_orders_by_its_models_ordering(
 # --- grouped and distinct query sets --------------------------------------------------------------------------------
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize(
     "order",
@@ -397,7 +399,6 @@ def test_a_grouped_query_set_keeps_its_groups(
     assert emma["found"] == (expected if limit == 1 else [expected])
 
 
-@each_colour
 @pytest.mark.parametrize(
     "limit",
     [
@@ -423,7 +424,6 @@ def test_a_distinct_query_set_attaches_no_row_twice(fetch: Fetch, database: str,
 # --- what the database does -----------------------------------------------------------------------------------------
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 def test_one_query_serves_all_items(fetch: Fetch, reviews: Any, database: str, limit: int | None) -> None:
     joined = PostFetch(reviews, "found", ["rating"], limit=limit, book_title="title")
@@ -432,7 +432,6 @@ def test_one_query_serves_all_items(fetch: Fetch, reviews: Any, database: str, l
     assert len(queries) == 1
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_the_database_returns_at_most_limit_rows_a_key(fetch: Fetch, database: str, limit: int) -> None:
     for rating in range(20):
@@ -453,7 +452,6 @@ def test_only_the_asked_keys_come_from_the_database(fetch: Fetch, reviews: Any, 
     assert answers == [[("Emma",)] * 3]
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize("items", [[], titled(None), titled(None, None)], ids=["no items", "None", "Nones"])
 def test_nothing_to_ask_is_no_query(
@@ -623,7 +621,6 @@ def naive(
     return answers
 
 
-@each_colour
 @pytest.mark.parametrize("how", ["argument", "query set", "reversed"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -684,7 +681,6 @@ def authors(database: str) -> list[Author]:
     return authors
 
 
-@each_colour
 @each_value
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize(
@@ -781,7 +777,6 @@ def test_a_plain_field_joins_to_the_column_of_a_foreign_key(fetch: Fetch, databa
     assert attached(prizes) == [None, authors[0].pk]
 
 
-@each_colour
 @pytest.mark.parametrize(
     ("secondary", "base"),
     [
@@ -827,7 +822,6 @@ def test_a_reverse_relation_gives_the_instance_to_join_by(fetch: Fetch, database
     assert (austen.found, joyce.found) == (None, {"medal": medals[1].pk, "metal": medals[0].metal})
 
 
-@each_colour
 @pytest.mark.parametrize("limit", [1, 2, None])
 def test_a_column_may_be_asked_for_under_several_names(fetch: Fetch, reviews: Any, limit: int | None) -> None:
     joined = PostFetch(

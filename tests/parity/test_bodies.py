@@ -114,18 +114,16 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "content-length no number": (b"{}", {**JSON, "content-length": "many"}),
 }
 
-IN_MEMORY: dict[str, Any] = {}
-SPOOLED, LIMITED = {"FILE_UPLOAD_MAX_MEMORY_SIZE": 1}, {"DATA_UPLOAD_MAX_MEMORY_SIZE": 5}
-LIMITS = [IN_MEMORY, SPOOLED, LIMITED]
+LIMITS: list[dict[str, Any]] = [{}, {"FILE_UPLOAD_MAX_MEMORY_SIZE": 1}, {"DATA_UPLOAD_MAX_MEMORY_SIZE": 5}]
 
 
-@pytest.mark.parametrize(
-    ("name", "limits"), [*product(BODIES, [IN_MEMORY]), *some(product(BODIES, [SPOOLED, LIMITED]))], ids=str
-)
+@pytest.mark.parametrize("name", BODIES)
 @table
-def test_a_body_is_parsed_or_refused(parity: Parity, name: str, limits: Any) -> None:
+def test_a_body_is_parsed_or_refused(parity: Parity, name: str) -> None:
     body, headers = BODIES[name]
-    assert parity(reads("data"), "POST", body=body, headers=headers, **limits).status in {200, 400, 415, 500}
+    for limits in LIMITS:
+        answer = parity(reads("data"), "POST", body=body, headers=headers, **limits)
+        assert answer.status in {200, 400, 415, 500}
 
 
 @pytest.mark.parametrize("name", BODIES)

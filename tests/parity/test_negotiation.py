@@ -98,12 +98,12 @@ ACCEPTS = [
 
 
 @pytest.mark.parametrize("accept", ACCEPTS, ids=lambda accept: accept[:30])
-@pytest.mark.parametrize("renderers", [ALL, [JSONRenderer], [BrowsableAPIRenderer, Text]], ids=len)
 @table
-def test_the_accept_header_chooses_the_renderer(parity: Parity, accept: str, renderers: Any) -> None:
-    answer = parity(page, headers={"accept": accept}, initkwargs={"renderer_classes": renderers})
-    assert ("Vary" in answer.header) is (len(renderers) > 1)
-    assert answer.status in {200, 406, 500}
+def test_the_accept_header_chooses_the_renderer(parity: Parity, accept: str) -> None:
+    for renderers in (ALL, [JSONRenderer], [BrowsableAPIRenderer, Text]):
+        answer = parity(page, headers={"accept": accept}, initkwargs={"renderer_classes": renderers})
+        assert ("Vary" in answer.header) is (len(renderers) > 1)
+        assert answer.status in {200, 406, 500}
 
 
 _types = st.sampled_from(["application/json", "text/plain", "text/html", "*/*", "text/*", "application/xml", "x", ""])

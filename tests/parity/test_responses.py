@@ -265,15 +265,12 @@ def _with_cookie(response: Any) -> Any:
     return response
 
 
-@pytest.mark.parametrize(
-    "renderers",
-    [[JSONRenderer], [TemplateHTMLRenderer], [StaticHTMLRenderer], [BrowsableAPIRenderer, JSONRenderer]],
-    ids=lambda renderers: renderers[0].__name__,
-)
 @pytest.mark.parametrize("name", RESPONSES)
 @table
-def test_a_response_of_any_kind_is_sent(parity: Parity, name: str, renderers: Any) -> None:
-    parity(returning(RESPONSES[name], renderer_classes=renderers), TEMPLATES=TEMPLATES)
+def test_a_response_of_any_kind_is_sent(parity: Parity, name: str) -> None:
+    for renderer in (JSONRenderer, TemplateHTMLRenderer, StaticHTMLRenderer, BrowsableAPIRenderer):
+        renderers = [renderer, JSONRenderer] if renderer is BrowsableAPIRenderer else [renderer]
+        parity(returning(RESPONSES[name], renderer_classes=renderers), TEMPLATES=TEMPLATES)
 
 
 @pytest.mark.parametrize("name", ["204", "http", "none", "content type", "cookie"])
