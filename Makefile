@@ -1,7 +1,8 @@
 # `make` lists the commands. Each one sets up what it needs in .venv, once.
 #
-#   make test PYTHON=python3.12    use another Python (remembered for the next commands)
-#   make run PORT=8080             serve on another port
+#   make test PYTHON=python3.12                    use another Python (remembered for the next commands)
+#   make test PYTHON=python3.12 VENV=.venv-3.12    use another Python, and keep .venv as it is
+#   make run PORT=8080                             serve on another port
 
 VENV := .venv
 PORT ?= 8000
@@ -21,17 +22,19 @@ DATABASE := $(BOOKSHOP)/db.sqlite3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # one pip at a time in .venv
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test coverage lint bench docs clean
 
 help:
-	@echo "make run     serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
-	@echo "make test    run the tests; fails below 100% coverage (PYTEST_ARGS=...)"
-	@echo "make lint    ruff, mypy, pyright and the import rules"
-	@echo "make bench   run the benchmarks (BENCH_ARGS=...)"
-	@echo "make docs    build the documentation into site/"
-	@echo "make clean   remove all that these commands made"
+	@echo "make run       serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
+	@echo "make test      run the tests (PYTEST_ARGS=...)"
+	@echo "make coverage  run the tests and measure them; fails below 100%, lines and branches"
+	@echo "make lint      ruff, mypy, pyright and the import rules"
+	@echo "make bench     run the benchmarks (BENCH_ARGS=...)"
+	@echo "make docs      build the documentation into site/"
+	@echo "make clean     remove all that these commands made"
 	@echo
-	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (3.11 or newer)."
+	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (3.11 or newer);"
+	@echo "VENV=.venv-3.12 keeps an environment of another beside it."
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
@@ -93,6 +96,11 @@ run: $(VENV)/.example $(DATABASE)
 	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: $(VENV)/.test
+	@echo "All tests take about four minutes on two cores."
+	@$(PY) -m pytest -n auto $(PYTEST_ARGS)
+
+coverage: $(VENV)/.test
+	@echo "All tests take about six minutes on two cores, when they are measured."
 	@$(PY) -m pytest -n auto --cov=restflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint
@@ -109,6 +117,6 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) .nox build dist site htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .nox build dist site htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f $(DATABASE) $(DATABASE)-journal $(DATABASE)-shm $(DATABASE)-wal benchmarks/results.json
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

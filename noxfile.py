@@ -1,4 +1,4 @@
-"""The corners of the supported range, and the linters. `make test` covers the middle."""
+"""The corners of the supported range, and the linters."""
 
 import nox
 

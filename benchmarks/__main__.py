@@ -75,8 +75,8 @@ async def run(stock: Application, cases: Sequence[Case], rounds: int, requests: 
     }
     for case in cases:
         await measure.verify(stock, case)
-        hops = {variant.name: await measure.hops(stock, case, variant) for variant in case.variants}
-        threads = {variant.name: await measure.threads(stock, case, variant) for variant in case.variants}
+        hops = {variant.name: await measure.hops(stock, case, variant, requests) for variant in case.variants}
+        threads = {variant.name: await measure.threads(stock, case, variant, requests) for variant in case.variants}
         times = await measure.times(stock, case, rounds, warmup, requests)
         data["cases"].append(report.summary(case, times, hops, threads))
         print("\n" + report.table(data["cases"][-1]), flush=True)

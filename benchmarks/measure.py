@@ -20,7 +20,6 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from benchmarks.case import Case, Variant
 from benchmarks.client import Application, Reply, fetch
 
-COUNTED = 20  # requests of a counting pass; the first few are not counted
 SEED = 20
 
 
@@ -60,8 +59,11 @@ async def verify(application: Application, case: Case) -> None:
                 raise WrongReply(f"{case.name}: {sent} answered {reply.status}, must be {refusal.status}")
 
 
-async def hops(application: Application, case: Case, variant: Variant) -> float:
-    """Return how often a request goes to its worker thread, the handler's own times included."""
+async def hops(application: Application, case: Case, variant: Variant, requests: int) -> float:
+    """Return how often a request goes to its worker thread, the handler's own times included.
+
+    As many requests are sent before, which are not counted.
+    """
     with CountingExecutor(max_workers=1) as executor:
 
         async def counted(scope: Any, receive: Any, send: Any) -> None:
@@ -69,10 +71,10 @@ async def hops(application: Application, case: Case, variant: Variant) -> float:
             async with ThreadSensitiveContext(executor=executor):
                 await application(scope, receive, send)
 
-        await repeat(counted, case, variant, COUNTED)
+        await repeat(counted, case, variant, requests)
         before = executor.submitted
-        await repeat(counted, case, variant, COUNTED)
-        return (executor.submitted - before) / COUNTED
+        await repeat(counted, case, variant, requests)
+        return (executor.submitted - before) / requests
 
 
 class CountingExecutor(ThreadPoolExecutor):
@@ -86,12 +88,12 @@ class CountingExecutor(ThreadPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
-async def threads(application: Application, case: Case, variant: Variant) -> float:
-    """Return how many threads a request starts."""
-    await repeat(application, case, variant, COUNTED)
+async def threads(application: Application, case: Case, variant: Variant, requests: int) -> float:
+    """Return how many threads a request starts; as many requests are sent before, which are not counted."""
+    await repeat(application, case, variant, requests)
     with thread_starts() as started:
-        await repeat(application, case, variant, COUNTED)
-    return len(started) / COUNTED
+        await repeat(application, case, variant, requests)
+    return len(started) / requests
 
 
 @contextmanager

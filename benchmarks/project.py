@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import django
+import psycopg
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
@@ -17,17 +17,19 @@ from benchmarks.client import Application
 
 POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
+POSTGRES_USER = os.environ.get("RESTFLOW_POSTGRES_USER", "postgres")
 
 
-def _answers(host: str, port: int) -> bool:
+def _postgres_answers() -> bool:
+    server = f"host={POSTGRES_HOST} port={POSTGRES_PORT} user={POSTGRES_USER} dbname=postgres"
     try:
-        socket.create_connection((host, port), timeout=2).close()
-    except OSError:
+        psycopg.connect(server, connect_timeout=2).close()
+    except psycopg.OperationalError:
         return False
     return True
 
 
-POSTGRES = _answers(POSTGRES_HOST, POSTGRES_PORT)
+POSTGRES = _postgres_answers()
 NO_POSTGRES = f"PostgreSQL does not answer at {POSTGRES_HOST}:{POSTGRES_PORT}: the cases that need it are left out."
 
 
@@ -68,7 +70,7 @@ def _databases(file: Path) -> dict[str, Any]:
         databases["postgres"] = {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": os.environ.get("RESTFLOW_POSTGRES_NAME", "test"),
-            "USER": os.environ.get("RESTFLOW_POSTGRES_USER", "postgres"),
+            "USER": POSTGRES_USER,
             "HOST": POSTGRES_HOST,
             "PORT": POSTGRES_PORT,
             "TEST": {"NAME": f"restflow_benchmarks_{os.getpid()}"},

@@ -88,10 +88,10 @@ BASES = {
 }
 
 
-def alike(asks: Iterable[Ask], ours: Iterable[Answer], theirs: Iterable[Answer]) -> None:
-    """Assert that restflow's answers are DRF's, to the byte."""
+def alike(asks: Iterable[Ask], ours: Iterable[Answer], theirs: Iterable[Answer], bases: str = "") -> None:
+    """Assert that restflow's answers, over ``bases``, are DRF's, to the byte."""
     for ask, our, their in zip(asks, ours, theirs, strict=True):
-        asked = f"{ask.method} {ask.url}"
+        asked = f"{ask.method} {ask.url} {bases}"
         assert (asked, our.status, our.headers) == (asked, their.status, their.headers)
         assert (asked, our.body.decode().splitlines()) == (asked, their.body.decode().splitlines())
         assert our == their

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,24 @@ import redis
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
+
+SERVICES = {
+    f"PostgreSQL ({settings.POSTGRES_HOST}:{settings.POSTGRES_PORT})": settings.POSTGRES,
+    f"Redis ({settings.REDIS_URL.rpartition('@')[2]})": settings.REDIS,
+}
+
+
+def pytest_report_header() -> list[str]:
+    return [
+        f"{name} {'answers' if answers else 'does not answer, so tests that need it are skipped'}"
+        for name, answers in SERVICES.items()
+    ]
+
+
+def pytest_configure() -> None:
+    missing = [name for name, answers in SERVICES.items() if not answers]
+    if missing and os.environ.get("RESTFLOW_REQUIRE_SERVICES") == "1":
+        raise pytest.UsageError(f"RESTFLOW_REQUIRE_SERVICES=1, and there is no answer from {' and '.join(missing)}.")
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.management.color import no_style
 from django.core.management.sql import sql_flush
 from django.db import connections
 from django.test import override_settings
+
+ALIASES = ["default", *(["postgres"] if settings.POSTGRES else [])]
 
 
 class Router:

@@ -1,11 +1,11 @@
 """Django's settings for the tests: SQLite in a file, and PostgreSQL where it is running."""
 
 import os
-import socket
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import redis
 
 SECRET_KEY = "tests"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
@@ -48,30 +48,42 @@ DATABASES: dict[str, Any] = {
 
 POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
+POSTGRES_USER = os.environ.get("RESTFLOW_POSTGRES_USER", "postgres")
+REDIS_URL = os.environ.get("RESTFLOW_REDIS_URL", "redis://127.0.0.1:6379/0")
 
 
-def _answers(host: str, port: int) -> bool:
+def _postgres_answers() -> bool:
     try:
-        socket.create_connection((host, port), timeout=2).close()
-    except OSError:
+        import psycopg
+    except ImportError:  # mypy runs these settings, where there may be no libpq
+        return False
+    server = f"host={POSTGRES_HOST} port={POSTGRES_PORT} user={POSTGRES_USER} dbname=postgres"
+    try:
+        psycopg.connect(server, connect_timeout=2).close()
+    except psycopg.OperationalError:
         return False
     return True
 
 
-# Where services are required (in CI), a missing one must fail the tests that need it, not skip them.
-SERVICES_REQUIRED = os.environ.get("RESTFLOW_REQUIRE_SERVICES") == "1"
-POSTGRES = SERVICES_REQUIRED or _answers(POSTGRES_HOST, POSTGRES_PORT)
+def _redis_answers() -> bool:
+    try:
+        with redis.Redis.from_url(REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.ping()
+    except redis.RedisError:
+        return False
+    return True
+
+
+POSTGRES = _postgres_answers()
+REDIS = _redis_answers()
+
 if POSTGRES:
     DATABASES["postgres"] = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "tests.postgresql",
         "NAME": os.environ.get("RESTFLOW_POSTGRES_NAME", "test"),
-        "USER": os.environ.get("RESTFLOW_POSTGRES_USER", "postgres"),
+        "USER": POSTGRES_USER,
         "HOST": POSTGRES_HOST,
         "PORT": POSTGRES_PORT,
         "TEST": {"NAME": f"restflow_tests_{os.getpid()}"},
         "OPTIONS": {"options": "-c synchronous_commit=off"},
     }
-
-REDIS_URL = os.environ.get("RESTFLOW_REDIS_URL", "redis://127.0.0.1:6379/0")
-_redis = urlsplit(REDIS_URL)
-REDIS = SERVICES_REQUIRED or _answers(_redis.hostname or "127.0.0.1", _redis.port or 6379)

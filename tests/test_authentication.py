@@ -23,6 +23,7 @@ from restflow import authentication
 from restflow.flow import nonblocking
 from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import each_pair, each_value
 from tests.parity.harness import ASGI, BASES, COLOURS, EVERY, TRANSPORTS, Ask, Parity, close_loop
 from tests.parity.test_authentication import CREDENTIALS, SESSIONS, basic, who
 from tests.safety.hooks import COLOURS as WRITTEN
@@ -242,6 +243,7 @@ def test_an_override_in_any_colour_is_asked(ann: Any, view: Any, name: str, hook
     assert ask_with(view, type("Own", (base,), {attr: method}), ann).status == 418
 
 
+@each_value
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)
 def test_one_in_a_mixin_is_asked(ann: Any, view: Any, name: str, hook: str, colour: str) -> None:
@@ -299,6 +301,7 @@ def test_an_override_goes_on_with_super(ann: Any, view: Any, name: str, hook: st
         assert ask(view, extended(name, hook, colour, seen), wrong).status == 401
 
 
+@each_pair
 @pytest.mark.parametrize("hook_colour", WRITTEN)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)
@@ -310,6 +313,7 @@ def test_an_inner_override_is_asked_below_an_outer_one(
     assert ask_with(view, type("Both", (outer,), {attr: method}), ann).status == 418
 
 
+@each_pair
 @pytest.mark.parametrize("hook_colour", WRITTEN)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)

@@ -25,6 +25,7 @@ from rest_framework.versioning import QueryParameterVersioning
 
 from restflow.views import APIView, AsyncAPIView, action, api_view
 from tests.colours import alike
+from tests.matrix import each_pair
 from tests.parity.harness import ASGI, OVER, WSGI, Answer, Ask
 from tests.site import Site
 
@@ -158,6 +159,7 @@ def answers(colour: str, case: str, transport: str) -> list[Answer]:
         return [OVER[transport](site, ask) for ask in ASKS]
 
 
+@each_pair
 @pytest.mark.parametrize("transport", [ASGI, WSGI])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("colour", [SYNC, ASYNC])

@@ -6,6 +6,7 @@ import asyncio
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,8 @@ from rest_framework.views import APIView as DRFAPIView
 
 from restflow import pagination
 from restflow.views import APIView, AsyncAPIView
+from tests.databases import ALIASES
+from tests.matrix import each_value, some
 from tests.safety.hooks import COLOURS as WRITTEN
 from tests.safety.hooks import written
 from tests.safety.support import Refused, here
@@ -97,9 +100,20 @@ def over_async(paginator_class: Any, items: Any) -> type:
 MAKERS = {"sync": over_sync, "async": over_async}
 
 
-@pytest.fixture(params=MAKERS)
-def make(request: pytest.FixtureRequest) -> Make:
-    return MAKERS[request.param]
+# Which database answers makes no difference to a colour.
+@pytest.fixture(params=some(product(MAKERS, ALIASES)), ids="-".join)
+def colour_and_database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture
+def make(colour_and_database: tuple[str, str]) -> Make:
+    return MAKERS[colour_and_database[0]]
+
+
+@pytest.fixture
+def database(colour_and_database: tuple[str, str]) -> str:
+    return colour_and_database[1]
 
 
 class Served:
@@ -224,6 +238,7 @@ def test_an_override_in_any_colour_is_asked(make: Make, name: str, hook: str) ->
             assert Served(make, cls, queryset)().status == 418
 
 
+@each_value
 @pytest.mark.parametrize(
     ("name", "hook", "answer", "titles"),
     [
@@ -430,9 +445,8 @@ def test_the_schema_of_a_fast_page_has_no_count() -> None:
 
 
 def test_drf_spectacular_documents_a_fast_page() -> None:
-    openapi = pytest.importorskip("drf_spectacular.openapi")
-    generators = pytest.importorskip("drf_spectacular.generators")
     from django.urls import path
+    from drf_spectacular import generators, openapi
 
     class Books(ListAPIView):
         schema = openapi.AutoSchema()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import product
 from threading import Barrier
 from typing import Any
 
@@ -21,6 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from restflow.post_fetch import PostFetch
+from tests.databases import ALIASES
+from tests.matrix import each_value, some
 from tests.shop.models import Author, Book, Exhibit, Medal, Prize, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -28,12 +31,23 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 Fetch = Callable[[PostFetch, Any], Any]
 
 
-@pytest.fixture(params=["sync", "async"])
-def fetch(request: pytest.FixtureRequest) -> Fetch:
+# Which database answers makes no difference to a colour.
+@pytest.fixture(params=some(product(["sync", "async"], ALIASES)), ids="-".join)
+def colour_and_database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture
+def fetch(colour_and_database: tuple[str, str]) -> Fetch:
     """``fetch`` or ``afetch``; the async one does its blocking work on this thread, and so on its connection."""
-    if request.param == "sync":
+    if colour_and_database[0] == "sync":
         return lambda post_fetch, items: post_fetch.fetch(items)
     return lambda post_fetch, items: async_to_sync(post_fetch.afetch)(items)
+
+
+@pytest.fixture
+def database(colour_and_database: tuple[str, str]) -> str:
+    return colour_and_database[1]
 
 
 def day(number: int) -> datetime.date:
@@ -667,6 +681,7 @@ def authors(database: str) -> list[Author]:
     return authors
 
 
+@each_value
 @pytest.mark.parametrize("limit", [1, 2, None])
 @pytest.mark.parametrize(
     ("base", "related", "pair"),

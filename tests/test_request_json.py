@@ -14,6 +14,7 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from tests.matrix import each_pair
 from tests.parity.harness import BASES, COLOURS, Answer, Ask, close_loop, over_asgi, over_wsgi
 from tests.site import Site
 
@@ -111,6 +112,7 @@ def test_after_the_refusal_the_body_is_as_after_drfs_refusals(colour: str) -> No
         assert answered(colour, body, post=post).body == expected.body
 
 
+@each_pair
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("charset", ["utf-16", "utf-7", "latin-1", "unicode_escape"])
 @pytest.mark.parametrize("body", ["[1e999]", '"\\\\ud800"', '"fine"'])

@@ -22,6 +22,7 @@ from rest_framework.views import APIView
 
 from restflow.test import AsyncAPIClient, AsyncAPIRequestFactory
 from restflow.views import AsyncAPIView
+from tests.matrix import each_value
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 WITH_BODY = ("post", "put", "patch", "delete", "options")
@@ -144,6 +145,7 @@ def test_a_bare_request(method: str) -> None:
     assert same(lambda to: getattr(to, method)("/books/"))["method"] == method.upper()
 
 
+@each_value
 @pytest.mark.parametrize("method", WITH_BODY)
 @pytest.mark.parametrize(
     "sent",
@@ -201,6 +203,7 @@ def test_mistakes_are_refused_as_drf_refuses_them(to: Any) -> None:
         asyncio.run(send(format="yaml"))
 
 
+@each_value
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "sent",
@@ -238,6 +241,7 @@ def test_data_of_a_get_are_its_query(method: str) -> None:
     }
 
 
+@each_value
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "sent",

@@ -22,6 +22,7 @@ from rest_framework.views import APIView as DRFAPIView
 
 from restflow import serializers as restflow
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import each_pair
 from tests.safety.support import ask, here
 
 Make = Callable[[Any, Callable[..., Any]], Any]
@@ -837,6 +838,7 @@ def serializers_that_a_serializer_keeps_and_fields_of_a_class(m: Any, do: Any) -
     return S
 
 
+@each_pair
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", CASES)
@@ -871,6 +873,7 @@ LOOPS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@each_pair
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("loop", LOOPS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import restflow
+from tests.matrix import each_value
 
 NAMED = {
     "DEFAULT_AUTHENTICATION_CLASSES": ("restflow.authentication", "SessionAuthentication"),
@@ -56,6 +57,7 @@ def shown(tmp_path: Path, first: str, setting: str, path: str) -> str:
     return run.stdout.strip()
 
 
+@each_value
 @pytest.mark.parametrize("first", ["rest_framework.views", "rest_framework.routers", "restflow.views"])
 @pytest.mark.parametrize("setting", NAMED)
 def test_a_component_of_ours_is_named_in_a_setting(tmp_path, first, setting):
@@ -63,6 +65,7 @@ def test_a_component_of_ours_is_named_in_a_setting(tmp_path, first, setting):
     assert shown(tmp_path, first, setting, path) == path
 
 
+@each_value
 @pytest.mark.parametrize("first", ["rest_framework.views", "restflow.views"])
 @pytest.mark.parametrize(
     ("setting", "base"),

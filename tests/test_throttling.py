@@ -31,6 +31,7 @@ from rest_framework.views import APIView as DRFAPIView
 
 from restflow import throttling
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import each_pair
 from tests.safety.support import Gate, here, through
 from tests.site import Answer, Site
 
@@ -228,6 +229,7 @@ def coloured(function: Any, colour: str) -> Any:
     return hook
 
 
+@each_pair
 @pytest.mark.parametrize("colour", ["sync", "async", "async name"])
 @pytest.mark.parametrize("case", hook_cases())
 @every_view

@@ -12,10 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.matrix import LONG
+
 CONCURRENTLY, EACH, PROCESSES, LIMIT = 50, 500, 4, 500
 
 
-@pytest.mark.parametrize("colours", [["async"] * 4, ["sync"] * 4, ["async", "sync"] * 2], ids=["async", "sync", "both"])
+ONE = [["async"] * 4, ["sync"] * 4]
+BOTH = ["async", "sync"] * 2
+
+
+@pytest.mark.parametrize("colours", [BOTH, *(ONE if LONG else [])], ids="-".join)
 def test_of_2000_requests_in_four_processes_as_many_pass_as_the_limit_says(
     colours: list[str], redis_storage: dict[str, Any]
 ) -> None:

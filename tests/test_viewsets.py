@@ -20,6 +20,7 @@ from rest_framework.routers import DefaultRouter, SimpleRouter
 from restflow import serializers as restflow_serializers
 from restflow import views
 from restflow.views import action
+from tests.matrix import each_pair
 from tests.safety.support import here
 from tests.shop.models import Author, Book, Tag
 from tests.site import Site
@@ -94,6 +95,7 @@ POLICIES = {
 }
 
 
+@each_pair
 @pytest.mark.parametrize(
     ("method", "url", "data", "status"),
     [

@@ -8,7 +8,7 @@ from django.utils import translation
 
 pytest.register_assert_rewrite("tests.parity.harness", "tests.colours")
 
-from tests.parity.harness import COLOURS, TRANSPORTS, Parity, close_loop  # noqa: E402
+from tests.parity.harness import EVERY, TRANSPORTS, Parity, close_loop  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,7 +17,7 @@ def _loop() -> Iterator[None]:
     close_loop()
 
 
-@pytest.fixture(params=COLOURS)
+@pytest.fixture(params=[EVERY])
 def colour(request: pytest.FixtureRequest) -> str:
     return request.param
 

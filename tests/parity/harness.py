@@ -54,13 +54,8 @@ BASES = {"drf": DRFAPIView, SYNC: APIView, ASYNC_VIEW: AsyncAPIView, ASYNC_HANDL
 Make = Callable[[Any], Any]
 
 
-over_asgi_only = pytest.mark.parametrize("transport", [ASGI], indirect=True)
-"""For what does not differ by transport."""
-
-
-def table(test: Any) -> Any:
-    """For tables of many cases: all colours against DRF in one test, over ASGI."""
-    return pytest.mark.parametrize("colour", [EVERY], indirect=True)(over_asgi_only(test))
+table = pytest.mark.parametrize("transport", [ASGI], indirect=True)
+"""For tables of many cases, and for what does not differ by transport: over ASGI only."""
 
 
 def limit(reason: str, *colours: str, of: Iterable[str] = COLOURS, over: str = "") -> Any:

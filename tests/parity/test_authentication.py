@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,13 +21,14 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 
+from tests.matrix import some
 from tests.parity.harness import (
     BASES,
+    COLOURS,
     Ask,
     Parity,
     at_root,
     directly,
-    over_asgi_only,
     table,
 )
 from tests.shop.models import Book
@@ -133,7 +134,7 @@ def test_a_remote_user_is_taken(parity: Parity, ann: Any, header: str) -> None:
 
 
 def test_a_session_is_csrf_checked(parity: Parity, ann: Any) -> None:
-    for method, token in itertools.product(["GET", "POST"], ["right", "wrong", "none"]):
+    for method, token in product(["GET", "POST"], ["right", "wrong", "none"]):
         _session(parity, ann, method, token)
 
 
@@ -227,9 +228,11 @@ _outcomes: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("second", [None, ("second", "auth")], ids=str)
-@pytest.mark.parametrize("header", [None, "Riddle"])
-@pytest.mark.parametrize("outcome", _outcomes, ids=repr)
+@pytest.mark.parametrize(
+    ("outcome", "header", "second"),
+    some(product(_outcomes, [None, "Riddle"], [None, ("second", "auth")]), together=2),
+    ids=repr,
+)
 @table
 def test_an_authenticator_of_ones_own(parity: Parity, outcome: Any, header: Any, second: Any) -> None:
     classes = [authenticator("First", outcome, header), authenticator("Second", second, "Other")]
@@ -418,7 +421,7 @@ def test_a_policy_attribute_may_be_a_property_that_queries(parity: Parity, ann: 
 
 
 @pytest.mark.parametrize("name", ["renderer_classes"])
-@over_asgi_only
+@table
 def test_the_renderers_may_be_a_property_that_queries(parity: Parity, ann: Any, name: str) -> None:
     _property_that_queries(parity, name)
 
@@ -441,6 +444,7 @@ def test_setup_may_query(parity: Parity, ann: Any) -> None:
 # DRF's test tools
 
 
+@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("token", [None, "token"])
 def test_force_authenticate_of_drfs_factory(colour: str, ann: Any, token: Any) -> None:
     def answer(base: Any) -> Any:
@@ -462,6 +466,7 @@ def test_force_authenticate_of_drfs_factory(colour: str, ann: Any, token: Any) -
     assert answer(BASES["drf"]).json()[:2] == ["ann", str(token)]
 
 
+@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("enforce", [True, False])
 def test_drfs_client_logs_in_and_forces(colour: str, ann: Any, enforce: bool) -> None:
     answers = []

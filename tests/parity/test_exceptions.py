@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from tests.matrix import some
 from tests.parity.harness import (
     ASYNC_VIEW,
     BASES,
@@ -26,7 +29,6 @@ from tests.parity.harness import (
     Parity,
     at_root,
     limit,
-    over_asgi_only,
     table,
 )
 from tests.site import Site
@@ -144,15 +146,20 @@ def rest(handler: Any) -> dict[str, Any]:
     return {"REST_FRAMEWORK": {"EXCEPTION_HANDLER": f"tests.parity.test_exceptions.{handler.__name__}"}}
 
 
-@pytest.mark.parametrize("authentication", [[], [Challenging]], ids=["nobody", "challenging"])
 @pytest.mark.parametrize("name", ERRORS)
 @table
-def test_an_exception_is_answered(parity: Parity, name: str, authentication: Any) -> None:
-    assert parity(raising(ERRORS[name]), initkwargs={"authentication_classes": authentication}).status >= 400
+def test_an_exception_is_answered(parity: Parity, name: str) -> None:
+    for authentication in ([], [Challenging]):
+        assert parity(raising(ERRORS[name]), initkwargs={"authentication_classes": authentication}).status >= 400
 
 
-@pytest.mark.parametrize("handler", [reported, silent, answers_text, raises_another])
-@pytest.mark.parametrize("name", ["validation", "404 args", "authentication failed", "value", "denied", "suspicious"])
+HANDLED = ["validation", "404 args", "authentication failed", "value", "denied", "suspicious"]
+
+
+@pytest.mark.parametrize(
+    ("name", "handler"),
+    [*product(HANDLED, [reported]), *some(product(HANDLED, [silent, answers_text, raises_another]))],
+)
 def test_the_exception_handler_of_the_settings_answers(parity: Parity, name: str, handler: Any) -> None:
     answer = parity(raising(ERRORS[name]), **rest(handler))
     assert answer.status == 299 if handler is reported else answer.status >= 400
@@ -223,11 +230,10 @@ HOOKS = [
 ]
 
 
-@pytest.mark.parametrize("error", [Teapot, ValueError, exceptions.NotAuthenticated])
 @pytest.mark.parametrize("name", HOOKS)
 @table
-def test_a_hook_that_raises(parity: Parity, name: str, error: Any) -> None:
-    def make(base: Any) -> Any:
+def test_a_hook_that_raises(parity: Parity, name: str) -> None:
+    def make(base: Any, error: Any) -> Any:
         def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
             raise error
 
@@ -235,7 +241,8 @@ def test_a_hook_that_raises(parity: Parity, name: str, error: Any) -> None:
         fails = name in {"handle_exception", "get_exception_handler", "get_exception_handler_context"}
         return type("V", (raising(ValueError)(base) if fails else raising(Teapot)(base),), {name: raises})
 
-    assert parity(make).status >= 400
+    for error in (Teapot, ValueError, exceptions.NotAuthenticated):
+        assert parity(functools.partial(make, error=error)).status >= 400
 
 
 # Those that restflow wrote anew, in the sync view and in the async one.
@@ -257,13 +264,13 @@ def test_a_wrapper_set_on_the_instance_is_called(parity: Parity, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ANEW)
-@over_asgi_only
+@table
 def test_a_wrapper_of_a_check_set_on_the_instance_is_called(parity: Parity, name: str) -> None:
     _wrapped_on_the_instance(parity, name)
 
 
 @pytest.mark.parametrize("name", ANEW_IN_ASYNC)
-@over_asgi_only
+@table
 def test_a_wrapper_of_a_step_set_on_the_instance_is_called(parity: Parity, name: str) -> None:
     _wrapped_on_the_instance(parity, name)
 
@@ -294,8 +301,15 @@ def _wrapped_on_the_instance(parity: Parity, name: str) -> None:
     parity(make)
 
 
-@pytest.mark.parametrize("kind", ["staticmethod", "lambda", "partial", "object", "classmethod"])
-@pytest.mark.parametrize("name", ["get_permissions", "check_permissions", "get_renderers", "get_throttles"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    some(
+        product(
+            ["get_permissions", "check_permissions", "get_renderers", "get_throttles"],
+            ["staticmethod", "lambda", "partial", "object", "classmethod"],
+        )
+    ),
+)
 @table
 def test_a_hook_may_be_any_callable(parity: Parity, name: str, kind: str) -> None:
     from functools import partialmethod
@@ -388,10 +402,10 @@ _SUMMARY = re.compile(rb"\A\w+ at .*|<title>[^<]*</title>|^(?:Exception|Raised|R
 _FRAMES = re.compile(rb"tests/parity/test_exceptions\.py|ValueError|bug")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "text/html"])
-@pytest.mark.parametrize("name", ["value", "suspicious", "attribute"])
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize(
+    ("colour", "transport", "name", "accept"),
+    some(product(COLOURS, TRANSPORTS, ["value", "suspicious", "attribute"], ["application/json", "text/html"])),
+)
 def test_debug_shows_the_technical_page_in_the_renderers_kind(
     colour: str, transport: str, name: str, accept: str
 ) -> None:

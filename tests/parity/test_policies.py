@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.versioning import QueryParameterVersioning
 
-from tests.parity.harness import Ask, Parity, over_asgi_only, table
+from tests.matrix import some
+from tests.parity.harness import Ask, Parity, table
 
 hypothesis_settings = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -119,21 +121,23 @@ def says(name: str, view: Any = True, obj: Any = True, **attributes: Any) -> Any
 A, B, NO, NOT_THE_OBJECT = says("a"), says("b"), says("no", False), says("keeper", True, False)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("authentication", [[], [AsSomeone], [AsStaff], [Challenging]], ids=str)
+PERMISSIONS = [
+    permissions.AllowAny,
+    permissions.IsAuthenticated,
+    permissions.IsAdminUser,
+    permissions.IsAuthenticatedOrReadOnly,
+    permissions.IsAuthenticated & permissions.IsAdminUser,
+    permissions.IsAdminUser | permissions.IsAuthenticatedOrReadOnly,
+    ~permissions.IsAuthenticated,
+    permissions.BasePermission,
+]
+USERS: list[Any] = [[], [AsSomeone], [AsStaff], [Challenging]]
+
+
 @pytest.mark.parametrize(
-    "permission",
-    [
-        permissions.AllowAny,
-        permissions.IsAuthenticated,
-        permissions.IsAdminUser,
-        permissions.IsAuthenticatedOrReadOnly,
-        permissions.IsAuthenticated & permissions.IsAdminUser,
-        permissions.IsAdminUser | permissions.IsAuthenticatedOrReadOnly,
-        ~permissions.IsAuthenticated,
-        permissions.BasePermission,
-    ],
-    ids=lambda permission: getattr(permission, "__name__", "composed"),
+    ("permission", "authentication", "method"),
+    some(product(PERMISSIONS, USERS, ["GET", "POST"]), together=2),
+    ids=lambda value: getattr(value, "__name__", None),
 )
 @table
 def test_drfs_permissions_permit(parity: Parity, permission: Any, authentication: Any, method: str) -> None:
@@ -186,13 +190,13 @@ COMPOSED = [
 ]
 
 
-@pytest.mark.parametrize("url", ["/", "/?object"])
 @pytest.mark.parametrize("classes", COMPOSED, ids=range(len(COMPOSED)))
 @table
-def test_permissions_are_asked_in_order_up_to_the_first_refusal(parity: Parity, classes: Any, url: str) -> None:
-    answer = parity(awaiting, "GET", url, initkwargs={"permission_classes": classes})
-    if answer.status != 500:
-        assert answer.header["X-Calls"].split()[0].endswith(".view")
+def test_permissions_are_asked_in_order_up_to_the_first_refusal(parity: Parity, classes: Any) -> None:
+    for url in ("/", "/?object"):
+        answer = parity(awaiting, "GET", url, initkwargs={"permission_classes": classes})
+        if answer.status != 500:
+            assert answer.header["X-Calls"].split()[0].endswith(".view")
 
 
 def _composed(operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -277,12 +281,12 @@ def _unhashable(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["permission_classes", "throttle_classes", "authentication_classes", "parser_classes"])
-@over_asgi_only
+@table
 def test_a_component_may_be_made_by_an_unhashable_callable(parity: Parity, name: str) -> None:
     assert parity(recorded, initkwargs=_unhashable(name)).status == 200
 
 
-@over_asgi_only
+@table
 def test_a_renderer_may_be_made_by_an_unhashable_callable(parity: Parity) -> None:
     assert parity(recorded, initkwargs=_unhashable("renderer_classes")).status == 200
 
@@ -291,7 +295,7 @@ def test_a_renderer_may_be_made_by_an_unhashable_callable(parity: Parity) -> Non
     ("name", "made"),
     [("content_negotiation_class", DefaultContentNegotiation), ("versioning_class", QueryParameterVersioning)],
 )
-@over_asgi_only
+@table
 def test_a_negotiation_or_versioning_may_be_made_by_an_unhashable_callable(
     parity: Parity, name: str, made: type
 ) -> None:

@@ -15,6 +15,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ViewSetMixin as DRFViewSetMixin
 
 from restflow.views import APIView, GenericAPIView, ModelViewSet
+from tests.matrix import each_pair
 from tests.safety.support import Refused, ask, here
 from tests.shop.models import Author
 from tests.site import Answer, Site
@@ -88,6 +89,7 @@ functions = pytest.mark.parametrize("function", [refuse, giving_a_coroutine, wra
 Place = Callable[[type, str, Any], type]
 
 
+@each_pair
 @places
 @functions
 @pytest.mark.parametrize("name", CHECKS)
@@ -96,6 +98,7 @@ def test_an_async_check_of_a_sync_view_is_obeyed(place: Place, function: Any, na
         assert site.send("GET", URLS.get(name, "/x/")).status == 418
 
 
+@each_pair
 @places
 @functions
 @pytest.mark.parametrize("name", ["initial", "perform_authentication", "check_permissions", "check_throttles"])
@@ -155,6 +158,7 @@ class OverOurs(ModelViewSet):
     serializer_class = AuthorSerializer
 
 
+@each_pair
 @pytest.mark.django_db(transaction=True)
 @places
 @functions

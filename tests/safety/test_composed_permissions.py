@@ -14,6 +14,7 @@ from rest_framework.views import APIView as DRFView
 from restflow import permissions
 from restflow.flow import nonblocking
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import each_pair
 from tests.safety.support import ask
 
 COLOURS = [
@@ -151,6 +152,7 @@ class OurDeny(permissions.BasePermission):
         return False
 
 
+@each_pair
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("denying", [Deny, OurDeny])
 @pytest.mark.parametrize("depth", [1, 2, 3, 20])
@@ -171,6 +173,7 @@ OPERATORS = {
 }
 
 
+@each_pair
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("denying", [Deny, OurDeny])
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -187,6 +190,7 @@ def test_an_operator_made_by_hand_is_asked_properly(view, denying, operator):
     assert ask(View).status == 403
 
 
+@each_pair
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("operator", [drf.AND, drf.OR, drf.NOT])

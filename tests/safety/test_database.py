@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from restflow import permissions as restflow_permissions
 from restflow.views import APIView, AsyncAPIView, PostFetch
+from tests.matrix import each_pair, each_value
 from tests.safety.hooks import BY_NAME, VIEWS, AsyncHandlers, Deny
 from tests.safety.support import ask, here
 from tests.shop.models import Author, Book, Review
@@ -93,6 +94,7 @@ class Querying(
         return str(query())
 
 
+@each_value
 @pytest.mark.parametrize(
     "name", ["permission_classes", "throttle_classes", "authentication_classes", "versioning_class"]
 )
@@ -102,6 +104,7 @@ def test_a_component_queries(view, name):
     assert ask(type("V", (VIEWS[view],), {name: value})).status == 200
 
 
+@each_value
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ["initial", "check_permissions", "get_permissions", "get_serializer_class"])
 def test_an_override_queries(view, name):
@@ -143,6 +146,7 @@ def titles() -> Iterator[str]:
         yield book.title
 
 
+@each_pair
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize(
     "data",
@@ -251,6 +255,7 @@ NAMES = {"async": NamesUser.Async, "async, sync handlers": NamesUser.AsyncWithSy
 LAZY_NAMES = {name: NAMES[name] for name in ("async, sync handlers", "sync")}
 
 
+@each_value
 @pytest.mark.parametrize("view", NAMES)
 @pytest.mark.parametrize(
     "permission",
@@ -364,6 +369,7 @@ PERMISSIONS = [
 ]
 
 
+@each_pair
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("permission", PERMISSIONS)
 @pytest.mark.parametrize("kind", ["own class", "proxy model", "lazy", "lazy proxy model"])
@@ -450,6 +456,7 @@ def test_async_code_awaits_the_user(lazy, token):
     assert ask(cls, headers={"authorization": "Token no"}).status == 401
 
 
+@each_value
 @pytest.mark.parametrize("permission", PERMISSIONS)
 @pytest.mark.parametrize("view", NAMES)
 def test_permissions_ask_for_a_user_who_is_authenticated_then(view, permission, lazy, token):

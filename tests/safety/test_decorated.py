@@ -16,6 +16,7 @@ from rest_framework.views import APIView as DRFView
 from restflow import permissions
 from restflow.flow import nonblocking
 from restflow.views import AsyncAPIView
+from tests.matrix import each_pair, each_value
 from tests.safety.hooks import VIEWS, Deny
 from tests.safety.support import Refused, ask, here
 
@@ -124,6 +125,7 @@ def form_params() -> list[Any]:
     ]
 
 
+@each_value
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(("base", "prefix", "form"), form_params())
 def test_a_permission_of_any_form_denies(view, base, prefix, form):
@@ -134,6 +136,7 @@ def test_a_permission_of_any_form_denies(view, base, prefix, form):
     assert ran == []
 
 
+@each_value
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize("form", sorted(set(FORMS) - {"property", "cached"}))
 def test_a_permission_of_any_form_patched_in_later_denies(view, form, monkeypatch):
@@ -146,6 +149,7 @@ def test_a_permission_of_any_form_patched_in_later_denies(view, form, monkeypatc
     assert ask(cls).status == 403
 
 
+@each_value
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize(
     ("name", "function"),
@@ -204,6 +208,7 @@ VIEW_FORMS = {
 }
 
 
+@each_value
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize("name", ["initial", "perform_authentication", "check_permissions", "check_throttles"])
 @pytest.mark.parametrize("form", VIEW_FORMS)
@@ -211,6 +216,7 @@ def test_a_views_hook_of_any_form_runs(view, name, form):
     assert ask(type("V", (VIEWS[view],), {name: VIEW_FORMS[form]})).status == 418
 
 
+@each_value
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize("form", VIEW_FORMS)
 def test_a_views_hook_of_any_form_in_a_mixin_runs(view, form):
@@ -218,6 +224,7 @@ def test_a_views_hook_of_any_form_in_a_mixin_runs(view, form):
     assert ask(type("V", (mixin, VIEWS[view]), {})).status == 418
 
 
+@each_value
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize(
     "form",
@@ -258,6 +265,7 @@ WRAPPED_HOOKS = [
 ]
 
 
+@each_pair
 @pytest.mark.parametrize("refuse", [True, False])
 @pytest.mark.parametrize("owner", [AsyncAPIView, DRFView], ids=["ours", "DRF's"])
 @pytest.mark.parametrize("name", WRAPPED_HOOKS)
@@ -297,6 +305,7 @@ def test_a_sync_wrapper_around_an_async_twin_runs(prefix):
     assert ran == ["thread"]
 
 
+@each_value
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(
     "inner",

@@ -14,6 +14,7 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow import serializers, views
+from tests.matrix import each_pair
 from tests.safety.support import here
 from tests.safety.test_plain_serializers import bases, in_colour, prefixes
 from tests.shop.models import Author
@@ -76,6 +77,7 @@ def deciding(base: Any, name: str) -> Any:
     return type("Deciding", (base,), given)
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("name", HOOKS)
@@ -114,6 +116,7 @@ def test_fields_that_drf_never_asks_for_are_not_built(prefix, base):
         assert served.send("POST", "/x/", {"name": "New"}).json() == {"is": "New"}
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("kind", ["a validator", "put on it"])
@@ -221,6 +224,7 @@ def anew(base: Any, get_name: Any) -> Any:
     return Anew
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("kind", FIELDS)
@@ -243,6 +247,7 @@ def test_sync_code_of_fields_that_are_made_anew_each_time_is_asked(prefix, base)
         assert served.send("PUT", "/x/1/", {"name": "Put"}).status == 400
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("decorator", [cached_property, property], ids=["cached_property", "property"])
@@ -267,6 +272,7 @@ def test_async_code_of_fields_that_a_class_keeps_is_asked(prefix, base, decorato
         assert served.send("PUT", "/x/1/", {"name": "Put"}).json() == {"name": ["refused"]}
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("of", ["field", "serializer"])
@@ -314,6 +320,7 @@ def test_what_was_prefetched_is_forgotten_in_the_thread_where_a_model_writes_how
     assert set(places) == {"thread"}
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("name", ["run_validation", "to_internal_value", "to_representation"])
@@ -439,6 +446,7 @@ BUILDERS = {
 }
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("name", BUILDERS)
@@ -477,6 +485,7 @@ def _leave_one(serializer: Any) -> None:
     serializer.fields.fields = {"name": serializer.fields["name"]}
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("override", [_read_and_change, _fail_and_try_again, _throw_away, _leave_one])

@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from restflow import views
+from tests.matrix import grouped, some
 from tests.safety.hooks import BadToken, Deny, Hook, Limit, Marked, giving, in_body, marked_context, status, teapot
 from tests.safety.support import ask, here
 from tests.shop.models import Author
@@ -205,8 +207,14 @@ class Override:
 hooks = pytest.mark.parametrize("hook", HOOKS, ids=str)
 
 
-def cases(hook: GenericHook, colours: Iterable[str] = COLOURS) -> Iterator[tuple[str, str]]:
-    """The kinds and colours of an override. A test takes them all: the database is emptied once for each test."""
+def by_hook(cases: Iterable[tuple[Any, ...]]) -> Any:
+    """Parametrise a test over hooks, each with all its cases: the database is emptied once for each test."""
+    groups = grouped(cases)
+    return pytest.mark.parametrize(("hook", "cases"), groups, ids=[str(hook) for hook, _ in groups])
+
+
+def cases_of(hook: GenericHook, colours: Iterable[str] = COLOURS) -> Iterator[tuple[str, str]]:
+    """The kinds and colours of an override."""
     for kind in hook.kinds:
         for colour in colours:
             if hook.twin or colour != "a-name":
@@ -245,39 +253,49 @@ PLACES = [in_the_class, in_a_mixin, wrapped, patched]
 
 @hooks
 def test_the_effect_of_an_override_does_not_show_without_one(hook):
-    assert [
-        kind for kind in hook.kinds for prefix in ("Async", "") if hook.seen(send(hook, hook.made(kind, prefix)))
-    ] == []
+    ours = some(product(hook.kinds, ("Async", "")))
+    assert [each for each in ours if hook.seen(send(hook, hook.made(*each)))] == []
 
 
-@hooks
-@pytest.mark.parametrize("place", PLACES)
-def test_an_async_view_obeys_an_override(hook, place):
+@by_hook(
+    [
+        *((hook, in_the_class, *case) for hook in HOOKS for case in cases_of(hook)),
+        *some(((hook, place, *case) for hook in HOOKS for place in PLACES[1:] for case in cases_of(hook)), together=2),
+    ]
+)
+def test_an_async_view_obeys_an_override(hook, cases):
     failed = []
-    for kind, colour in cases(hook):
+    for place, kind, colour in cases:
         override = Override(hook, colour)
         answer = send(hook, place(hook.made(kind), override))
         if not (hook.seen(answer) and set(override.places) == {PLACE[colour]}):
-            failed.append((kind, colour, answer.status, override.places))
+            failed.append((place.__name__, kind, colour, answer.status, override.places))
     assert not failed, "\n".join(map(str, failed))
 
 
-@hooks
-@pytest.mark.parametrize("place", [in_the_class, in_a_mixin])
-def test_a_sync_view_obeys_an_override(hook, place):
+def cases_of_sync_views(hook: GenericHook) -> Iterator[tuple[str, str]]:
+    return cases_of(hook, COLOURS if hook.twin else ["sync"])  # async handlers are refused
+
+
+@by_hook(
+    [
+        *((hook, in_the_class, *case) for hook in HOOKS for case in cases_of_sync_views(hook)),
+        *some((hook, in_a_mixin, *case) for hook in HOOKS for case in cases_of_sync_views(hook)),
+    ]
+)
+def test_a_sync_view_obeys_an_override(hook, cases):
     failed = []
-    for kind, colour in cases(hook, COLOURS if hook.twin else ["sync"]):  # async handlers are refused
+    for place, kind, colour in cases:
         override = Override(hook, colour)
         answer = send(hook, place(hook.made(kind, ""), override))
         if not (hook.seen(answer) and set(override.places) == {PLACE[colour]}):
-            failed.append((kind, colour, answer.status, override.places))
+            failed.append((place.__name__, kind, colour, answer.status, override.places))
     assert not failed, "\n".join(map(str, failed))
 
 
-@hooks
-@pytest.mark.parametrize("prefix", ["Async", ""])
-def test_method_decorator_around_a_hook_runs_around_it(hook, prefix):
-    for kind, colour in cases(hook, ["sync"]):
+@by_hook(some((hook, prefix, *case) for hook in HOOKS for prefix in ("Async", "") for case in cases_of(hook, ["sync"])))
+def test_method_decorator_around_a_hook_runs_around_it(hook, cases):
+    for prefix, kind, colour in cases:
         ran: list[str] = []
 
         def decorator(function: Any, ran: list[str] = ran) -> Any:
@@ -324,15 +342,20 @@ def delegating(colour: str, name: str, via: str, owner: list[type], ran: list[st
     return {f"a{name}" if colour == "a-name" else name: method if colour == "sync" else amethod}
 
 
-@hooks
-@pytest.mark.parametrize("below", [None, *COLOURS])
-def test_super_reaches_the_next_override_and_the_hook_itself(hook, below):
-    if below == "a-name" and not hook.twin:
-        pytest.skip("handlers have one name")
+def super_cases() -> Iterator[tuple[Any, ...]]:
+    for hook, below in product(HOOKS, [None, *COLOURS]):
+        if below == "a-name" and not hook.twin:
+            continue  # handlers have one name
+        for kind, top in cases_of(hook):
+            # LIMIT: behind an async override stands DRF's own function, which queries where it is called: 500
+            if kind != "DRF's mixins" or hook.name not in OF_DRFS_MIXINS or not {top, below} - {"sync", None}:
+                yield hook, below, kind, top
+
+
+@by_hook(some(super_cases(), together=2))
+def test_super_reaches_the_next_override_and_the_hook_itself(hook, cases):
     failed = []
-    for kind, top in cases(hook):
-        if kind == "DRF's mixins" and hook.name in OF_DRFS_MIXINS and {top, below} - {"sync", None}:
-            continue  # LIMIT: behind an async override stands DRF's own function, which queries where it is called: 500
+    for below, kind, top in cases:
         ran: list[str] = []
         cls = hook.made(kind)
         expected = send(hook, cls)
@@ -345,7 +368,7 @@ def test_super_reaches_the_next_override_and_the_hook_itself(hook, below):
         answer = send(hook, cls)
         order = ["top"] if below is None else ["top", "below"]
         if ran != order * (len(ran) // len(order)) or not ran or outcome(answer) != outcome(expected):
-            failed.append((kind, top, answer.status, answer.body, ran))
+            failed.append((below, kind, top, answer.status, answer.body, ran))
     assert not failed, "\n".join(map(str, failed))
 
 

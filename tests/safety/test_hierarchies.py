@@ -16,6 +16,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from restflow import permissions
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import each_pair
 from tests.safety.hooks import VIEWS, Deny, Limit
 from tests.safety.support import Refused, ask
 from tests.site import Site
@@ -200,6 +201,7 @@ def test_a_permissions_twins_called_directly(hierarchy, called):
 # Every permission of ours: a subclass's override decides, in either colour, through either name.
 
 
+@each_pair
 @pytest.mark.parametrize("called", ["by the view", "has_permission", "ahas_permission"])
 @pytest.mark.parametrize("colour", ["sync", "async", "a-name"])
 @pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.__name__)
@@ -242,6 +244,7 @@ def test_an_override_of_any_permission_of_ours_decides(root, colour, called, nam
         assert answer.json() is False
 
 
+@each_pair
 @pytest.mark.parametrize("colour", ["sync", "async", "a-name"])
 @pytest.mark.parametrize("root", ROOTS[:5], ids=lambda root: root.__name__)
 @pytest.mark.parametrize("view", VIEWS)
@@ -260,6 +263,7 @@ def test_super_from_a_permission_reaches_what_it_overrides(root, colour, view):
     assert ask(type("V", (VIEWS[view],), {"permission_classes": [cls]})).status == plain.status
 
 
+@each_pair
 @pytest.mark.parametrize("theirs", [drf_permissions.IsAuthenticated, drf_permissions.IsAdminUser])
 @pytest.mark.parametrize("colour", ["async", "a-name"])
 @pytest.mark.parametrize("view", VIEWS)
@@ -361,6 +365,7 @@ class Proxy:
         return getattr(self.wrapped, name)
 
 
+@each_pair
 @pytest.mark.parametrize("view", ["async", "async, sync handlers"])
 @pytest.mark.parametrize(
     ("base", "colour"),
@@ -465,6 +470,7 @@ def test_a_patch_of_a_mixins_other_name_is_obeyed_after_a_first_request(monkeypa
 # The hooks that refuse.
 
 
+@each_pair
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ["permission_denied", "throttled", "http_method_not_allowed"])
 @pytest.mark.parametrize("prefix", ["", "a"])

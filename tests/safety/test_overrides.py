@@ -7,9 +7,9 @@ Left out, as plain Python leaves no way to obey it: an ``async def`` put under a
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any
 from unittest import mock
 
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
 from restflow.views import AsyncAPIView
+from tests.matrix import grouped
 from tests.safety.hooks import COLOURS, HOOKS, VIEWS, Hook, written
 from tests.safety.support import Refused, ask, here
 from tests.site import Answer
@@ -50,22 +51,26 @@ class Override:
         assert set(self.places) == {PLACE[self.colour]}
 
 
-def params(colours: Any, hooks: Any = HOOKS) -> list[Any]:
-    return [
-        pytest.param(hook, colour, id=f"{hook.name}-{colour}")
-        for hook in hooks
-        for colour in colours
-        if hook.twin or colour != "a-name"
-    ]
+Cases = list[tuple[Any, ...]]
 
 
-def view_params() -> list[Any]:
+def by_hook(cases: Iterable[tuple[Any, ...]]) -> Any:
+    """Parametrise a test over hooks, each with all its cases."""
+    groups = grouped(cases)
+    return pytest.mark.parametrize(("hook", "cases"), groups, ids=[str(hook) for hook, _ in groups])
+
+
+def in_every_colour() -> Cases:
+    return [(hook, colour) for hook in HOOKS for colour in COLOURS if hook.twin or colour != "a-name"]
+
+
+def on_async_views() -> Cases:
     """Each hook and colour on a view with async handlers, and with sync ones where a handler comes to the hook."""
     return [
-        pytest.param(view, *param.values, id=f"{view}-{param.id}")
+        (hook, colour, view)
         for view in ASYNC_VIEWS
-        for param in params(COLOURS)
-        if view == "async" or param.values[0].handlers or param.values[0].name == "dispatch"
+        for hook, colour in in_every_colour()
+        if view == "async" or hook.handlers or hook.name == "dispatch"
     ]
 
 
@@ -73,88 +78,94 @@ CALLED_BY_A_HANDLER = {"check_object_permissions", "validated_serializer", "pagi
 CALLED_BY_DRF = {"get_view_description", "get_view_name"}
 
 
-def late_params() -> list[Any]:
+def late() -> Cases:
     """Overrides that are put in place when the class is there already, on views with handlers of either colour."""
-    made = []
-    for param in view_params():
-        view, hook, colour = param.values
-        from_a_handler = hook.name in CALLED_BY_A_HANDLER and view == "async, sync handlers"
-        if colour == "async" and (hook.name in CALLED_BY_DRF or from_a_handler):
-            continue
-        made.append(pytest.param(*param.values, id=param.id))
-    return made
+    return [
+        (hook, colour, view)
+        for hook, colour, view in on_async_views()
+        if colour != "async"
+        or not (hook.name in CALLED_BY_DRF or (hook.name in CALLED_BY_A_HANDLER and view == "async, sync handlers"))
+    ]
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=str)
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_effect_of_a_hooks_override_does_not_show_without_one(hook, view):
-    assert not hook.seen(send(hook, hook.view(view)))
-
-
-@pytest.mark.parametrize(("view", "hook", "colour"), view_params())
-class TestAnAsyncView:
-    def test_obeys_an_override_in_its_class(self, hook, colour, view):
-        override = Override(hook, colour)
-        answer = send(hook, type("V", (hook.view(view),), {override.name: override.function}))
-        override.check()
-        assert hook.seen(answer)
-
-    def test_obeys_an_override_of_a_mixin_before_it(self, hook, colour, view):
-        override = Override(hook, colour)
-        mixin = type("Mixin", (), {override.name: override.function})
-        answer = send(hook, type("V", (mixin, hook.view(view)), {}))
-        override.check()
-        assert hook.seen(answer)
-
-
-@pytest.mark.parametrize(("view", "hook", "colour"), late_params())
-def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(view, hook, colour, monkeypatch):
-    override = Override(hook, colour)
-    cls = type("V", (hook.view(view),), {})
-    assert not hook.seen(send(hook, cls))
-    monkeypatch.setattr(cls, override.name, override.function, raising=False)
-    answer = send(hook, cls)
-    override.check()
-    assert hook.seen(answer)
-
-
-@pytest.mark.parametrize("when", ["__init__", "setup"])
-@pytest.mark.parametrize(("view", "hook", "colour"), late_params())
-def test_an_async_view_obeys_an_override_set_on_the_instance(view, hook, colour, when):
-    override = Override(hook, colour)
-
-    def with_override(self: Any, *args: Any, **kwargs: Any) -> None:
+def set_on_the_instance(base: type, override: Override, when: str) -> type:
+    def setting(self: Any, *args: Any, **kwargs: Any) -> None:
         getattr(super(cls, self), when)(*args, **kwargs)
         setattr(self, override.name, override.function.__get__(self))
 
-    cls = type("V", (hook.view(view),), {when: with_override})
-    answer = send(hook, cls)
-    override.check()
-    assert hook.seen(answer)
+    cls = type("V", (base,), {when: setting})
+    return cls
 
 
-@pytest.mark.parametrize(
-    ("hook", "colour"),
-    [
-        param
-        for param in params(COLOURS)
-        # An async handler belongs to an AsyncAPIView; dispatch is DRF's own here.
-        if param.id not in {"options-async", "dispatch-sync", "dispatch-async"}
-    ],
-)
+@by_hook(product(HOOKS, VIEWS))
+def test_the_effect_of_a_hooks_override_does_not_show_without_one(hook, cases):
+    for (view,) in cases:
+        assert not hook.seen(send(hook, hook.view(view)))
+
+
+class TestAnAsyncView:
+    @by_hook(on_async_views())
+    def test_obeys_an_override_in_its_class(self, hook, cases):
+        for colour, view in cases:
+            override = Override(hook, colour)
+            answer = send(hook, type("V", (hook.view(view),), {override.name: override.function}))
+            override.check()
+            assert hook.seen(answer), (colour, view)
+
+    @by_hook(on_async_views())
+    def test_obeys_an_override_of_a_mixin_before_it(self, hook, cases):
+        for colour, view in cases:
+            override = Override(hook, colour)
+            mixin = type("Mixin", (), {override.name: override.function})
+            answer = send(hook, type("V", (mixin, hook.view(view)), {}))
+            override.check()
+            assert hook.seen(answer), (colour, view)
+
+
+@by_hook(late())
+def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(hook, cases):
+    for colour, view in cases:
+        override = Override(hook, colour)
+        cls = type("V", (hook.view(view),), {})
+        assert not hook.seen(send(hook, cls))
+        setattr(cls, override.name, override.function)
+        answer = send(hook, cls)
+        override.check()
+        assert hook.seen(answer), (colour, view)
+
+
+@by_hook(((*case, when) for case, when in product(late(), ["__init__", "setup"])))
+def test_an_async_view_obeys_an_override_set_on_the_instance(hook, cases):
+    for colour, view, when in cases:
+        override = Override(hook, colour)
+        answer = send(hook, set_on_the_instance(hook.view(view), override, when))
+        override.check()
+        assert hook.seen(answer), (colour, view, when)
+
+
+def on_sync_views() -> Cases:
+    """An async handler belongs to an AsyncAPIView; dispatch is DRF's own here."""
+    refused = {("options", "async"), ("dispatch", "sync"), ("dispatch", "async")}
+    return [(hook, colour) for hook, colour in in_every_colour() if (hook.name, colour) not in refused]
+
+
 class TestASyncView:
-    def test_obeys_an_override_in_its_class(self, hook, colour):
-        override = Override(hook, colour)
-        answer = send(hook, type("V", (hook.view("sync"),), {override.name: override.function}))
-        override.check()
-        assert hook.seen(answer)
+    @by_hook(on_sync_views())
+    def test_obeys_an_override_in_its_class(self, hook, cases):
+        for (colour,) in cases:
+            override = Override(hook, colour)
+            answer = send(hook, type("V", (hook.view("sync"),), {override.name: override.function}))
+            override.check()
+            assert hook.seen(answer), colour
 
-    def test_obeys_an_override_of_a_mixin_before_it(self, hook, colour):
-        override = Override(hook, colour)
-        mixin = type("Mixin", (), {override.name: override.function})
-        answer = send(hook, type("V", (mixin, hook.view("sync")), {}))
-        override.check()
-        assert hook.seen(answer)
+    @by_hook(on_sync_views())
+    def test_obeys_an_override_of_a_mixin_before_it(self, hook, cases):
+        for (colour,) in cases:
+            override = Override(hook, colour)
+            mixin = type("Mixin", (), {override.name: override.function})
+            answer = send(hook, type("V", (mixin, hook.view("sync")), {}))
+            override.check()
+            assert hook.seen(answer), colour
 
 
 # Twins called directly: `await view.acheck_permissions(request)`, `view.check_permissions(request)` in a worker thread.
@@ -162,19 +173,12 @@ class TestASyncView:
 WHERE = ["class", "patch", "instance"]
 
 
-def direct_params() -> list[Any]:
-    made = []
-    for where in WHERE:
-        for called in ("async", "sync"):
-            for hook in HOOKS:
-                for colour in COLOURS:
-                    late = where != "class"
-                    if not hook.twin or (late and called == "sync" and colour == "async"):
-                        continue
-                    made.append(
-                        pytest.param(where, called, hook, colour, id=f"{hook.name}-{colour}-{where}-from {called}")
-                    )
-    return made
+def direct() -> Cases:
+    return [
+        (hook, where, called, colour)
+        for where, called, (hook, colour) in product(WHERE, ("async", "sync"), in_every_colour())
+        if hook.twin and (where == "class" or called == "async" or colour != "async")
+    ]
 
 
 def calling(hook: Hook, called: str, override: Override, ran: list[str]) -> Callable[..., Any]:
@@ -199,27 +203,20 @@ def calling(hook: Hook, called: str, override: Override, ran: list[str]) -> Call
     return async_get if called == "async" else sync_get
 
 
-@pytest.mark.parametrize(("where", "called", "hook", "colour"), direct_params())
-def test_a_twin_called_directly_reaches_the_override(where, called, hook, colour, monkeypatch):
-    base = VIEWS["async"]
-    override = Override(hook, colour, otherwise=DRFView)
-    ran: list[str] = []
-    attributes: dict[str, Any] = {"get": calling(hook, called, override, ran)}
-    overriding = {override.name: override.function}
-    if where == "class":
-        cls = type("V", (base,), attributes | overriding)
-    elif where == "instance":
-
-        def setup(self: Any, *args: Any, **kwargs: Any) -> None:
-            super(cls, self).setup(*args, **kwargs)
-            setattr(self, override.name, override.function.__get__(self))
-
-        cls = type("V", (base,), attributes | {"setup": setup})
-    else:
-        cls = type("V", (base,), attributes)
-        monkeypatch.setattr(cls, override.name, override.function, raising=False)
-    assert ask(cls).status == 200
-    assert ran == [PLACE[colour]]
+@by_hook(direct())
+def test_a_twin_called_directly_reaches_the_override(hook, cases):
+    for where, called, colour in cases:
+        override = Override(hook, colour, otherwise=DRFView)
+        ran: list[str] = []
+        cls = type("V", (VIEWS["async"],), {"get": calling(hook, called, override, ran)})
+        if where == "class":
+            cls = type("V", (cls,), {override.name: override.function})
+        elif where == "instance":
+            cls = set_on_the_instance(cls, override, "setup")
+        else:
+            setattr(cls, override.name, override.function)
+        assert ask(cls).status == 200
+        assert ran == [PLACE[colour]], (where, called, colour)
 
 
 @pytest.mark.parametrize("where", ["patch", "instance"])
@@ -369,47 +366,31 @@ def class_with(written_method: tuple[str, Any, list[type]], name: str, bases: tu
     return made
 
 
-@functools.cache
-def unchanged(name: str) -> Answer:
-    hook = next(hook for hook in HOOKS if hook.name == name)
-    return send(hook, hook.view("async"))
-
-
-def super_params() -> list[Any]:
+def super_cases() -> Cases:
     made = []
-    for hook in HOOKS:
-        for top in COLOURS:
-            for below in (None, *COLOURS):
-                for via in ("sync name", "a-name"):
-                    if top == "sync" and via == "a-name":
-                        continue  # nobody awaits there
-                    if not hook.twin and "a-name" in {top, below, via}:
-                        continue
-                    # On the loop, a sync name that leads to async code says that its async twin is to be awaited.
-                    if top != "sync" and via == "sync name" and below == "a-name":
-                        continue
-                    made.append(
-                        pytest.param(
-                            hook,
-                            top,
-                            below,
-                            via,
-                            id=f"{hook.name}-{top} over {below or 'ours'} by {via}",
-                        )
-                    )
+    for hook, top, below, via in product(HOOKS, COLOURS, (None, *COLOURS), ("sync name", "a-name")):
+        if top == "sync" and via == "a-name":
+            continue  # nobody awaits there
+        if not hook.twin and "a-name" in {top, below, via}:
+            continue
+        # On the loop, a sync name that leads to async code says that its async twin is to be awaited.
+        if top != "sync" and via == "sync name" and below == "a-name":
+            continue
+        made.append((hook, top, below, via))
     return made
 
 
-@pytest.mark.parametrize(("hook", "top", "below", "via"), super_params())
-def test_super_reaches_the_next_override_and_the_hook_itself(hook, top, below, via):
-    ran: list[str] = []
-    base = hook.view("async")
-    expected = unchanged(hook.name)
-    if below is not None:
-        base = class_with(delegating(below, hook, ran, "below", "sync name"), "View", (base,))
-    cls = class_with(delegating(top, hook, ran, "top", via), "View", (base,))
-    answer = send(hook, cls)
-    order = ["top"] if below is None else ["top", "below"]
-    assert ran[: len(order)] == order
-    assert len(ran) % len(order) == 0
-    assert (answer.status, answer.body, answer.headers) == (expected.status, expected.body, expected.headers)
+@by_hook(super_cases())
+def test_super_reaches_the_next_override_and_the_hook_itself(hook, cases):
+    expected = send(hook, hook.view("async"))
+    for top, below, via in cases:
+        ran: list[str] = []
+        base = hook.view("async")
+        if below is not None:
+            base = class_with(delegating(below, hook, ran, "below", "sync name"), "View", (base,))
+        cls = class_with(delegating(top, hook, ran, "top", via), "View", (base,))
+        answer = send(hook, cls)
+        order = ["top"] if below is None else ["top", "below"]
+        assert ran[: len(order)] == order, (top, below, via)
+        assert len(ran) % len(order) == 0
+        assert (answer.status, answer.body, answer.headers) == (expected.status, expected.body, expected.headers)

@@ -12,6 +12,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from restflow import serializers, views
+from tests.matrix import each_pair
 from tests.safety.support import here
 from tests.shop.models import Author
 from tests.site import Answer, Site
@@ -86,6 +87,7 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
 OK, REFUSED = [200, 200, 201, 200, 200], [200, 200, 400, 400, 400]
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ def test_validation_that_is_put_on_the_class_after_a_request_is_asked(prefix, ba
         assert statuses(served) == OK
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -123,6 +126,7 @@ def test_a_validator_that_is_put_into_meta_after_a_request_is_asked(prefix, base
         assert statuses(served) == REFUSED
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -139,6 +143,7 @@ def test_a_validator_of_the_model_s_field_is_asked(prefix, base, colour, monkeyp
             field.__dict__.pop("validators", None)
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -160,6 +165,7 @@ def test_a_field_class_that_drf_is_told_to_use_is_asked(prefix, base, colour, in
         assert (shown.json()["name"], created.json()["name"]) == ("AUSTEN", "NEW")
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -175,6 +181,7 @@ def test_a_representation_that_is_put_on_the_class_after_a_request_is_asked(pref
         assert shown.json()["name"] == "shown"
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("name", ["perform_create", "perform_update"])
@@ -204,6 +211,7 @@ def test_declared_fields_and_inherited_meta_are_drfs_code_too(prefix, base):
     assert (refused.status, list(refused.json())) == (400, ["name"])
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("items", [[], ["Austen", "Eliot"]], ids=len)
@@ -216,6 +224,7 @@ def test_a_list_that_has_no_page_or_no_rows_is_shown(prefix, base, items):
         assert [each["name"] for each in paged.send("GET", "/x/").json()["results"]] == items
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -227,6 +236,7 @@ def test_a_class_that_was_made_by_calling_type_is_not_taken_for_drfs(prefix, bas
         assert served.send("POST", "/x/", {"name": "New"}).status == 400
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -240,6 +250,7 @@ def test_validation_that_is_put_on_drfs_own_class_is_asked(prefix, base, colour,
         assert statuses(served) == REFUSED
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -253,6 +264,7 @@ def test_validation_of_a_base_that_comes_late_is_asked(prefix, base, colour, nam
         assert statuses(served) == REFUSED
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -281,6 +293,7 @@ def _generator(self: Any) -> Any:
     yield refuse
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize(
@@ -313,6 +326,7 @@ def test_validators_that_drfs_own_class_comes_to_give_once_are_asked(prefix, bas
         assert statuses(served) == REFUSED
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -392,6 +406,7 @@ def test_an_exception_handler_finds_a_serializer_with_the_async_surface(base):
     assert seen == [True]
 
 
+@each_pair
 @prefixes
 @bases
 @colours
@@ -453,6 +468,7 @@ def test_a_serializer_of_drfs_code_only_is_not_prepared_for_other_code(prefix, h
     assert seen == [True] * 5
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("hooked", [False, True])
@@ -477,6 +493,7 @@ def test_the_fields_of_a_serializer_that_was_used_are_those_that_it_has_by_now(p
     assert seen == [["id", "name"], ["id", "title"], ["id", "name"]]
 
 
+@each_pair
 @prefixes
 @pytest.mark.parametrize("name", ["ais_valid", "asave"])
 @pytest.mark.parametrize("before", [False, True], ids=["after a request", "before any"])
@@ -491,6 +508,7 @@ def test_a_twin_that_a_patch_replaces_is_asked(prefix, name, before, monkeypatch
         assert served.send("PUT", "/x/1/", {"name": "Set"}).json() == {"name": ["refused"]}
 
 
+@each_pair
 @prefixes
 @bases
 @pytest.mark.parametrize("of", ["one", "list"])

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from restflow import authentication, permissions, throttling
 from restflow.views import APIView, AsyncAPIView, AsyncModelViewSet, ModelViewSet
+from tests.matrix import each_pair, each_value
 from tests.safety.support import Refused, ask, here
 from tests.shop.models import Author
 from tests.site import Site
@@ -58,6 +59,7 @@ STEPS = (
 )
 
 
+@each_value
 @pytest.mark.parametrize("when", ["written", "late"])
 @pytest.mark.parametrize(
     ("base", "name", "colour"),
@@ -76,6 +78,7 @@ def test_a_proxy_around_a_method_of_ours_is_asked(base, colour, when, name):
     assert ask(view).status == 418
 
 
+@each_pair
 @COLOURS
 @pytest.mark.parametrize("base", [APIView, AsyncAPIView])
 @pytest.mark.parametrize(

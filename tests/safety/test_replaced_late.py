@@ -19,6 +19,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.views import APIView, AsyncAPIView, AsyncRetrieveAPIView, RetrieveAPIView
+from tests.matrix import each_pair
 from tests.safety.support import ask, here
 from tests.shop.models import Author
 
@@ -58,6 +59,7 @@ def refusing(colour: str) -> Any:
     return asynchronous if colour == "async" else sync
 
 
+@each_pair
 @pytest.mark.parametrize(("base", "prefix"), [(APIView, ""), (AsyncAPIView, ""), (AsyncAPIView, "a")])
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("name", [*CHECKS, *GETTERS])
@@ -80,6 +82,7 @@ def test_a_check_whose_twin_was_taken_off_the_class_is_asked(name, monkeypatch):
     assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
 
 
+@each_pair
 @both
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("name", ["check_permissions", "check_throttles", *GETTERS])
@@ -102,6 +105,7 @@ def test_a_throttle_getter_that_a_permission_puts_on_the_view_is_asked(base):
     assert ask(view_of(base, permission_classes=[Putting])).json() == {"detail": "replaced"}
 
 
+@each_pair
 @both
 @pytest.mark.parametrize("name", ["permission_classes", "throttle_classes", "authentication_classes"])
 @pytest.mark.parametrize("how", ["mutated", "replaced"])
@@ -202,6 +206,7 @@ def details(base: Any, **attributes: Any) -> Any:
 generic = pytest.mark.parametrize("base", [RetrieveAPIView, AsyncRetrieveAPIView])
 
 
+@each_pair
 @generic
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize(
@@ -219,6 +224,7 @@ def test_a_serializer_class_that_is_patched_in_after_a_request_represents(base, 
     assert send().json() == {"id": author.pk, "name": "Ada"}
 
 
+@each_pair
 @generic
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("name", ["get_queryset", "filter_queryset"])
@@ -311,6 +317,7 @@ def test_an_async_check_that_a_property_of_a_sync_view_gives_is_refused():
         view.as_view()(APIRequestFactory().get("/"))
 
 
+@each_pair
 @both
 @pytest.mark.parametrize("answer", [None, 0, "", [], 1, "yes", [0]], ids=repr)
 @pytest.mark.parametrize("check", ["permission_classes", "throttle_classes"])
@@ -509,6 +516,7 @@ ONCE = {
 }
 
 
+@each_pair
 @both
 @pytest.mark.parametrize("name", ONCE)
 @pytest.mark.parametrize("way", [iter, tuple, reversed], ids=["iter", "tuple", "reversed"])

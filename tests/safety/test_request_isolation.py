@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView, PostFetch
+from tests.matrix import each_value
 from tests.safety.support import here
 from tests.shop.models import Author, Book, Review
 from tests.site import Answer, Site
@@ -127,6 +128,7 @@ def gather(view: type, count: int = MANY, **settings: Any) -> list[Answer]:
         return asyncio.run(main())
 
 
+@each_value
 @pytest.mark.parametrize("view", SHOWS)
 @pytest.mark.parametrize(
     ("authenticator", "permission"),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView
+from tests.matrix import some
 from tests.safety.hooks import COLOURS, HOOKS, written
 from tests.safety.support import Refused, ask
 
@@ -49,7 +50,7 @@ def params() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("base", "hook", "colour"), params())
+@pytest.mark.parametrize(("base", "hook", "colour"), some(params(), together=2))
 def test_an_override_behind_a_class_of_ours_is_obeyed_or_refused(base, hook, colour):
     attribute, function = written(colour, hook.name, hook.effect)
     tenant = type("TenantBase", (drf.APIView,), {attribute: function})

@@ -13,6 +13,7 @@ import pytest
 
 import restflow
 from tests.docs.pages import ROOT
+from tests.matrix import each_pair
 
 VIEWS = ("sync", "async", "throughout", "async/coroutine", "throughout/coroutine")
 BUGS = ("handler", "permission", "serializer")
@@ -51,6 +52,7 @@ def kept(event: dict[str, Any], view: str) -> dict[str, Any]:
     return json.loads(json.dumps(said).replace(f"/{view}/", "/view/"))
 
 
+@each_pair
 @pytest.mark.parametrize("kind", ["json", "form", "multipart", "stream"])
 @pytest.mark.parametrize("bug", BUGS)
 @pytest.mark.parametrize("view", VIEWS)
