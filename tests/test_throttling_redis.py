@@ -7,6 +7,7 @@ import contextlib
 import logging
 import select
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -123,22 +124,28 @@ def test_a_burst_of_clients_on_a_cold_process_is_counted_over_few_connections(ba
     assert proxy.opened == 1
 
 
-def test_who_came_first_is_counted_first(redis_storage):
+EAGER = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 starts no task eagerly")
+
+
+@pytest.mark.parametrize("start", ["later", pytest.param("eager", marks=EAGER)])
+def test_who_came_first_is_counted_first(start, redis_storage):
     async def burst() -> list[bool]:
-        return await asyncio.gather(*(Keyed().aallow_request("a", None) for _ in range(350)))
+        if start == "eager":
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await asyncio.gather(*(Keyed().aallow_request("a", None) for _ in range(600)))
 
     with override_settings(RESTFLOW=redis_storage):
-        assert asyncio.run(burst()) == [True] * 5 + [False] * 345
+        assert asyncio.run(burst()) == [True] * 5 + [False] * 595
 
 
 def test_threads_that_wait_for_their_turn_are_sent_together(redis_storage, proxy):
-    with override_settings(RESTFLOW=redis_storage), ThreadPoolExecutor(150) as threads:
+    with override_settings(RESTFLOW=redis_storage), ThreadPoolExecutor(300) as threads:
         assert Keyed().allow_request("first", None)
         proxy.passing.clear()
-        waiting = [threads.submit(Keyed().allow_request, "a", None) for _ in range(150)]
+        waiting = [threads.submit(Keyed().allow_request, "a", None) for _ in range(300)]
         time.sleep(0.2)  # most of them wait by then
         proxy.passing.set()
-        assert Counter(each.result() for each in waiting) == {True: 5, False: 145}
+        assert Counter(each.result() for each in waiting) == {True: 5, False: 295}
     assert proxy.opened == 1
 
 
@@ -219,8 +226,8 @@ def late(kind: str) -> Any:
 
         async def get_cache_key(self, request, view):
             async def hold() -> None:
-                for _ in range(20):
-                    time.sleep(0.03)  # noqa: ASYNC251 - it is what is tested
+                for _ in range(15):
+                    time.sleep(0.05)  # noqa: ASYNC251 - it is what is tested
                     await asyncio.sleep(0)
 
             self.holding = asyncio.ensure_future(hold())
@@ -238,7 +245,7 @@ def late(kind: str) -> Any:
 @pytest.mark.parametrize("fails_open", [False, True])
 @pytest.mark.parametrize("start", ["cold", "warm"])
 def test_that_the_loop_is_late_is_not_taken_for_redis(start, fails_open, kind, redis_storage, caplog):
-    options = {**redis_storage["THROTTLE_STORAGE_OPTIONS"], "socket_timeout": 0.05, "socket_connect_timeout": 0.05}
+    options = {**redis_storage["THROTTLE_STORAGE_OPTIONS"], "socket_timeout": 0.3, "socket_connect_timeout": 0.3}
     storage = {**redis_storage, "THROTTLE_STORAGE_OPTIONS": options, "THROTTLE_FAILS_OPEN": fails_open}
     views = {"x/": throttled(Async, late(kind)), "y/": throttled(Async, Five)}
 
@@ -259,12 +266,12 @@ def test_that_the_loop_is_late_is_not_taken_for_redis(start, fails_open, kind, r
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_burst_while_redis_fails_is_answered(base, fails_open, failing_storage):
     with Site({"x/": throttled(base, Five)}, RESTFLOW={**failing_storage, "THROTTLE_FAILS_OPEN": fails_open}) as site:
-        assert asyncio.run(clients(site, 120)) == {200 if fails_open else 503: 120}
+        assert asyncio.run(clients(site, 40)) == {200 if fails_open else 503: 40}
 
 
 @pytest.mark.parametrize("base", [Async, Sync])
 def test_a_redis_that_hangs_on_an_open_connection_is_not_waited_for(base, redis_storage, proxy, caplog):
-    options = {**redis_storage["THROTTLE_STORAGE_OPTIONS"], "socket_timeout": 0.5, "socket_connect_timeout": 0.1}
+    options = {**redis_storage["THROTTLE_STORAGE_OPTIONS"], "socket_timeout": 2.0, "socket_connect_timeout": 2.0}
     storage = {**redis_storage, "THROTTLE_STORAGE_OPTIONS": options}
     with Site({"x/": throttled(base, Five)}, RESTFLOW=storage) as site, asyncio.Runner() as runner:
         assert runner.run(clients(site, 1)) == {200: 1}
@@ -279,14 +286,13 @@ def test_the_log_says_how_long_redis_was_waited_for(silent_storage, caplog):
     with Site({"x/": throttled(Async, Five)}, RESTFLOW=silent_storage) as site:
         assert site.send("GET", "/x/").status == 503
     (record,) = [record for record in caplog.records if record.name == "restflow.throttling"]
-    assert str(record.exc_info[1]) == "Redis did not answer in 0.4 seconds."
+    assert str(record.exc_info[1]) == "Redis did not answer in 0.3 seconds."
 
 
-def test_an_answer_that_is_none_is_an_error_of_those_who_asked(redis_storage):
-    """A key that holds something else, which another program put there."""
+def test_a_key_under_which_another_program_keeps_something_else_can_not_be_counted(redis_storage):
     prefix = redis_storage["THROTTLE_STORAGE_OPTIONS"]["key_prefix"]
     with redis.Redis.from_url(redis_storage["THROTTLE_STORAGE"]) as client:
-        client.lpush(f"{prefix}:throttle_anon_127.0.0.1", "1")
+        client.lpush(f"{{{prefix}}}:throttle_anon_127.0.0.1", "1")
     for base in (Async, Sync):
         with Site({"x/": throttled(base, Five)}, RESTFLOW=redis_storage) as site:
             assert site.send("GET", "/x/").status == 503

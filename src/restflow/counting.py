@@ -151,7 +151,7 @@ end
 return answers
 """
 
-_AT_ONCE = 100  # requests in one run of the script, which nothing else in Redis interrupts: a millisecond or less
+_AT_ONCE = 250  # requests in one run of the script, during which Redis does nothing else: 6 µs each
 
 
 class _Hit(NamedTuple):
@@ -191,12 +191,14 @@ class _Queue:
 
     def ask(self, hits: Sequence[_Hit]) -> Any:
         """Have them counted; an async script is to be awaited."""
-        # Half of a surrogate pair in one key must not be an error of all.
-        keys = [f"{self._key_prefix}:{hit.key}".encode(errors="surrogatepass") for hit in hits]
+        # By the braces Redis keeps them in one place, where it is sharded; a script's keys must be. And half of a
+        # surrogate pair in one key must not be an error of all.
+        place = f"{{{self._key_prefix}}}"
+        keys = [f"{place}:{hit.key}".encode(errors="surrogatepass") for hit in hits]
         args: list[Any] = [self._forgets()]
         for hit in hits:
             args += hit.now, hit.seconds, hit.amount
-        return self._script(keys=[self._key_prefix, *keys], args=args)
+        return self._script(keys=[place, *keys], args=args)
 
     def _forgets(self) -> int:
         try:
@@ -258,11 +260,13 @@ class _Loop(_Queue):
     def __init__(self, seconds: float, *args: Any) -> None:
         super().__init__(*args)
         self._seconds = seconds
-        self._task: asyncio.Task[None] | None = None
+        self._is_working = False
+        self._task: asyncio.Task[None]
 
     async def count(self, hit: _Hit) -> list[float]:
         self.waiting.append(hit)
-        if self._task is None:
+        if not self._is_working:
+            self._is_working = True
             # In no request's context: it works for all of them.
             self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
         found: list[float] = await hit.answer
@@ -276,7 +280,7 @@ class _Loop(_Queue):
                         found = await self.ask(hits)
                     self.answer(hits, found)
         finally:
-            self._task = None
+            self._is_working = False
             for hit in self.waiting:  # only where it was cancelled
                 hit.answer.cancel()
 
@@ -345,9 +349,8 @@ class _Redis:
 
         options |= {**aioredis.connection.parse_url(url), "retry": aioredis.retry.Retry(**once)}
         # On a loop, redis-py's own timeouts would count the loop's lateness; see _deadline.
-        patience = [options.pop(name) or math.inf for name in self.defaults]
+        self._patience = max(options[name] or math.inf for name in self.defaults)
         options |= dict.fromkeys(self.defaults)
-        self._patience = sum(patience)
         self._client: Any = lambda: aioredis.Redis(connection_pool=aioredis.ConnectionPool(**options))
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Loop, Any]] = WeakKeyDictionary()
 

@@ -211,6 +211,7 @@ class SimpleRateThrottle(
         seconds: Any = self.duration
         # The clock of DRF's throttles, by its name now, so that what replaces time.time is obeyed; or one's own.
         now = self.now = time.time() if self.timer is _CLOCK else await hook(self, "timer")
+        self.history, self._is_counted = [], False
         storage = await counter.get()
         try:
             history = await hook(storage, "hit", shortened(str(self.key)), amount, seconds, now)
