@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import select
 import socket
 import sys
@@ -155,6 +156,32 @@ def test_a_key_that_is_no_text_is_counted_and_harms_no_other(throttle_storage):
 
     with override_settings(RESTFLOW=throttle_storage):
         assert asyncio.run(burst()) == [True] * 15 + [False] * 3
+
+
+@pytest.mark.parametrize("rate", [(5, None), (5, "day"), ("five", 60)])
+def test_a_rate_that_is_no_number_harms_no_other(rate, throttle_storage):
+    class Odd(Keyed):
+        def parse_rate(self, given):
+            return rate
+
+    async def burst() -> list[Any]:
+        asked = (kind().aallow_request("key", None) for kind in [Keyed, Odd] * 6)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    with override_settings(RESTFLOW=throttle_storage):
+        found = asyncio.run(burst())
+    assert found[::2] == [True] * 5 + [False]
+    assert all(isinstance(each, (TypeError, ValueError)) for each in found[1::2])
+
+
+@pytest.mark.parametrize(("rate", "expected"), [((2, math.inf), [True, True, False]), ((math.inf, 60), [True] * 3)])
+def test_a_rate_may_be_without_end(rate, expected, throttle_storage):
+    class Endless(Keyed):
+        def parse_rate(self, given):
+            return rate
+
+    with override_settings(RESTFLOW=throttle_storage):
+        assert [Endless().allow_request("key", None) for _ in range(3)] == expected
 
 
 # Requests that are cancelled

@@ -82,12 +82,13 @@ class _Memory:
     @nonblocking
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
         with self._lock:
-            log = self._logs.pop(key, None) or _Log()
+            log = self._logs.get(key) or _Log()
             found = log.times[bisect_right(log.times, now - seconds) :]
             if len(found) < amount:
                 log.add(now, amount, seconds)
             if log.times:
                 self._logs[key] = log
+                self._logs.move_to_end(key)
             self._retire(now)
         found.reverse()
         return found.tolist()
@@ -144,7 +145,7 @@ for i = 2, #KEYS do
         local kept = log:sub(math.max(first_after(log, now - longest), #log + 1 - 8 * largest))
         if #kept > 0 then now = math.max(now, (struct.unpack('<d', kept, #kept - 7))) end
         log = struct.pack('<ddd', forgotten, longest, largest) .. kept .. struct.pack('<d', now)
-        redis.call('SET', KEYS[i], log, 'PX', string.format('%.0f', math.max(1, math.ceil(longest * 1000))))
+        redis.call('SET', KEYS[i], log, 'PX', string.format('%.0f', math.min(math.max(1, longest * 1000), 1e15)))
     end
     answers[i - 1] = found
 end
@@ -157,10 +158,10 @@ _AT_ONCE = 250  # requests in one run of the script, during which Redis does not
 class _Hit(NamedTuple):
     """A request that waits to be counted."""
 
-    key: str
+    key: bytes
     now: float
     seconds: float
-    amount: int
+    amount: float
     answer: Any
     """The future, of asyncio or of concurrent.futures, that gets the times it found."""
 
@@ -170,13 +171,13 @@ class _Queue:
 
     Args:
         script: what counts them.
-        key_prefix: what their keys begin with.
+        forgotten: the key of the number of times that all was forgotten.
         forgetting: holds a 1 where all is to be forgotten before the next is counted.
     """
 
-    def __init__(self, script: Any, key_prefix: str, forgetting: deque[int]) -> None:
+    def __init__(self, script: Any, forgotten: str, forgetting: deque[int]) -> None:
         self._script = script
-        self._key_prefix = key_prefix
+        self._forgotten = forgotten
         self._forgetting = forgetting
         self.waiting: deque[_Hit] = deque()
 
@@ -191,14 +192,10 @@ class _Queue:
 
     def ask(self, hits: Sequence[_Hit]) -> Any:
         """Have them counted; an async script is to be awaited."""
-        # By the braces Redis keeps them in one place, where it is sharded; a script's keys must be. And half of a
-        # surrogate pair in one key must not be an error of all.
-        place = f"{{{self._key_prefix}}}"
-        keys = [f"{place}:{hit.key}".encode(errors="surrogatepass") for hit in hits]
-        args: list[Any] = [self._forgets()]
+        args: list[float] = [self._forgets()]
         for hit in hits:
             args += hit.now, hit.seconds, hit.amount
-        return self._script(keys=[place, *keys], args=args)
+        return self._script(keys=[self._forgotten, *(hit.key for hit in hits)], args=args)
 
     def _forgets(self) -> int:
         try:
@@ -337,7 +334,8 @@ class _Redis:
                 "RESTFLOW['THROTTLE_STORAGE'] needs the package 'redis', of the extra \"throttling\": pip install redis"
             ) from error
         self.failures = (redis.RedisError, OSError)
-        self._key_prefix = key_prefix
+        # By the braces Redis keeps all keys in one place, where it is sharded; those of a script must be.
+        self._prefix = f"{{{key_prefix}}}"
         url = url.replace("redis+unix:", "unix:")
         # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
         # while nobody used it. A request that got no answer in time is not sent again.
@@ -345,7 +343,9 @@ class _Redis:
         options = {**self.defaults, **options, **redis.connection.parse_url(url), "retry": redis.retry.Retry(**once)}
         client: Any = redis.Redis(connection_pool=redis.ConnectionPool(**options))
         self._forgetting: deque[int] = deque(maxlen=1)
-        self._threads = _Threads(client.connection_pool, client.register_script(_SCRIPT), key_prefix, self._forgetting)
+        self._threads = _Threads(
+            client.connection_pool, client.register_script(_SCRIPT), self._prefix, self._forgetting
+        )
 
         options |= {**aioredis.connection.parse_url(url), "retry": aioredis.retry.Retry(**once)}
         # On a loop, redis-py's own timeouts would count the loop's lateness; see _deadline.
@@ -355,12 +355,17 @@ class _Redis:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Loop, Any]] = WeakKeyDictionary()
 
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
-        return self._threads.count(_Hit(key, now, seconds, amount, Future()))
+        return self._threads.count(self._hit(key, now, seconds, amount, Future()))
 
     async def ahit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
         loop = asyncio.get_running_loop()
         queue = await self._on(loop)
-        return await queue.count(_Hit(key, now, seconds, amount, loop.create_future()))
+        return await queue.count(self._hit(key, now, seconds, amount, loop.create_future()))
+
+    def _hit(self, key: str, now: float, seconds: float, amount: float, answer: Any) -> _Hit:
+        # What can't be sent (half of a surrogate pair, a rate that is no number) must be an error of one, not of all.
+        sent = f"{self._prefix}:{key}".encode(errors="surrogatepass")
+        return _Hit(sent, float(now), float(seconds), float(amount), answer)
 
     def forget(self) -> None:
         self._forgetting.append(1)
@@ -385,7 +390,7 @@ class _Redis:
         """Yield the queue of ``loop``. The loop ends its generators before it is closed, and so the connection."""
         client = self._client()
         try:
-            yield _Loop(self._patience, client.register_script(_SCRIPT), self._key_prefix, self._forgetting)
+            yield _Loop(self._patience, client.register_script(_SCRIPT), self._prefix, self._forgetting)
         finally:
             self._loops.pop(loop, None)
             await client.connection_pool.disconnect()
