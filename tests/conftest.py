@@ -81,10 +81,10 @@ def redis_storage() -> Iterator[dict[str, Any]]:
     if not settings.REDIS:
         pytest.skip("Redis is not running")
     prefix = f"restflow-tests-{uuid4().hex}"
-    patient = dict.fromkeys(("socket_timeout", "socket_connect_timeout", "timeout"), 60.0)  # the machine may be busy
+    patient = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), 60.0)  # the machine may be busy
     yield {"THROTTLE_STORAGE": settings.REDIS_URL, "THROTTLE_STORAGE_OPTIONS": {"key_prefix": prefix, **patient}}
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        for key in client.scan_iter(f"{prefix}*"):
+        for key in client.scan_iter(f"*{prefix}*"):
             client.delete(key)
 
 

@@ -536,6 +536,7 @@ class OurThrottle(restflow.throttling.AnonRateThrottle):
 
 
 class OwnCache(DRFThrottle):
+    scope = "own"
     cache = caches["default"]
 
 
@@ -559,6 +560,43 @@ def test_an_async_throttle_over_drfs_with_a_cache_that_waits_is_a_warning() -> N
     ((number, text, hint),) = said(at(view), CACHES=REMOTE)
     assert number == "W005"
     assert "read DatabaseCache on the event loop" in text
+    assert "restflow.throttling" in hint
+
+
+# W007: a scope that is counted in two places.
+
+
+class DRFScoped(throttling.ScopedRateThrottle):
+    pass
+
+
+class OurScoped(restflow.throttling.ScopedRateThrottle):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "scope"),
+    [
+        (DRFThrottle, OurThrottle, "anon"),
+        (DRFScoped, OurScoped, "uploads"),
+        (DRFThrottle, type("Own", (OurScoped,), {"scope_attr": "own_scope"}), "anon"),
+    ],
+)
+@pytest.mark.parametrize("base", [APIView, AsyncAPIView, DRFAPIView])
+def test_a_scope_that_is_counted_in_two_places_is_a_warning(base: Any, theirs: Any, ours: Any, scope: str) -> None:
+    scopes = {"throttle_scope": "uploads", "own_scope": "anon"}
+    their_view = of(base, throttle_classes=[theirs], **scopes)
+    our_view = of(AsyncAPIView, throttle_classes=[AsyncAllow, ours], **scopes)
+    other = of(AsyncAPIView, throttle_classes=[ours], throttle_scope="other", own_scope=None)
+    others = type("Other", (ours,), {"scope": "other"})
+    assert said([*at(their_view), *at(of(base, throttle_classes=[others], throttle_scope="other"))]) == []
+    assert said([*at(our_view), *at(other)]) == []
+    ((number, text, hint),) = said([*at(their_view), *at(our_view)])
+    assert number == "W007"
+    assert text == (
+        f"Requests of the scope {scope!r} are counted by tests.test_checks.{ours.__qualname__}, and apart from it, in "
+        f"Django's cache, by tests.test_checks.{theirs.__qualname__}: a client may make as many as both allow."
+    )
     assert "restflow.throttling" in hint
 
 

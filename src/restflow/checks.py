@@ -56,7 +56,7 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for check in _CHECKS if issubclass(view.cls, APIView) else (_taken_for_yes,):
             for message in _unfailing(check, view):
                 found.setdefault((message.id, message.msg, message.obj), message)
-    for message in (*_unknown_actions(views), *_exception_handler(views)):
+    for message in (*_unknown_actions(views), *_exception_handler(views), *_scopes(views)):
         found.setdefault((message.id, message.msg, message.obj), message)
     return list(found.values())
 
@@ -308,6 +308,27 @@ def _caches(view: _View) -> _Messages:
                 hint=hint,
                 obj=throttle,
                 id="restflow.W004",
+            )
+
+
+def _scopes(views: list[_View]) -> _Messages:
+    """Find the scopes that are counted in two places: by DRF's throttles in Django's cache, and by restflow's."""
+    found: dict[str, dict[bool, type]] = {}
+    for view in views:
+        for throttle in view.components("throttle_classes", view.configs):
+            if issubclass(throttle, SimpleRateThrottle):
+                named_by_view = getattr(throttle, "scope_attr", None)
+                scope = view.attribute(named_by_view) if named_by_view else throttle.scope
+                if isinstance(scope, str):
+                    found.setdefault(scope, {}).setdefault(issubclass(throttle, ThrottleInTwoColours), throttle)
+    for scope, counters in found.items():
+        if len(counters) == 2:
+            yield Warning(
+                f"Requests of the scope {scope!r} are counted by {_name(counters[True])}, and apart from it, in "
+                f"Django's cache, by {_name(counters[False])}: a client may make as many as both allow.",
+                hint="Derive both from restflow.throttling, in DEFAULT_THROTTLE_CLASSES too.",
+                obj=counters[False],
+                id="restflow.W007",
             )
 
 

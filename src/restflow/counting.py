@@ -1,201 +1,504 @@
-"""Requests counted in one step, in the memory of the process or in Redis."""
+"""Requests counted in one step, in the memory of the process or in Redis.
+
+A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
+DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
+longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
+import struct
 import threading
-import time
+from array import array
+from bisect import bisect_right
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
+from importlib import import_module
 from typing import Any, NamedTuple
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
+from django.core import mail
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from restflow.flow import blocking, nonblocking
 from restflow.settings import settings
 
+_LONGEST_KEY = 128
 
-class Window(NamedTuple):
-    """What a request found: whether it was counted, how many are in the window now, and the time of the oldest."""
 
-    allowed: bool
-    used: int
-    oldest: float | None
-    now: float
+def shortened(key: str) -> str:
+    """Return what a key is kept under: itself, or its hash where a client made it long (by an X-Forwarded-For)."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+# In memory.
+
+
+class _Log:
+    """The times of one key, oldest first, and what the rates that share it need of them."""
+
+    __slots__ = ("amount", "seconds", "times")
+
+    def __init__(self) -> None:
+        self.times = array("d")
+        self.seconds: float = 0
+        self.amount = 0
+
+    def add(self, now: float, amount: int, seconds: float) -> None:
+        self.seconds = max(self.seconds, seconds)
+        self.amount = max(self.amount, amount)
+        times = self.times
+        del times[: max(bisect_right(times, now - self.seconds), len(times) - self.amount)]
+        times.append(max(now, times[-1]) if times else now)  # a clock that was set back leaves them sorted
 
 
 class _Memory:
     """Counts in the memory of this process, for both colours; a hit takes microseconds and never waits for I/O.
 
-    Not the memory storage of ``limits``: it starts a thread at a hit, which the event loop would wait for, two threads
-    that start it at a time fail, and the keys of all clients ever seen stay in memory (limits 5.8).
+    Args:
+        max_entries: the number of keys that are remembered; beyond it, those that stayed away longest are forgotten.
+        options: what other storages take.
     """
 
     failures: tuple[type[Exception], ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, max_entries: int = 100_000, **options: Any) -> None:
         self._lock = threading.Lock()
-        self._hits: OrderedDict[tuple[str, int, float], deque[float]] = OrderedDict()
+        self._max_entries = max_entries
+        self._logs: OrderedDict[str, _Log] = OrderedDict()  # who stayed away longest comes first
 
     @nonblocking
-    def hit(self, key: str, amount: int, seconds: float) -> Window:
-        log = (key, amount, seconds)
+    def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
         with self._lock:
-            now = time.time()
-            hits = self._hits.pop(log, None) or deque()
-            while hits and hits[0] <= now - seconds:
-                hits.popleft()
-            allowed = len(hits) < amount
-            if allowed:
-                hits.append(now)
-            self._forget(now)
-            if hits:
-                self._hits[log] = hits
-            return Window(allowed, len(hits), hits[0] if hits else None, now)
+            log = self._logs.get(key) or _Log()
+            found = log.times[bisect_right(log.times, now - seconds) :]
+            if len(found) < amount:
+                log.add(now, amount, seconds)
+            if log.times:
+                self._logs[key] = log
+                self._logs.move_to_end(key)
+            self._retire(now)
+        found.reverse()
+        return found.tolist()
 
-    def _forget(self, now: float) -> None:
+    def forget(self) -> None:
+        with self._lock:
+            self._logs.clear()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _retire(self, now: float) -> None:
         """Drop clients that stayed away, two a hit: faster than new ones come, and never all at once."""
-        for _ in range(min(2, len(self._hits))):
-            log, hits = self._hits.popitem(last=False)
-            if hits[-1] > now - log[2]:
-                self._hits[log] = hits
+        for _ in range(min(2, len(self._logs))):
+            key, log = next(iter(self._logs.items()))
+            if len(self._logs) <= self._max_entries and log.times[-1] > now - log.seconds:
+                break
+            del self._logs[key]
+
+
+# In Redis.
+
+# A script, so that a request is counted in one step. It counts many: all that wait are sent at once.
+_SCRIPT = """
+-- KEYS: the number of times that all was forgotten, then the log of each request.
+-- ARGV: whether to forget all now, then of each request the time, and the seconds and the amount of its rate.
+-- Answers with the times that each request found.
+--
+-- A log is a string of doubles: how often all was forgotten when it began, the longest period and the largest amount
+-- that were asked of it, and the times, oldest first.
+local head = 24
+local forgotten = tonumber(redis.call(ARGV[1] == '1' and 'INCR' or 'GET', KEYS[1]) or 0)
+
+local function first_after(log, time)
+    local low, high = head + 1, #log + 1
+    while low < high do
+        local middle = low + 8 * math.floor((high - low) / 16)
+        if struct.unpack('<d', log, middle) > time then high = middle else low = middle + 8 end
+    end
+    return low
+end
+
+local answers = {}
+for i = 2, #KEYS do
+    local now, seconds, amount = tonumber(ARGV[3 * i - 4]), tonumber(ARGV[3 * i - 3]), tonumber(ARGV[3 * i - 2])
+    local log = redis.call('GET', KEYS[i])
+    if not log or struct.unpack('<d', log) ~= forgotten then
+        log = struct.pack('<ddd', forgotten, seconds, amount)
+    end
+    local found = log:sub(first_after(log, now - seconds))
+    if #found / 8 < amount then
+        local _, longest, largest = struct.unpack('<ddd', log)
+        longest, largest = math.max(longest, seconds), math.max(largest, amount)
+        local kept = log:sub(math.max(first_after(log, now - longest), #log + 1 - 8 * largest))
+        if #kept > 0 then now = math.max(now, (struct.unpack('<d', kept, #kept - 7))) end
+        log = struct.pack('<ddd', forgotten, longest, largest) .. kept .. struct.pack('<d', now)
+        redis.call('SET', KEYS[i], log, 'PX', string.format('%.0f', math.min(math.max(1, longest * 1000), 1e15)))
+    end
+    answers[i - 1] = found
+end
+return answers
+"""
+
+_AT_ONCE = 250  # requests in one run of the script, during which Redis does nothing else: 6 µs each
+
+
+class _Hit(NamedTuple):
+    """A request that waits to be counted."""
+
+    key: bytes
+    now: float
+    seconds: float
+    amount: float
+    answer: Any
+    """The future, of asyncio or of concurrent.futures, that gets the times it found."""
+
+
+class _Queue:
+    """Requests that wait for one connection, in the order they came.
+
+    Args:
+        script: what counts them.
+        forgotten: the key of the number of times that all was forgotten.
+        forgetting: holds a 1 where all is to be forgotten before the next is counted.
+    """
+
+    def __init__(self, script: Any, forgotten: str, forgetting: deque[int]) -> None:
+        self._script = script
+        self._forgotten = forgotten
+        self._forgetting = forgetting
+        self.waiting: deque[_Hit] = deque()
+
+    def take(self) -> list[_Hit]:
+        """Return the next requests to be counted. Those that were cancelled are not."""
+        taken: list[_Hit] = []
+        while self.waiting and len(taken) < _AT_ONCE:
+            hit = self.waiting.popleft()
+            if not hit.answer.done():
+                taken.append(hit)
+        return taken
+
+    def ask(self, hits: Sequence[_Hit]) -> Any:
+        """Have them counted; an async script is to be awaited."""
+        args: list[float] = [self._forgets()]
+        for hit in hits:
+            args += hit.now, hit.seconds, hit.amount
+        return self._script(keys=[self._forgotten, *(hit.key for hit in hits)], args=args)
+
+    def _forgets(self) -> int:
+        try:
+            return self._forgetting.pop()
+        except IndexError:
+            return 0
+
+    @contextmanager
+    def answering(self, hits: Sequence[_Hit]) -> Generator[None]:
+        """Let none of them wait for ever: an error is raised where they wait."""
+        try:
+            yield
+        except Exception as error:
+            for hit in hits:
+                if not hit.answer.done():
+                    hit.answer.set_exception(error)
+        except BaseException:  # the task was cancelled, the process interrupted
+            for hit in hits:
+                hit.answer.cancel()
+            raise
+
+    def answer(self, hits: Sequence[_Hit], found: Sequence[bytes]) -> None:
+        """Tell each what it found."""
+        for hit, times in zip(hits, found, strict=True):
+            if not hit.answer.done():
+                hit.answer.set_result(list(reversed(struct.unpack(f"<{len(times) // 8}d", times))))
+
+
+class _Threads(_Queue):
+    """Counts for all threads of the process: whoever gets the connection sends all that wait for it."""
+
+    def __init__(self, pool: Any, *args: Any) -> None:
+        super().__init__(*args)
+        self._pool = pool
+        self._turn = threading.Lock()
+
+    def count(self, hit: _Hit) -> list[float]:
+        self.waiting.append(hit)
+        while not hit.answer.done():
+            with self._turn:
+                hits = self.take()
+                if hits:
+                    with self.answering(hits):
+                        self.answer(hits, self.ask(hits))
+        found: list[float] = hit.answer.result()
+        return found
+
+    def close(self) -> None:
+        with self._turn:
+            self._pool.disconnect()
+
+
+class _Loop(_Queue):
+    """Counts for one event loop: a task sends all that wait, until nobody does.
+
+    A task of its own, so that a request that is cancelled leaves the connection as it is.
+    """
+
+    def __init__(self, seconds: float, *args: Any) -> None:
+        super().__init__(*args)
+        self._seconds = seconds
+        self._is_working = False
+        self._task: asyncio.Task[None]
+
+    async def count(self, hit: _Hit) -> list[float]:
+        self.waiting.append(hit)
+        if not self._is_working:
+            self._is_working = True
+            # In no request's context: it works for all of them.
+            self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+        found: list[float] = await hit.answer
+        return found
+
+    async def _work(self) -> None:
+        try:
+            while hits := self.take():
+                with self.answering(hits):
+                    async with _deadline(self._seconds):
+                        found = await self.ask(hits)
+                    self.answer(hits, found)
+        finally:
+            self._is_working = False
+            for hit in self.waiting:  # only where it was cancelled
+                hit.answer.cancel()
+
+
+_PARTS = 50
+
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncGenerator[None]:
+    """Raise TimeoutError after ``seconds``, of which those don't count in which the event loop was late.
+
+    An answer of Redis may lie unread while the loop is held by something else, and an alarm that went off meanwhile
+    would come before it. So the time is counted in parts, each of which counts once, however late it comes: between
+    two of them the loop has looked at its sockets.
+    """
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def wait(parts: int) -> asyncio.TimerHandle:
+        return loop.call_later(seconds / _PARTS, tick, parts - 1)
+
+    def tick(left: int) -> None:
+        nonlocal timer
+        if left:
+            timer = wait(left)
+        else:
+            limit.reschedule(loop.time())
+
+    timer = wait(_PARTS)
+    try:
+        async with asyncio.timeout(None) as limit:
+            yield
+    except TimeoutError as error:
+        raise TimeoutError(f"Redis did not answer in {seconds:g} seconds.") from error
+    finally:
+        timer.cancel()
 
 
 class _Redis:
-    """Counts in Redis, by the scripts of ``limits``; a client for sync code and one for each event loop."""
+    """Counts in Redis, over one connection for all threads and one for each event loop.
 
-    # Redis is near, or it is down: a request waits for it no longer than a second. A full pool says only that this
-    # process is busy, so a burst waits for its turn longer.
-    defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "max_connections": 50, "timeout": 10.0}
+    One is enough, as all requests that wait are sent at once, and more would be opened all at once in a burst.
+    """
 
-    def __init__(self, url: str, key_prefix: str = "LIMITS", **options: Any) -> None:
+    # Redis is near, or it is down.
+    defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+
+    def __init__(self, url: str, key_prefix: str = "restflow", **options: Any) -> None:
         try:
-            from limits import RateLimitItemPerSecond
-            from limits.aio.storage import RedisStorage as AsyncRedisStorage
-            from limits.aio.strategies import MovingWindowRateLimiter as AsyncMovingWindow
-            from limits.storage import RedisStorage
-            from limits.strategies import MovingWindowRateLimiter as MovingWindow
+            redis: Any = import_module("redis")
+            aioredis: Any = import_module("redis.asyncio")
         except ImportError as error:
-            raise _missing("limits") from error
-        try:
-            import redis.backoff
-            from redis import asyncio as aioredis
-            from redis.asyncio.retry import Retry as AsyncRetry
-            from redis.retry import Retry
-        except ImportError as error:
-            raise _missing("redis") from error
-
-        def connect(pools: Any, retries: Any, storages: Any, limiters: Any, scheme: str = "", **kinds: Any) -> Any:
-            # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
-            # while nobody used it. A request that got no answer in time is not sent again.
-            retry = retries(redis.backoff.NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-            pool = pools.from_url(url.replace("redis+unix:", "unix:"), retry=retry, **{**self.defaults, **options})
-            return pool, limiters(storages(scheme + url, connection_pool=pool, key_prefix=key_prefix, **kinds))
-
+            raise ImproperlyConfigured(
+                "RESTFLOW['THROTTLE_STORAGE'] needs the package 'redis', of the extra \"throttling\": pip install redis"
+            ) from error
         self.failures = (redis.RedisError, OSError)
-        self._item = RateLimitItemPerSecond
-        self._limiter = connect(redis.BlockingConnectionPool, Retry, RedisStorage, MovingWindow)[1]
-        self._connect = partial(
-            connect,
-            aioredis.BlockingConnectionPool,
-            AsyncRetry,
-            AsyncRedisStorage,
-            AsyncMovingWindow,
-            "async+",
-            implementation="redispy",
+        # By the braces Redis keeps all keys in one place, where it is sharded; those of a script must be.
+        self._prefix = f"{{{key_prefix}}}"
+        url = url.replace("redis+unix:", "unix:")
+        # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
+        # while nobody used it. A request that got no answer in time is not sent again.
+        once = {"backoff": redis.backoff.NoBackoff(), "retries": 1, "supported_errors": (redis.ConnectionError,)}
+        options = {**self.defaults, **options, **redis.connection.parse_url(url), "retry": redis.retry.Retry(**once)}
+        client: Any = redis.Redis(connection_pool=redis.ConnectionPool(**options))
+        self._forgetting: deque[int] = deque(maxlen=1)
+        self._threads = _Threads(
+            client.connection_pool, client.register_script(_SCRIPT), self._prefix, self._forgetting
         )
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, Any]] = WeakKeyDictionary()
 
-    def hit(self, key: str, amount: int, seconds: float) -> Window:
-        item = self._item(amount, math.ceil(seconds))
-        allowed = self._limiter.hit(item, key)
-        return _window(allowed, item, self._limiter.get_window_stats(item, key))
+        options |= {**aioredis.connection.parse_url(url), "retry": aioredis.retry.Retry(**once)}
+        # On a loop, redis-py's own timeouts would count the loop's lateness; see _deadline.
+        self._patience = max(options[name] or math.inf for name in self.defaults)
+        options |= dict.fromkeys(self.defaults)
+        self._client: Any = lambda: aioredis.Redis(connection_pool=aioredis.ConnectionPool(**options))
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Loop, Any]] = WeakKeyDictionary()
 
-    async def ahit(self, key: str, amount: int, seconds: float) -> Window:
-        item = self._item(amount, math.ceil(seconds))
-        limiter = await self._on_this_loop()
-        allowed = await limiter.hit(item, key)
-        return _window(allowed, item, await limiter.get_window_stats(item, key))
+    def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
+        return self._threads.count(self._hit(key, now, seconds, amount, Future()))
+
+    async def ahit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
+        loop = asyncio.get_running_loop()
+        queue = await self._on(loop)
+        return await queue.count(self._hit(key, now, seconds, amount, loop.create_future()))
+
+    def _hit(self, key: str, now: float, seconds: float, amount: float, answer: Any) -> _Hit:
+        # What can't be sent (half of a surrogate pair, a rate that is no number) must be an error of one, not of all.
+        sent = f"{self._prefix}:{key}".encode(errors="surrogatepass")
+        return _Hit(sent, float(now), float(seconds), float(amount), answer)
+
+    def forget(self) -> None:
+        self._forgetting.append(1)
 
     def close(self) -> None:
-        """Let go of the clients. Their loops close the connections when they next run."""
-        self._clients.clear()
+        """Let go of the connections. Those of event loops are closed when their loops next run."""
+        self._loops.clear()
+        self._threads.close()
 
-    async def _on_this_loop(self) -> Any:
+    async def _on(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         # A connection belongs to the loop it was opened on.
-        loop = asyncio.get_running_loop()
-        found = self._clients.get(loop)
+        found = self._loops.get(loop)
         if found is None:
-            for other in self._clients.keyrefs():  # a copy: other threads may have loops too
+            for other in self._loops.keyrefs():  # a copy: other threads may have loops too
                 if (closed := other()) is not None and closed.is_closed():
-                    self._clients.pop(closed, None)
+                    self._loops.pop(closed, None)
             opened = self._open(loop)
-            self._clients[loop] = found = await anext(opened), opened
+            self._loops[loop] = found = await anext(opened), opened
         return found[0]
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Any, None]:
-        """Yield a limiter for ``loop``. The loop ends its generators before it is closed, and so the connections."""
-        pool, limiter = self._connect()
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Loop, None]:
+        """Yield the queue of ``loop``. The loop ends its generators before it is closed, and so the connection."""
+        client = self._client()
         try:
-            yield limiter
+            yield _Loop(self._patience, client.register_script(_SCRIPT), self._prefix, self._forgetting)
         finally:
-            self._clients.pop(loop, None)
-            await pool.disconnect()
+            self._loops.pop(loop, None)
+            await client.connection_pool.disconnect()
 
 
-def _window(allowed: bool, item: Any, stats: Any) -> Window:
-    now = time.time()
-    used = item.amount - stats.remaining
-    # Redis keeps times to the tenth of a millisecond, so that one may seem to be yet to come.
-    return Window(allowed, used, min(now, stats.reset_time - item.get_expiry()) if used else None, now)
+# Where they are counted.
 
 
-def _missing(package: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(
-        f"RESTFLOW['THROTTLE_STORAGE'] needs the package {package!r}. Install what the extra \"throttling\" names: "
-        "pip install limits redis"
-    )
+# DRF keeps its counts in Django's default cache, so whoever wants them forgotten clears it, as test suites do between
+# tests. A mark that was put there and is missing says that it was cleared.
+
+_MARK = f"restflow.throttling.{uuid4().hex}"
+
+
+class _MarkInMemory:
+    """A mark in Django's LocMemCache, whose entries are a dict of this process: a look takes a tenth of a µs."""
+
+    def __init__(self, cache: Any, forget: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._cache = cache
+        self._forget = forget
+        self._key = cache.make_key(_MARK)
+        self._entries: dict[str, bytes] = cache._cache
+        self._size: int = cache._max_entries
+        self._put()
+
+    async def look(self) -> None:
+        with self._lock:
+            if self._key not in self._entries:
+                # A cache that is full drops its oldest entries, the mark too, and keeps half of them or more. Filling
+                # it must win nobody new requests.
+                if len(self._entries) < self._size / 4:
+                    self._forget()
+                self._put()
+
+    def _put(self) -> None:
+        self._cache.set(_MARK, True, timeout=None)
+
+
+class _MarkElsewhere:
+    """A mark in a cache that it takes I/O to ask: in Django's test environment. In production nobody asks."""
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._forget = forget
+        self._was_put = False
+
+    async def look(self) -> None:
+        if "outbox" in vars(mail):
+            await blocking(self._look)
+
+    def _look(self) -> None:
+        cache = caches["default"]
+        with self._lock:
+            if not cache.get(_MARK):
+                if self._was_put:
+                    self._forget()
+                cache.set(_MARK, True, timeout=86400)
+                self._was_put = True
 
 
 class _Counter:
-    """The counter that the settings name; one for all threads and event loops of the process."""
+    """The storage that the settings name; one for all threads and event loops of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: _Memory | _Redis | None = None
+        self._made: tuple[_Memory | _Redis, _MarkInMemory | _MarkElsewhere] | None = None
 
     async def get(self) -> _Memory | _Redis:
-        if self._made is not None:
-            return self._made
-        if settings.THROTTLE_STORAGE == "memory://":
-            return self._make()
-        return await blocking(self._make)  # imports take a while, once
+        """Return the storage. It begins anew where Django's default cache was cleared."""
+        made = self._made
+        if made is None:
+            in_memory = settings.THROTTLE_STORAGE == "memory://" and caches.settings["default"]["BACKEND"] == _LOC_MEM
+            made = self._make() if in_memory else await blocking(self._make)  # imports take a while, once
+        storage, mark = made
+        await mark.look()
+        return storage
 
-    def _make(self) -> _Memory | _Redis:
+    def _make(self) -> tuple[_Memory | _Redis, _MarkInMemory | _MarkElsewhere]:
         with self._lock:
             if self._made is None:
-                url, options = settings.THROTTLE_STORAGE, settings.THROTTLE_STORAGE_OPTIONS
-                if url == "memory://":
-                    self._made = _Memory()
-                elif isinstance(url, str) and url.startswith(("redis://", "rediss://", "redis+unix://")):
-                    self._made = _Redis(url, **options)
-                else:
-                    raise ImproperlyConfigured(
-                        "RESTFLOW['THROTTLE_STORAGE'] must be 'memory://' or a URL that begins with redis://, "
-                        f"rediss:// or redis+unix://, got {url!r}."
-                    )
+                storage, cache = _storage(), caches["default"]
+                is_local = isinstance(cache, LocMemCache)
+                mark = _MarkInMemory(cache, storage.forget) if is_local else _MarkElsewhere(storage.forget)
+                self._made = storage, mark
             return self._made
 
     def forget(self, *, setting: str, **kwargs: Any) -> None:
-        if setting == "RESTFLOW":
+        if setting in ("RESTFLOW", "CACHES"):
             with self._lock:
                 made, self._made = self._made, None
-            if isinstance(made, _Redis):
-                made.close()
+            if made is not None:
+                made[0].close()
+
+
+_LOC_MEM = "django.core.cache.backends.locmem.LocMemCache"
+
+
+def _storage() -> _Memory | _Redis:
+    url, options = settings.THROTTLE_STORAGE, settings.THROTTLE_STORAGE_OPTIONS
+    if url == "memory://":
+        return _Memory(**options)
+    if isinstance(url, str) and url.startswith(("redis://", "rediss://", "redis+unix://")):
+        return _Redis(url, **options)
+    raise ImproperlyConfigured(
+        "RESTFLOW['THROTTLE_STORAGE'] must be 'memory://' or a URL that begins with redis://, "
+        f"rediss:// or redis+unix://, got {url!r}."
+    )
 
 
 counter = _Counter()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +18,7 @@ from rest_framework import status
 from rest_framework import throttling as drf
 from rest_framework.exceptions import APIException
 
-from restflow.counting import Window, counter
+from restflow.counting import counter, shortened
 from restflow.drf import user_is_known
 from restflow.flow import TwoColoured, asynchronous, attribute, blocking, hook, must_be_awaited, sync, twin
 from restflow.settings import settings
@@ -52,16 +53,18 @@ def _integer(value: float) -> int:
     return min(max(0, math.ceil(value)), _LARGEST)
 
 
-def _announce(view: Any, name: str, amount: int, seconds: float, window: Window) -> None:
+def _announce(view: Any, name: str, amount: int, seconds: float, history: list[float], now: float) -> None:
     """Add one throttle to the view's header fields. Source: draft-ietf-httpapi-ratelimit-headers-10."""
     headers = getattr(view, "headers", None)
     if not isinstance(headers, dict) or not settings.THROTTLE_HEADERS:
         return
     policy = '"{}"'.format(_OUTSIDE_STRINGS.sub("?", name).replace("\\", "\\\\").replace('"', '\\"'))
-    left = seconds if window.oldest is None else window.oldest + seconds - window.now
+    used = len(history) + (len(history) < amount)
+    # The request that makes room when it leaves: the oldest, unless another rate with the same key let more through.
+    left = seconds - (now - history[min(amount, len(history)) - 1]) if history and amount > 0 else seconds
     fields = {
         "RateLimit-Policy": f"{policy};q={_integer(amount)};w={_integer(seconds)}",
-        "RateLimit": f"{policy};r={_integer(amount - window.used)};t={_integer(left)}",
+        "RateLimit": f"{policy};r={_integer(amount - used)};t={_integer(left)}",
     }
     # A new dict: what default_response_headers gives may be shared.
     view.headers = headers | {
@@ -121,10 +124,9 @@ class SimpleRateThrottle(
 ):
     """A throttle by rate, that needs a ``get_cache_key``, of either colour.
 
-    Rates, scopes and keys are DRF's. The counts are not kept in Django's cache but where
-    ``RESTFLOW["THROTTLE_STORAGE"]`` says: DRF's ``cache`` and ``timer`` are not used, and neither ``history`` nor
-    ``now`` is set. ``window`` holds what the request found instead: ``used``, the requests in the window, and
-    ``oldest``, the time of the first. Throttles with the same key and another rate count apart.
+    Rates, scopes and keys are DRF's, and so is what it finds: ``history``, the times of the requests in the period,
+    newest first, and ``now``. They are not kept in Django's cache but where ``RESTFLOW["THROTTLE_STORAGE"]`` says,
+    and the request is counted before ``throttle_success`` is asked. Throttles with the same key share one history.
 
     Raises:
         ImproperlyConfigured: a subclass sets ``cache``.
@@ -136,7 +138,11 @@ class SimpleRateThrottle(
     num_requests: int | None
     duration: int | None
     key: Any
-    window: Window
+    now: float
+    history: list[float]
+
+    _is_counted = False
+    """Whether our ``allow_request`` has counted. One that was written as DRF's counts in Django's cache."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -206,13 +212,18 @@ class SimpleRateThrottle(
             return True
         amount: Any = self.num_requests
         seconds: Any = self.duration
+        # The clock of DRF's throttles, by its name now, so that what replaces time.time is obeyed; or one's own.
+        now = self.now = time.time() if self.timer is _CLOCK else await hook(self, "timer")
+        self.history, self._is_counted = [], False
         storage = await counter.get()
         try:
-            self.window = await hook(storage, "hit", str(self.key), amount, seconds)
+            history = await hook(storage, "hit", shortened(str(self.key)), amount, seconds, now)
         except storage.failures as error:
             return _without_count(error)
-        _announce(view, await attribute(self, "scope") or type(self).__name__, amount, seconds, self.window)
-        answer: bool = await hook(self, "throttle_success" if self.window.allowed else "throttle_failure")
+        self.history, self._is_counted = history, True
+        is_allowed = len(history) < amount
+        _announce(view, await attribute(self, "scope") or type(self).__name__, amount, seconds, history, now)
+        answer: bool = await hook(self, "throttle_success" if is_allowed else "throttle_failure")
         return answer
 
     async def _is_limited(self, view: Any) -> bool:
@@ -222,13 +233,16 @@ class SimpleRateThrottle(
 
     @sync
     async def throttle_success(self) -> bool:
-        """Answer for a request that was counted.
+        """Answer for a request that was counted, and enter it into ``history``.
 
         Returns:
             True.
 
         Source: DRF 3.18, throttling.py, ``throttle_success``.
         """
+        if not self._is_counted:
+            return await blocking(drf.SimpleRateThrottle.throttle_success, self)
+        self.history.insert(0, self.now)
         return True
 
     athrottle_success = asynchronous(throttle_success)
@@ -255,12 +269,10 @@ class SimpleRateThrottle(
 
         Source: DRF 3.18, throttling.py, ``wait``.
         """
-        amount: Any = self.num_requests
-        seconds: Any = self.duration
-        if self.window.oldest is not None:
-            seconds -= self.window.now - self.window.oldest
-        available = amount - self.window.used + 1
-        return seconds / float(available) if available > 0 else None
+        return drf.SimpleRateThrottle.wait(self)
+
+
+_CLOCK: Any = drf.SimpleRateThrottle.timer
 
 
 def _without_count(error: Exception) -> bool:
