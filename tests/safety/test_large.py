@@ -311,7 +311,7 @@ def test_a_large_answer_gives_a_turn_after_each_part_of_it_as_large_as_the_bound
     assert many >= few + 20
 
 
-# --- what is written is what DRF writes --------------------------------------------------------------------------------
+# --- what is written is what DRF writes ------------------------------------------------------------------------------
 
 
 class Level(enum.IntEnum):
@@ -322,7 +322,7 @@ class Colour(enum.StrEnum):
     RED = "red"
 
 
-Point = namedtuple("Point", ["x", "y"])  # noqa: PYI024 - data as people have them
+Point = namedtuple("Point", ["x", "y"])
 
 
 class Upside(dict):
