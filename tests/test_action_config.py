@@ -8,6 +8,7 @@ import sys
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.filters import BaseFilterBackend
+from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import AllowAny, BasePermission
@@ -29,7 +30,7 @@ from rest_framework.throttling import BaseThrottle
 
 from restflow.views import OFF, ActionConfig, action
 from restflow.views.declared import MODEL_ACTIONS
-from tests.colours import ASYNC, BASES, SYNC
+from tests.colours import ASYNC, BASES, DRF, SYNC
 from tests.shop.models import Author
 from tests.site import Answer, Site
 
@@ -892,9 +893,11 @@ def test_a_field_of_a_class_takes_nothing_else(name: str, value: Any, said: str)
         ActionConfig(**{name: value})
 
 
-def test_a_queryset_must_be_one(base: Any) -> None:
+def test_a_queryset_must_be_one() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"ActionConfig.queryset must be a query set, .* got \[\]"):
         ActionConfig(queryset=[])
+    with pytest.raises(ImproperlyConfigured, match=r"is the model Author: write Author.objects.all\(\)"):
+        ActionConfig(queryset=Author)
 
 
 @pytest.mark.parametrize(
@@ -925,6 +928,140 @@ def test_configs_can_not_be_added_to_those_of_all_viewsets(base: Any) -> None:
 def test_a_config_is_frozen() -> None:
     with pytest.raises(AttributeError):
         ActionConfig().permission_classes = []  # type: ignore[misc]
+
+
+def test_configs_are_equal_by_their_fields() -> None:
+    def of_the_view(view: Any) -> Any:
+        return Author.objects.all()
+
+    everybody = Author.objects.all()
+    given: list[dict[str, Any]] = [
+        {},
+        {"permission_classes": []},
+        {"permission_classes": [Deny]},
+        {"permission_classes": (Deny,)},
+        {"permission_classes": [Deny & AllowAny]},
+        {"serializer_class": Named},
+        {"response_serializer_class": Named},
+        {"pagination_class": OFF},
+        {"queryset": everybody},
+        {"queryset": of_the_view, "filter_backends": [BaseFilterBackend]},
+    ]
+    configs, again = [[ActionConfig(**fields) for fields in given] for _ in range(2)]
+    for number, config in enumerate(configs):
+        assert [config == other for other in again] == [number == place for place in range(len(given))]
+        assert hash(config) == hash(again[number])
+        assert config != given[number]
+    assert len({*configs, *again}) == len(given)
+    assert ActionConfig(queryset=Author.objects) == ActionConfig(queryset=Author.objects)
+
+
+class Stub:
+    """What a test gives for a query set."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def all(self) -> Any:
+        return [Author(pk=pk, name=name) for pk, name in enumerate(self.names, 1)]
+
+
+class CallableStub(Stub):
+    def __call__(self, view: Any) -> Any:
+        raise AssertionError("not a callable of the view")
+
+
+@pytest.mark.parametrize("stub", [Stub, CallableStub, lambda name: Mock(all=Mock(side_effect=Stub(name).all))])
+def test_whatever_has_all_is_taken_for_a_query_set(base: Any, stub: Any) -> None:
+    config = ActionConfig(queryset=stub("Woolf"), pagination_class=OFF)
+    viewset = viewset_of(base, queryset=Author.objects.none(), action_configs={"list": config})
+    assert send(viewset, "GET").json() == [{"id": 1, "name": "Woolf"}]
+    view = viewset()
+    view.action = "list"
+    assert [author.name for author in view.get_queryset()] == ["Woolf"]
+
+
+def without_actions(base: Any, **attributes: Any) -> Any:
+    """A viewset that is not generic, whose actions tell what they get for a query set."""
+
+    def names(self: Any, request: Any, pk: Any = None) -> Response:
+        return Response([author.name for author in self.get_queryset()])
+
+    async def awaited_names(self: Any, request: Any) -> Response:
+        return Response([author.name async for author in await self.aget_queryset()])
+
+    actions = {"list": awaited_names if base is BASES[ASYNC] else names, "retrieve": names}
+    return type("Shelf", (base.ViewSet,), {**actions, **attributes})
+
+
+def test_a_viewset_that_is_not_generic_has_the_query_set_of_its_attribute_or_its_config(base: Any) -> None:
+    few = Author.objects.filter(pk__gt=1)
+    viewset = without_actions(base, queryset=few, action_configs={"list": ActionConfig(queryset=few.filter(pk=3))})
+    assert send(viewset, "GET").json() == ["Shelley"]
+    assert send(viewset, "GET", "/authors/1/").json() == ["Eliot", "Shelley"]
+    Author.objects.create(pk=4, name="Woolf")
+    assert send(viewset, "GET", "/authors/1/").json() == ["Eliot", "Shelley", "Woolf"]
+
+
+@pytest.mark.parametrize("kind", ["ViewSet", "GenericViewSet"])
+def test_a_viewset_without_a_query_set_anywhere_says_so_as_drfs_generic_views_do(base: Any, kind: str) -> None:
+    with pytest.raises(AssertionError) as theirs:
+        type("Shelf", (BASES[DRF].GenericViewSet,), {})().get_queryset()
+    view = type("Shelf", (getattr(base, kind),), {})()
+    with pytest.raises(AssertionError) as ours:
+        view.get_queryset()
+    assert str(ours.value) == str(theirs.value)
+    if base is BASES[ASYNC]:
+        with pytest.raises(AssertionError) as awaited:
+            asyncio.run(view.aget_queryset())
+        assert str(awaited.value) == str(theirs.value)
+
+
+def test_a_viewset_shows_get_queryset_where_it_has_a_query_set(base: Any) -> None:
+    assert not hasattr(without_actions(base)(), "get_queryset")  # as in DRF
+    assert hasattr(without_actions(base, queryset=Author.objects.all())(), "get_queryset")
+    assert hasattr(without_actions(base, queryset=property(lambda view: Author.objects.all()))(), "get_queryset")
+    view = without_actions(base, action_configs={"list": ActionConfig(queryset=lambda view: Author.objects.all())})()
+    for name in ("list", "retrieve"):
+        view.action = name
+        assert hasattr(view, "get_queryset") is (name == "list")
+
+
+@pytest.mark.parametrize("colour", [DRF, SYNC, ASYNC])
+def test_the_browsable_api_looks_for_no_filters_where_a_viewset_has_no_query_set(colour: str) -> None:
+    def list_(self: Any, request: Any) -> Response:
+        return Response([backend.__name__ for backend in self.filter_backends])
+
+    attributes = {"renderer_classes": [BrowsableAPIRenderer, JSONRenderer], "authentication_classes": [], "list": list_}
+    viewset = type("Shelf", (BASES[colour].ViewSet,), {**attributes, "filter_backends": [OrderingFilter]})
+    answer = send(viewset, "GET")
+    assert answer.status == 200
+    assert b"OrderingFilter" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("colour", "written"), [(SYNC, "get_queryset"), (ASYNC, "get_queryset"), (ASYNC, "aget_queryset")]
+)
+def test_an_override_of_get_queryset_is_asked_on_a_viewset_that_is_not_generic(colour: str, written: str) -> None:
+    def get_queryset(self: Any) -> Any:
+        return super(viewset, self).get_queryset().filter(pk=1)
+
+    async def aget_queryset(self: Any) -> Any:
+        return (await super(viewset, self).aget_queryset()).filter(pk=1)
+
+    override = {"get_queryset": get_queryset, "aget_queryset": aget_queryset}[written]
+    viewset = without_actions(BASES[colour], queryset=Author.objects.all(), **{written: override})
+    assert send(viewset, "GET").json() == send(viewset, "GET", "/authors/1/").json() == ["Austen"]
+
+
+def test_a_get_queryset_behind_a_viewset_that_would_be_passed_over_is_refused(base: Any) -> None:
+    class Shelved:
+        def get_queryset(self) -> Any:
+            return Author.objects.all()
+
+    with pytest.raises(TypeError, match=r"Shelved.get_queryset would never be called .* List Shelved first"):
+        type("Shelf", (base.ViewSet, Shelved), {})
+    assert len(type("Shelf", (Shelved, base.ViewSet), {})().get_queryset()) == 3
 
 
 def test_an_async_action_of_a_sync_viewset_is_refused_where_its_urls_are_made() -> None:

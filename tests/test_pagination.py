@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from hypothesis import example, given, settings
@@ -390,6 +391,40 @@ def test_fast_pages_have_no_count(queryset: Any, make: Make) -> None:
     assert first["next"] == "http://testserver/books/?n=6&page=2"
     assert (first["previous"], last["next"], last["previous"]) == (None, None, "http://testserver/books/?n=6")
     assert [len(first["results"]), len(last["results"])] == [6, 5]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize(("query", "has_next"), [("", True), ("page=3", True), ("page=4", False), ("n=11", False)])
+def test_a_fast_paginator_tells_whether_another_page_follows(
+    queryset: Any, colour: str, query: str, has_next: bool
+) -> None:
+    paginator = Fast()
+    assert paginator.has_next is False
+    if colour == "sync":
+        paginator.paginate_queryset(queryset, asked(query))
+    else:
+        async_to_sync(paginator.apaginate_queryset)(queryset, asked(query))
+    assert paginator.has_next is has_next
+    assert bool(paginator.get_paginated_response([]).data["next"]) is has_next
+
+
+def test_a_fast_paginator_that_read_no_page_says_that_none_follows(queryset: Any) -> None:
+    paginator = Fast()
+    with pytest.raises(NotFound):
+        paginator.paginate_queryset(queryset, asked("page=5"))
+    assert paginator.has_next is False
+    paginator = type("Off", (Fast,), {"page_size": None})()
+    assert paginator.paginate_queryset(queryset, asked("")) is None
+    assert paginator.has_next is False
+
+
+def test_a_view_shows_whether_another_page_follows(queryset: Any, make: Make) -> None:
+    class Shown(Fast):
+        def get_paginated_response(self, data: Any) -> Any:
+            return Response({"has_next": self.has_next, "results": data})
+
+    served = Served(make, Shown, queryset)
+    assert [served(query).json()["has_next"] for query in ("", "page=4")] == [True, False]
 
 
 def test_the_last_page_can_not_be_asked_for(queryset: Any, make: Make) -> None:

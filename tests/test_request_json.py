@@ -14,6 +14,7 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from restflow.large import LARGEST_IN_PLACE
 from tests.matrix import each_pair
 from tests.parity.harness import BASES, COLOURS, Answer, Ask, close_loop, over_asgi, over_wsgi
 from tests.site import Site
@@ -36,6 +37,10 @@ HARMLESS = [
     '"[[[["',
     "[" * 100 + "]" * 100,
 ]
+
+
+PADDINGS = pytest.mark.parametrize("padding", ["", " " * LARGEST_IN_PLACE], ids=["small", "large"])
+"""What is small is parsed where it is read; what is large in the worker thread."""
 
 
 class Echo:
@@ -63,9 +68,11 @@ def _loop() -> Iterator[None]:
     close_loop()
 
 
+@PADDINGS
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("body", LARGE + LONE)
-def test_what_cant_be_written_is_refused_where_it_is_read(colour: str, body: str) -> None:
+def test_what_cant_be_written_is_refused_where_it_is_read(colour: str, body: str, padding: str) -> None:
+    body += padding
     answer = answered(colour, body)
     assert answer.status == 400
     assert answer.json()["detail"].startswith("JSON parse error - The document holds a number or a character that")
@@ -85,11 +92,12 @@ def test_what_is_nested_too_deeply_is_refused_where_it_is_read(colour: str, body
     assert answered("drf", body).status == 500
 
 
+@PADDINGS
 @pytest.mark.parametrize("over", [over_asgi, over_wsgi])
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("body", HARMLESS, ids=lambda body: body[:20])
-def test_what_can_be_written_is_answered_as_by_drf(colour: str, body: str, over: Any) -> None:
-    ask = Ask("POST", "/", body=body.encode(), headers=JSON)
+def test_what_can_be_written_is_answered_as_by_drf(colour: str, body: str, padding: str, over: Any) -> None:
+    ask = Ask("POST", "/", body=(body + padding).encode(), headers=JSON)
     with Site({"": view("drf")}) as site:
         expected = over(site, ask)
     with Site({"": view(colour)}) as site:
@@ -97,8 +105,9 @@ def test_what_can_be_written_is_answered_as_by_drf(colour: str, body: str, over:
     assert expected.status in {200, 400}
 
 
+@PADDINGS
 @pytest.mark.parametrize("colour", COLOURS)
-def test_after_the_refusal_the_body_is_as_after_drfs_refusals(colour: str) -> None:
+def test_after_the_refusal_the_body_is_as_after_drfs_refusals(colour: str, padding: str) -> None:
     def post(self: Any, request: Any) -> Response:
         refusals = 0
         try:
@@ -108,15 +117,17 @@ def test_after_the_refusal_the_body_is_as_after_drfs_refusals(colour: str) -> No
         return Response([refusals, request.data, request.POST, len(request.FILES)])
 
     expected = answered("drf", b"[", post=post)
-    for body in ("1e999", "[" * DEEP):
-        assert answered(colour, body, post=post).body == expected.body
+    for body in ("1e999", "[", "[" * DEEP):
+        assert answered(colour, body + padding, post=post).body == expected.body
 
 
 @each_pair
+@PADDINGS
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("charset", ["utf-16", "utf-7", "latin-1", "unicode_escape"])
 @pytest.mark.parametrize("body", ["[1e999]", '"\\\\ud800"', '"fine"'])
-def test_the_charset_makes_no_difference(colour: str, charset: str, body: str) -> None:
+def test_the_charset_makes_no_difference(colour: str, charset: str, body: str, padding: str) -> None:
+    body += padding
     headers = {"content-type": f"application/json; charset={charset}"}
     answer = answered(colour, body.encode(charset), headers)
     expected = answered("drf", body.encode(charset), headers)
@@ -124,6 +135,15 @@ def test_the_charset_makes_no_difference(colour: str, charset: str, body: str) -
         400,
         500,
     )
+
+
+@PADDINGS
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("charset", ["bz2", "rot13"])
+def test_a_charset_of_no_text_is_refused_as_by_drf(colour: str, charset: str, padding: str) -> None:
+    headers = {"content-type": f"application/json; charset={charset}"}
+    answer = answered(colour, f"[]{padding}", headers)
+    assert (answer.status, answer.body) == (400, answered("drf", f"[]{padding}", headers).body)
 
 
 class Own(BaseParser):
@@ -284,11 +304,15 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@PADDINGS
 @settings(max_examples=150, deadline=None, database=None)
 @given(document=documents)
 @example(document="[1e999]")
 @example(document='["\\ud800"]')
-def test_any_document_comes_back_or_is_refused_and_drf_agrees_where_it_has_an_answer(site: Site, document: str) -> None:
+def test_any_document_comes_back_or_is_refused_and_drf_agrees_where_it_has_an_answer(
+    site: Site, document: str, padding: str
+) -> None:
+    document += padding
     answers = {
         colour: over_asgi(site, Ask("POST", f"/{number}/", body=document.encode(), headers=JSON))
         for number, colour in enumerate(("drf", *COLOURS))
@@ -298,5 +322,5 @@ def test_any_document_comes_back_or_is_refused_and_drf_agrees_where_it_has_an_an
         assert answer.status == (400 if drf.status == 500 else drf.status)
         if drf.status != 500:
             assert answer == drf
-        if answer.status == 200 and document:
+        if answer.status == 200 and document.strip():
             assert answer.json() == {"data": json.loads(document)}

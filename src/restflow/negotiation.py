@@ -80,6 +80,9 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
     Returns:
         The renderer and the media type, and no code but DRF's has run; None where that is not known.
 
+    Raises:
+        NotAcceptable: DRF chose none of them.
+
     Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
     """
     if (
@@ -102,7 +105,9 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
     if len(accept) > _LONGEST_REMEMBERED or not _STRINGS.issuperset(map(type, media_types)):
         return None
     choice = _choice(accept, media_types, _limits_of(negotiator))
-    return None if choice is None else (renderers[choice[0]], choice[1])
+    if choice is None:  # as DRF refuses; asking it would parse the header a second time
+        raise exceptions.NotAcceptable(available_renderers=renderers)
+    return renderers[choice[0]], choice[1]
 
 
 def _names_a_format(request: Request, negotiator: drf.DefaultContentNegotiation) -> bool:

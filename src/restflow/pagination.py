@@ -147,6 +147,12 @@ class FastPageNumberPagination(PageNumberPagination):
     template = "rest_framework/pagination/previous_and_next.html"
     no_last_page_message: Any = _("The last page is not known: ask for a page by its number.")
 
+    @property
+    def has_next(self) -> bool:
+        """Whether another page follows the one that was read; False before one is."""
+        page: Page[Any] | None = getattr(self, "page", None)
+        return page is not None and page.has_next()
+
     def get_page_number(self, request: Request, paginator: Any) -> int | str:
         """Return the number of the page asked for.
 

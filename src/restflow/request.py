@@ -21,11 +21,11 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.settings import api_settings
 from rest_framework.utils import json
-from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import is_plain_list, only_configures
 from restflow.flow import arun, blocking, call, gives_coroutine, hook, may_block_here, run, stand_in
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
 __all__ = ["Request"]
 
@@ -327,7 +327,7 @@ class Request(_Request):
     def _parse(self) -> tuple[Any, Any]:
         """Parse the body, and refuse JSON that Python reads and can't write: rendering it would be a 500 later on."""
         try:
-            data, files = super()._parse()
+            data, files = self._parse_as_drf()
         except RecursionError as error:
             if _is_json(self._parser()):
                 raise exceptions.ParseError(_TOO_DEEP) from error
@@ -344,6 +344,16 @@ class Request(_Request):
                 vars(self)["_files"] = MultiValueDict()
                 raise exceptions.ParseError(reason)
         return data, files
+
+    def _parse_as_drf(self) -> tuple[Any, Any]:
+        """Parse the body by the view's parsers; large JSON so that other threads have their turn meanwhile."""
+        if not (has_body(self) and self._is_json_for_drf() and _size(self._request) > LARGEST_IN_PLACE):
+            return super()._parse()
+        parsers, self.parsers = self.parsers, [ParserInTurns()]
+        try:
+            return super()._parse()
+        finally:
+            self.parsers = parsers
 
     def _is_json_for_drf(self) -> bool:
         """Tell whether the body is what most are: plain JSON, and DRF's parser of it the first of the view's."""
@@ -388,7 +398,7 @@ class Request(_Request):
         if self._full_data is not drf.Empty or self._ahead is not None or not has_body(self):
             return False
         if self._is_json_for_drf():
-            return not _is_in_memory(self._request)
+            return not _is_in_place(self._request)
         if not isinstance(self.negotiator, negotiation.DefaultContentNegotiation) or not only_configures(
             self.negotiator
         ):
@@ -399,7 +409,7 @@ class Request(_Request):
         if parser is None:  # refused, unread
             return False
         is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)
-        return not (is_known and _is_in_memory(self._request))
+        return not (is_known and _is_in_place(self._request))
 
 
 def _is_json(parser: Any) -> bool:
@@ -409,7 +419,7 @@ def _is_json(parser: Any) -> bool:
 def _why_not_rendered(data: Any, parser: Any) -> str:
     strict = getattr(parser, "strict", api_settings.STRICT_JSON)
     try:
-        text = json.dumps(data, cls=JSONEncoder, allow_nan=not strict, ensure_ascii=not api_settings.UNICODE_JSON)
+        text = json.dumps(data, cls=EncoderInTurns, allow_nan=not strict, ensure_ascii=not api_settings.UNICODE_JSON)
         text.encode()
     except RecursionError:
         return _TOO_DEEP
@@ -453,14 +463,30 @@ def _is_rewindable(stream: Any) -> bool:
     return isinstance(stream, (tempfile.SpooledTemporaryFile, io.BytesIO))
 
 
-def _is_in_memory(http_request: Any) -> bool:
-    """Tell whether the body of a Django request can be read without waiting for a disk or a socket."""
-    if hasattr(http_request, "_body") or http_request._read_started:
-        return True
+def _is_in_place(http_request: Any) -> bool:
+    """Tell whether the body of a Django request is small, and read without waiting for a disk or a socket."""
+    if not (hasattr(http_request, "_body") or http_request._read_started):
+        stream = http_request._stream
+        if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
+            if getattr(stream, "_rolled", True):
+                return False
+        elif not isinstance(stream, io.BytesIO):
+            return False
+    return _size(http_request) <= LARGEST_IN_PLACE
+
+
+def _size(http_request: Any) -> int:
+    """Return how many bytes of the body of a Django request are to be parsed; 0 under WSGI, where no loop waits."""
+    if hasattr(http_request, "_body"):
+        return len(http_request._body)
     stream = http_request._stream
-    if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
-        return not getattr(stream, "_rolled", True)
-    return isinstance(stream, io.BytesIO)
+    if isinstance(stream, _KeptOpen):
+        stream = stream.stream
+    if http_request._read_started or not _is_rewindable(stream):  # read by other code, so it can't be parsed
+        return 0
+    size: int = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return size
 
 
 # Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
+import copy
 import types
-import uuid
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
-from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from rest_framework import response as drf
 from rest_framework.renderers import AdminRenderer, JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-from restflow.flow import arun, blocking, bridged, marked_async, never_blocks, on_loop, run, take_into_use
+from restflow.flow import (
+    TwoColoured,
+    arun,
+    asynchronous,
+    blocking,
+    bridged,
+    call,
+    marked_async,
+    never_blocks,
+    on_loop,
+    run,
+    sync,
+    take_into_use,
+)
+from restflow.large import EncoderInTurns, is_light
 
 __all__ = ["Response"]
 
@@ -25,15 +36,62 @@ _DRFS_RENDER = JSONRenderer.render
 _DRFS_GET_INDENT: Any = JSONRenderer.get_indent
 
 
-class Response(drf.Response):
-    """DRF's ``Response``. An async view renders it, as it does DRF's own, on the event loop where that can't block.
+async def _rendered(response: Any) -> Any:
+    """Render a response, and call its callbacks in whichever colour each is written."""
+    answer = response
+    if not response.is_rendered:
+        if not _filled_in_place(response):
+            await blocking(_fill_in_thread, response)
+        for callback in response._post_render_callbacks:
+            replacement = await call(callback, answer)
+            if replacement is not None:
+                answer = replacement
+    return answer
+
+
+class Response(TwoColoured, drf.Response, hooks=("render",)):
+    """DRF's ``Response``, rendered in either colour, with callbacks in either colour.
+
+    An async view renders it, as it does DRF's own, on the event loop where that can't block, else in the worker thread.
 
     Source: DRF 3.18, response.py.
     """
 
+    @sync
+    async def render(self) -> Any:
+        """Render the content, and call in order what ``add_post_render_callback`` was given; only the first time.
+
+        Returns:
+            The response, or what the last callback returned that returned anything.
+
+        Source: Django, template/response.py, ``SimpleTemplateResponse.render``.
+        """
+        return await _rendered(self)
+
+    arender = asynchronous(render)
+
+    def add_post_render_callback(self, callback: Callable[[Any], Any]) -> None:
+        """Have a callback called once the response is rendered; at once, if it is.
+
+        Args:
+            callback: called with the response, sync or ``async def``. What it returns takes the response's place.
+
+        Raises:
+            RuntimeError: an async one, of a rendered response, on an event loop, where nobody would await it.
+
+        Source: Django, template/response.py, ``SimpleTemplateResponse.add_post_render_callback``.
+        """
+        if self.is_rendered:
+            run(call(callback, self))
+        else:
+            super().add_post_render_callback(callback)
+
+
+_RENDERS: tuple[Any, ...] = (SimpleTemplateResponse.render, Response.render)
+
 
 def rendered_where_it_belongs(response: _R) -> _R:
-    """Have Django render ``response`` on the event loop where its renderer can't block, else in the worker thread.
+    """Have Django render ``response`` on the event loop where that can't block, else in the worker thread.
 
     Args:
         response: what an async view's dispatch returns. One that is no DRF response, is rendered already or has a
@@ -43,27 +101,23 @@ def rendered_where_it_belongs(response: _R) -> _R:
         The same response. Its ``render`` is a coroutine function for Django's async handler; where no event loop runs,
         it renders at once, as DRF's does.
     """
-    if (
-        isinstance(response, drf.Response)
-        and type(response).render is SimpleTemplateResponse.render
-        and not response.is_rendered
-    ):
+    if isinstance(response, drf.Response) and type(response).render in _RENDERS and not response.is_rendered:
         response.render = types.MethodType(_render, response)  # type: ignore[method-assign]
     return response
 
 
 @marked_async
-def _render(response: drf.Response) -> Any:
+def _render(response: Any) -> Any:
     del response.render  # it has served: a rendered response is pickled for the cache
     renderer = getattr(response, "accepted_renderer", None)
     take_into_use(type(renderer))
     if isinstance(renderer, AdminRenderer):
         _have_get_awaited(response)
     if not on_loop():
-        return run(blocking(SimpleTemplateResponse.render, response))
-    if _rendered_in_place(response):
+        return run(_rendered(response))
+    if not response._post_render_callbacks and _filled_in_place(response):
         return _Rendered(response)
-    return arun(blocking(SimpleTemplateResponse.render, response))
+    return arun(_rendered(response))
 
 
 def _have_get_awaited(response: Any) -> None:
@@ -84,61 +138,72 @@ class _Rendered(Awaitable[drf.Response]):
         yield
 
 
-def _rendered_in_place(response: Any) -> bool:
-    renderer: Any = getattr(response, "accepted_renderer", None)
+def _filled_in_place(response: Any) -> bool:
+    """Render the content if that can't block, and tell whether it was rendered."""
+    renderer = _renderer_of(response)
+    if _writes_drfs_json(renderer):
+        if is_light(response.data):
+            _fill_by(_UNTOUCHED if _is_untouched(renderer) else renderer, response)
+    elif renderer is not None and _is_said_not_to_block(renderer):
+        _fill(response)
+    return bool(response.is_rendered)
+
+
+def _fill_in_thread(response: Any) -> None:
+    """Render the content where it may block; large JSON gives the event loop its turns."""
+    renderer = _renderer_of(response)
+    if _writes_drfs_json(renderer):
+        in_turns = copy.copy(renderer)  # the view may share its renderer between requests
+        in_turns.encoder_class = EncoderInTurns
+        _fill_by(in_turns, response)
+    else:
+        _fill(response)
+
+
+def _fill(response: Any) -> None:
+    response.content = response.rendered_content
+
+
+def _fill_by(renderer: Any, response: Any) -> None:
+    own, response.accepted_renderer = response.accepted_renderer, renderer
+    try:
+        _fill(response)
+    finally:
+        response.accepted_renderer = own
+
+
+def _renderer_of(response: Any) -> Any:
+    """Return the renderer; None where there is none, or where the response has a way of its own to render."""
+    if type(response).rendered_content is not drf.Response.rendered_content:
+        return None
+    return getattr(response, "accepted_renderer", None)
+
+
+def _writes_drfs_json(renderer: Any) -> bool:
+    """Tell whether a renderer runs no code but DRF's, by DRF's encoder; it may be configured."""
+    return _is_untouched(renderer) or (
+        isinstance(renderer, JSONRenderer)
+        and type(renderer).render is JSONRenderer.render
+        and renderer.encoder_class is JSONEncoder
+        and never_blocks(JSONRenderer.render, renderer)
+    )
+
+
+def _is_said_not_to_block(renderer: Any) -> bool:
+    """Tell whether the author of a renderer marked it; what is known of DRF's is known of its own encoder only."""
+    render = type(renderer).render
+    return render is not JSONRenderer.render and never_blocks(render, renderer)
+
+
+def _is_untouched(renderer: Any) -> bool:
     cls = type(renderer)
-    if response._post_render_callbacks or type(response).rendered_content is not drf.Response.rendered_content:
-        return False
-    in_place: Any
-    if (
+    return (
         cls is JSONRenderer
         and not renderer.__dict__
         and cls.render is _DRFS_RENDER
         and cls.get_indent is _DRFS_GET_INDENT
         and cls.encoder_class is JSONEncoder
-    ):
-        in_place = _IN_PLACE
-    else:
-        if not never_blocks(cls.render, renderer):
-            return False
-        if cls.render is not JSONRenderer.render:  # a renderer that its author marked
-            response.render()
-            return True
-        if renderer.encoder_class is not JSONEncoder:
-            return False
-        in_place = object.__new__(cls)  # the view may share its renderer between requests
-        vars(in_place).update(vars(renderer), encoder_class=_InPlaceEncoder)
-    response.accepted_renderer = in_place
-    try:
-        response.render()
-    except (_MayBlock, SynchronousOnlyOperation):
-        return False
-    finally:
-        response.accepted_renderer = renderer
-    return True
-
-
-class _MayBlock(Exception):
-    """The data hold something that may query when it is rendered."""
-
-
-class _InPlaceEncoder(JSONEncoder):
-    """DRF's encoder, which stops before it touches anything that may block: a query set, a generator, a lazy string."""
-
-    _harmless = (
-        bytes,
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        datetime.timedelta,
-        decimal.Decimal,
-        uuid.UUID,
     )
-
-    def default(self, obj: Any) -> Any:
-        if issubclass(type(obj), self._harmless):  # isinstance would believe a lazy object
-            return super().default(obj)
-        raise _MayBlock
 
 
 def _get_indent(media_type: Any, context: Any) -> Any:
@@ -148,6 +213,5 @@ def _get_indent(media_type: Any, context: Any) -> Any:
     return context.get("indent", None)
 
 
-_IN_PLACE: Any = JSONRenderer()
-_IN_PLACE.encoder_class = _InPlaceEncoder
-_IN_PLACE.get_indent = _get_indent
+_UNTOUCHED: Any = JSONRenderer()
+_UNTOUCHED.get_indent = _get_indent

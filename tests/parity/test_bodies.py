@@ -17,6 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 
+from restflow.large import LARGEST_IN_PLACE
 from tests.matrix import some
 from tests.parity.harness import ASGI, ASYNC_HANDLERS, WSGI, Parity, limit, multipart, table
 
@@ -448,3 +449,14 @@ def test_any_json_is_read_and_answered_alike(parity: Parity, value: Any, accept:
 @given(body=st.binary(min_size=1, max_size=40), kind=st.sampled_from([JSON, FORM, PARTS[1]]))
 def test_any_bytes_are_parsed_or_refused_alike(parity: Parity, body: bytes, kind: Any) -> None:
     assert parity(reads("data", "data"), "POST", body=body, headers=kind).status in {200, 400, 500}
+
+
+@table
+@pytest.mark.parametrize("size", [LARGEST_IN_PLACE - 200, LARGEST_IN_PLACE + 200, 5 * LARGEST_IN_PLACE])
+@pytest.mark.parametrize("names", [["data"], ["body", "data"], ["data", "body"], ["read", "data"]], ids="-".join)
+def test_a_large_body_is_read_as_by_drf(parity: Parity, size: int, names: list[str]) -> None:
+    row = {"id": 1, "né": [1 / 7, -(10**30), None, True], "text": "Ω" * 9, "more": {}}
+    body = json.dumps([row] * (size // len(json.dumps(row)))).encode()
+    for content in (body, body[:-1], b"x=" + body):
+        content_type = FORM if content.startswith(b"x=") else JSON
+        parity(reads(*names), "POST", body=content, headers=content_type)

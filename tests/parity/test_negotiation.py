@@ -6,12 +6,15 @@ from itertools import product
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpResponse
 from django.urls import include, path, re_path
+from django.utils.decorators import sync_and_async_middleware
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework import negotiation, versioning
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -275,6 +278,13 @@ class Other(DefaultContentNegotiation):
         return [request.headers.get("x-accept", "text/plain")]
 
 
+class Named(DefaultContentNegotiation):
+    """One that is not known to be DRF's own."""
+
+    def filter_renderers(self, renderers: Any, format: Any) -> Any:
+        return super().filter_renderers(renderers, format)
+
+
 class Stateful(DefaultContentNegotiation):
     def __init__(self) -> None:
         self.get_accept_list = lambda request: [request.headers.get("x-accept", "text/plain")]
@@ -323,6 +333,73 @@ def test_the_renderer_of_an_error_before_negotiation_is_the_first(parity: Parity
 
     answer = parity(make, headers={"accept": "application/xml"})
     assert (answer.status, answer.header["Content-Type"]) == (404, "text/plain; charset=utf-8")
+
+
+class Header(str):
+    """An Accept header that notes each time it is parsed."""
+
+    parsed: list[str] = []
+
+    def split(self, *args: Any) -> list[str]:
+        self.parsed.append(self)
+        return super().split(*args)
+
+
+@sync_and_async_middleware
+def counting(get_response: Any) -> Any:
+    def counted(request: Any) -> Any:
+        request.META["HTTP_ACCEPT"] = Header(request.META["HTTP_ACCEPT"])
+        return request
+
+    async def on_loop(request: Any) -> Any:
+        return await get_response(counted(request))
+
+    def in_thread(request: Any) -> Any:
+        return get_response(counted(request))
+
+    return on_loop if iscoroutinefunction(get_response) else in_thread
+
+
+class Refuse(BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("asked", "kwargs", "status"),
+    [
+        (Ask(headers={"accept": "text/once"}), {}, 406),
+        (Ask(headers={"accept": "text/once, text/twice; q=0.5"}), {"content_negotiation_class": Named}, 406),
+        (Ask(headers={"accept": "text/once, " + "x" * 300}), {}, 406),
+        (Ask("PUT", headers={"accept": "text/*, text/once"}), {}, 405),
+        (Ask(headers={"accept": "*/*, text/once"}), {"permission_classes": [Refuse]}, 403),
+        (Ask(url="/?format=vnd", headers={"accept": "text/once;vnd"}), {}, 406),
+        (Ask(headers={"accept": "text/plain, text/once"}), {}, 200),
+    ],
+)
+def test_accept_is_parsed_once_for_a_request(
+    parity: Parity, monkeypatch: pytest.MonkeyPatch, asked: Ask, kwargs: dict[str, Any], status: int
+) -> None:
+    parsed: list[list[str]] = []
+
+    def before() -> None:
+        parsed.append([])
+        monkeypatch.setattr(Header, "parsed", parsed[-1])
+
+    never_sent_before = f"{parity.colour}-{parity.transport}".replace(" ", "-")
+    answer = parity(
+        page,
+        asked.method,
+        asked.url,
+        headers={"accept": asked.headers["accept"].replace("once", never_sent_before)},
+        initkwargs=kwargs,
+        before=before,
+        MIDDLEWARE=[f"{__name__}.counting"],
+    )
+    assert answer.status == status
+    theirs, ours = parsed
+    assert len(theirs) == 1
+    assert len(ours) <= 1  # ours remembers what was chosen by such a header before
 
 
 # Versioning

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import functools
-import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -834,17 +833,23 @@ class LazyItems(dict):
         return super().items()
 
 
+class LazyRows(list):
+    gate: Gate
+
+    def __iter__(self):
+        self.gate.wait()
+        return super().__iter__()
+
+
 @pytest.mark.parametrize(
     "data",
     [
         lambda gate: {"x": lazy(lambda: gate.wait() or "x", str)()},
         lambda gate: {"x": SimpleLazyObject(lambda: gate.wait() or datetime.date.max)},
-        pytest.param(
-            lambda gate: type("Items", (LazyItems,), {"gate": gate})(x=1),
-            marks=limit("JSON is rendered on the loop with the items() of a dict's own subclass"),
-        ),
+        lambda gate: type("Items", (LazyItems,), {"gate": gate})(x=1),
+        lambda gate: [type("Rows", (LazyRows,), {"gate": gate})([1])],
     ],
-    ids=["lazy string", "SimpleLazyObject", "dict with items of its own"],
+    ids=["lazy string", "SimpleLazyObject", "dict with items of its own", "list with an iteration of its own"],
 )
 def test_the_loop_goes_on_while_lazy_data_is_rendered(data):
     gate = Gate()
@@ -857,11 +862,6 @@ def test_the_loop_goes_on_while_lazy_data_is_rendered(data):
     passed(gate)
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 13),
-    strict=True,
-    reason="LIMIT: before Python 3.13, the json module asks a lazy object for its class where it indents",
-)
 def test_the_loop_goes_on_while_a_lazy_object_is_rendered_with_indents():
     gate = Gate()
 

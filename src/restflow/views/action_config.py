@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from operator import methodcaller
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Manager, QuerySet
+from django.db.models.base import ModelBase
 
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
 
@@ -23,9 +25,9 @@ _SEQUENCES = (
 _CLASSES = ("serializer_class", "request_serializer_class", "response_serializer_class", "pagination_class")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ActionConfig:
-    """What one action of a viewset has of its own; None leaves a field to the viewset.
+    """What one action of a viewset has of its own; None leaves a field to the viewset. Equal by its fields.
 
     ``action_configs = {"list": ActionConfig(pagination_class=OFF)}`` on a viewset. An override of a getter on the
     viewset comes first, and its ``super()`` answers by the config; then the config; then the viewset's attribute, or
@@ -42,7 +44,7 @@ class ActionConfig:
         renderer_classes: list or tuple of renderers.
         filter_backends: list or tuple of filter backends.
         pagination_class: the pagination; ``OFF`` for none.
-        queryset: a query set, a manager, or a callable (sync or async) of the view.
+        queryset: a query set, a manager, whatever else has ``all``, or a callable (sync or async) of the view.
 
     Raises:
         ImproperlyConfigured: a field that takes a class, or several, was given something else.
@@ -74,15 +76,26 @@ class ActionConfig:
                 hint = " or OFF" if name == "pagination_class" else ""
                 raise ImproperlyConfigured(f"ActionConfig.{name} must be a class{hint}, got {value!r}.")
         queryset = self.queryset
-        if not (queryset is None or isinstance(queryset, (QuerySet, Manager)) or callable(queryset)):
+        if isinstance(queryset, ModelBase):
+            raise ImproperlyConfigured(
+                f"ActionConfig.queryset is the model {queryset.__name__}: write {queryset.__name__}.objects.all()."
+            )
+        if not (queryset is None or _has_all(queryset) or callable(queryset)):
             raise ImproperlyConfigured(
                 f"ActionConfig.queryset must be a query set, a manager, or a callable of the view, got {queryset!r}."
             )
 
+    def __hash__(self) -> int:
+        # A field may be a list. Which fields are set never changes, and is the same where configs are equal.
+        return hash(tuple(getattr(self, name) is None for name in FIELDS))
+
     @property
     def queryset_maker(self) -> Any:
-        """The callable that ``queryset`` is; None where it is a query set or a manager."""
-        return None if isinstance(self.queryset, (QuerySet, Manager)) else self.queryset
+        """The callable that gives the query set of a view; None where ``queryset`` is a query set or a manager."""
+        queryset = self.queryset
+        if isinstance(queryset, (QuerySet, Manager)):
+            return None
+        return partial(_all_of, queryset) if _has_all(queryset) else queryset
 
     def attributes(self) -> dict[str, Any]:
         """Return the fields that are set, as the attributes of DRF's views that say the same.
@@ -103,6 +116,15 @@ class ActionConfig:
             elif value is not None and not (name == "queryset" and self.queryset_maker):
                 said[name] = value
         return said
+
+
+def _has_all(queryset: Any) -> bool:
+    """Tell whether ``queryset`` is used as one is: also a stub, or a query set of another kind of database."""
+    return callable(getattr(queryset, "all", None)) and not isinstance(queryset, type)
+
+
+def _all_of(queryset: Any, view: Any) -> Any:
+    return queryset.all()
 
 
 _CONFIGS_IN = methodcaller("get", "action_configs")

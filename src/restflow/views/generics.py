@@ -55,6 +55,12 @@ _HOOKS = (
 _METHODS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
 
 
+def no_queryset(view: Any) -> str:
+    """Return what DRF says of a view that names no query set."""
+    name = type(view).__name__
+    return f"'{name}' should either include a `queryset` attribute, or override the `get_queryset()` method."
+
+
 class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_METHODS):
     """DRF's ``GenericAPIView`` with restflow's helper methods. Source: DRF 3.18, generics.py."""
 
@@ -86,11 +92,8 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         Source: DRF 3.18, generics.py, ``get_queryset``.
         """
         chosen = self._queryset_maker()
-        queryset = await attribute(self, "queryset") if chosen is None else await call(chosen, self)
-        assert queryset is not None, (
-            f"'{type(self).__name__}' should either include a `queryset` attribute, or override the `get_queryset()` "
-            "method."
-        )
+        queryset = await attribute(self, "queryset", None) if chosen is None else await call(chosen, self)
+        assert queryset is not None, no_queryset(self)
         if isinstance(queryset, Manager):
             return await blocking(queryset.all)
         return queryset.all() if isinstance(queryset, QuerySet) else queryset

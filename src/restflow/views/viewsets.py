@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import types
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
-from restflow.flow import TwoColoured, asynchronous, is_coroutine_function, parent, sync
+from restflow.flow import Descriptor, TwoColoured, asynchronous, is_computed, is_coroutine_function, parent, sync
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.declared import take_view_into_use
-from restflow.views.generics import AsyncGenericAPIView, GenericAPIView
+from restflow.views.generics import AsyncGenericAPIView, GenericAPIView, no_queryset
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -216,8 +217,42 @@ class AsyncViewSetMixin(ViewSetMixin):
     ainitial = asynchronous(initial)
 
 
-class ViewSet(ViewSetMixin, APIView, drf.ViewSet):
-    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py."""
+class MissingQueryset(AssertionError, AttributeError):
+    """A viewset that is not generic is asked for its query set, and names none."""
+
+
+class _ShownWithQueryset(Descriptor):
+    """``get_queryset``, which a viewset that names no query set does not show to DRF's introspection.
+
+    DRF's own ``ViewSet`` has none, and the browsable API asks a view that has one for the rows of its filters.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __get__(self, view: Any, owner: type) -> Any:
+        if view is None:
+            return self.function
+        if not (
+            is_computed(owner, "queryset")
+            or getattr(view, "queryset", None) is not None
+            or view._queryset_maker() is not None
+        ):
+            raise MissingQueryset(no_queryset(view))
+        return types.MethodType(self.function, view)
+
+
+_get_queryset: Any = _ShownWithQueryset(GenericAPIView.get_queryset)
+
+
+class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
+    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py.
+
+    ``get_queryset`` returns the query set of the action's ``ActionConfig``, else ``queryset``. Without either it is an
+    AssertionError, as in DRF's generic views.
+    """
+
+    get_queryset = _get_queryset
 
 
 class GenericViewSet(ViewSetMixin, GenericAPIView, drf.GenericViewSet[Any]):
@@ -240,8 +275,14 @@ class ModelViewSet(
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
 
 
-class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet):  # pyright: ignore[reportIncompatibleMethodOverride]
-    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py."""
+class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_queryset",)):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A viewset without actions of its own, with ``get_queryset`` as that of ``ViewSet``.
+
+    Source: DRF 3.18, viewsets.py.
+    """
+
+    get_queryset = _get_queryset
+    aget_queryset = AsyncGenericAPIView.aget_queryset
 
 
 class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):  # pyright: ignore[reportIncompatibleMethodOverride]
