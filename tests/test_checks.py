@@ -19,7 +19,7 @@ from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections
-from django.db.models import Avg
+from django.db.models import Avg, Manager
 from django.db.transaction import atomic as atomic_block
 from django.db.transaction import non_atomic_requests
 from django.http import HttpResponse
@@ -268,17 +268,31 @@ def fetch(*values: str, **kwargs: Any) -> PostFetch:
     return PostFetch(queryset, "latest", list(values), **given)
 
 
+def late(failing: bool = False) -> Any:
+    """A manager with a query set of its own; of others a PostFetch knows when it is made."""
+
+    class Late(Manager[Review]):
+        def get_queryset(self) -> Any:
+            if failing:
+                raise RuntimeError("outside of a request")
+            return super().get_queryset()
+
+    manager: Any = Late()
+    manager.model = Review
+    return manager
+
+
 GOOD_FETCHES = {
     "fields": fetch("rating", "created"),
     "an annotation": fetch("mean", queryset=Review.objects.annotate(mean=Avg("rating"))),
-    "an expression": fetch("rating", values_dict={"mean": Avg("rating")}, order_by=["mean"]),
+    "an expression": fetch("rating", values_dict={"mean": Avg("rating")}),
     "a relation": PostFetch(Book.objects, "written", ["author__name"], author_id="pk"),
-    "a slice, which can't be known": fetch("rating", queryset=Review.objects.all()[:3]),
+    "a manager that fails, which can't be known": fetch("rating", queryset=late(failing=True)),
 }
 BAD_FETCHES = {
-    "ratng": fetch("ratng"),
-    "creatd": fetch("rating", order_by=["creatd"]),
-    "boook": fetch("rating", boook="title"),
+    "ratng": fetch("ratng", queryset=late()),
+    "creatd": fetch("rating", order_by=["creatd"], queryset=late()),
+    "boook": fetch("rating", boook="title", queryset=late()),
 }
 
 

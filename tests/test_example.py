@@ -200,7 +200,15 @@ def test_project_is_sound(filled: Path) -> None:
 
 
 def test_the_schema_is_generated_without_warnings(filled: Path, tmp_path: Path) -> None:
-    manage(filled, "spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+    file = tmp_path / "schema.json"
+    manage(filled, "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", "--file", str(file))
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    book = schema["components"]["schemas"]["Book"]
+    assert book["properties"]["latest_review"]["nullable"] is True
+    assert "latest_review" in book["required"]
+    for address in ("/api/books/", "/api/authors/", "/api/books/shelf/"):
+        assert "404" in schema["paths"][address]["get"]["responses"]
+    assert "404" not in schema["paths"]["/api/books/catalogue/"]["get"]["responses"]
 
 
 def test_the_page_has_its_files_from_the_shop(shop: httpx.Client) -> None:

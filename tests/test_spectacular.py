@@ -16,7 +16,7 @@ from drf_spectacular.utils import OpenApiCallback, extend_schema
 from drf_spectacular.validation import validate_schema
 from rest_framework import authentication, permissions, serializers, throttling
 from rest_framework.filters import SearchFilter
-from rest_framework.pagination import PageNumberPagination
+from rest_framework.pagination import BasePagination, CursorPagination, LimitOffsetPagination, PageNumberPagination
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -191,7 +191,7 @@ def test_every_field_of_every_config_is_in_the_schema(base: Any) -> None:
     assert set(page["properties"]) == {"next", "previous", "results"}
     assert page["properties"]["results"]["items"] == {"$ref": "#/components/schemas/AuthorPage"}
     assert {parameter["name"] for parameter in many["get"]["parameters"]} == {"search", "page"}
-    assert set(many["get"]["responses"]) == {"200", "429"}
+    assert set(many["get"]["responses"]) == {"200", "404", "429"}
 
     assert set(one["get"]["responses"]["200"]["content"]) == {"text/csv"}
     assert set(one["get"]["responses"]) == {"200", "404"}
@@ -465,6 +465,39 @@ def test_authentications_of_restflow_have_the_scheme_of_drfs(base: Any, name: st
         view = view_of(base, serializer_class=AuthorSerializer, authentication_classes=[cls])
         found.append(made([path("x/", view.as_view())])["components"]["securitySchemes"])
     assert found[0] == found[1] == found[2]
+
+
+class ByCursor(CursorPagination):
+    page_size, ordering = 2, "name"
+
+
+class ByOffset(LimitOffsetPagination):
+    default_limit = 2
+
+
+class Unknown(BasePagination):
+    def get_paginated_response_schema(self, schema: Any) -> Any:
+        return schema
+
+
+@pytest.mark.parametrize(
+    ("pages", "described"),
+    [(Pages, True), (FastPages, True), (ByCursor, True), (ByOffset, False), (Unknown, False), (None, False)],
+)
+@pytest.mark.parametrize("colour", [DRF, SYNC, ASYNC])
+def test_a_page_that_is_not_there_is_not_found(colour: str, pages: Any, described: bool) -> None:
+    generic = viewset_of(BASES[colour], pagination_class=pages)
+    by_config = viewset_of(BASES[SYNC], action_configs={"list": ActionConfig(pagination_class=pages or OFF)})
+    handler = {"__doc__": "Authors.", "get": lambda self, request: None}
+    given = {"authentication_classes": [], "permission_classes": [], "pagination_class": pages}
+    plain = type("Authors", (BASES[ASYNC].APIView,), {**handler, **given, "serializer_class": AuthorSerializer})
+    for operations in (
+        made(urls(generic))["paths"]["/authors/"],
+        made(urls(by_config))["paths"]["/authors/"],
+        made([path("x/", plain.as_view())])["paths"]["/x/"],
+    ):
+        assert ("404" in operations["get"]["responses"]) is described
+        assert "post" not in operations or "404" not in operations["post"]["responses"]
 
 
 def test_what_a_url_names_may_not_be_found(base: Any) -> None:

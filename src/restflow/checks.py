@@ -351,7 +351,7 @@ def _why_not(post_fetch: PostFetch) -> FieldError | None:
     try:
         rows = post_fetch.queryset.all()
         rows.values(*post_fetch.values, *post_fetch.queries, **post_fetch.values_dict)
-        rows.annotate(**post_fetch.values_dict).order_by(*post_fetch.order_by)
+        rows.order_by(*post_fetch.order_by)
     except FieldError as error:
         return error
     except Exception:  # a query set that is sliced, or a manager that queries: what a request says

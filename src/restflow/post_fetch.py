@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import F, ForeignKey, Manager, Model, QuerySet, Window
+from django.db.models.base import ModelBase
 from django.db.models.functions import DenseRank, RowNumber
+from django.db.models.manager import BaseManager
+from django.utils.functional import LazyObject
 
 from restflow.flow import TwoColoured, asynchronous, blocking, sync
 
@@ -38,8 +43,14 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         queries: ``secondary_field="base_field"`` pairs that join a related row to an item.
 
     Raises:
+        TypeError: ``queryset`` is a model, or no query set for another reason, or sliced; a keyword is no argument and
+            can't be a pair; ``values`` or ``values_dict`` hold what belongs into the other.
         ValueError: ``limit`` is not a positive number, no pair is given, or ``values`` or ``order_by`` is a string.
+        FieldError: the related rows have no such field. The first fetch raises it where that can't be known yet: until
+            Django has loaded all models, and where a manager has a ``get_queryset`` of its own.
     """
+
+    _is_checked = False
 
     def __init__(
         self,
@@ -53,11 +64,13 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
     ) -> None:
         if limit is not None and limit < 1:
             raise ValueError(f"limit must be a positive number or None, got {limit!r}.")
+        _insist_on_a_query_set(queryset)
         if not queries:
             raise ValueError("PostFetch needs at least one pair secondary_field='base_field'.")
         for name, value in {"values": values, "order_by": order_by}.items():
             if isinstance(value, str):
                 raise ValueError(f"{name} must be a list of names, got {value!r}: write [{value!r}].")
+        _insist_on_names(values, values_dict or {}, queries)
         self.queryset = queryset
         self.to_attr = to_attr
         self.values = tuple(values)
@@ -65,6 +78,8 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         self.limit = limit
         self.order_by = tuple(order_by or ())
         self.queries = queries
+        if (rows := _rows_known_of(queryset)) is not None:
+            self._check(rows)
 
     @sync
     async def fetch(self, items: Iterable[Any]) -> list[Any]:
@@ -79,12 +94,30 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         Raises:
             AttributeError: an instance has no attribute of a base field's name.
             KeyError: a dict has no such key.
+            ValueError: ``to_attr`` is a field of an instance's model.
+            FieldError: the related rows have no such field.
         """
         return await blocking(self._attach, items)
 
     afetch = asynchronous(fetch)
 
+    def _check(self, rows: QuerySet[Any, Any]) -> None:
+        """Have Django look for every name that a fetch asks of its rows."""
+        if rows.query.is_sliced:
+            raise TypeError("PostFetch filters its query set, and one that is sliced can't be: say limit= instead.")
+        for name, base in self.queries.items():
+            try:
+                rows.filter(**{f"{name}__in": ()})
+            except FieldError as error:
+                raise FieldError(
+                    f"{name}={base!r} is no pair. {str(error).rstrip('.')}.{_did_you_mean(name)}"
+                ) from error
+        _selecting(self._ordered(rows), self._shown(), self.values_dict)
+        self._is_checked = True
+
     def _attach(self, items: Iterable[Any]) -> list[Any]:
+        if not self._is_checked:
+            self._check(self.queryset.all())
         found = list(items)
         joins_of = {kind: self._joins(kind) for kind in set(map(type, found))}
         # One group, and so one query, unless foreign keys of several models among the items hold different columns.
@@ -98,6 +131,10 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         return found
 
     def _joins(self, kind: type) -> tuple[_Join, ...]:
+        if issubclass(kind, Model) and _has_field(kind, self.to_attr):
+            raise ValueError(
+                f"to_attr={self.to_attr!r} is a field of {kind.__name__}, whose value it would replace: take another."
+            )
         return tuple(_join(self.queryset.model, secondary, kind, base) for secondary, base in self.queries.items())
 
     def _attach_matches(self, lookups: Sequence[str], group: list[_Keyed]) -> None:
@@ -110,22 +147,27 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             rows = [dict(row) for row in matches.get(key, ())]
             _write(item, self.to_attr, rows if self.limit != 1 else rows[0] if rows else None)
 
+    def _ordered(self, queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        if self.order_by:
+            return queryset.order_by(*self.order_by)
+        if not queryset.ordered and queryset.query.group_by is None:
+            return queryset.order_by("pk")
+        return queryset
+
+    def _shown(self) -> dict[str, Any]:
+        return {field: F(field) for field in (*self.values, *self.queries)} | self.values_dict
+
     def _rows(self, lookups: Sequence[str], keys: set[tuple[Any, ...]]) -> Iterator[_Keyed]:
         columns = zip(lookups, zip(*keys, strict=True), strict=True)
         queryset = self.queryset.filter(**{f"{lookup}__in": set(column) for lookup, column in columns})
-        if self.order_by:
-            queryset = queryset.order_by(*self.order_by)
-        elif not queryset.ordered and queryset.query.group_by is None:
-            queryset = queryset.order_by("pk")
-        shown = {field: F(field) for field in (*self.values, *self.queries)} | self.values_dict
+        queryset = self._ordered(queryset)
+        shown = self._shown()
         if self.limit is not None:
             queryset = queryset.alias(**{_RANK: self._rank(queryset, lookups, shown)})
             queryset = queryset.filter(**{f"{_RANK}__lte": self.limit})
         selected = shown | {f"{_KEY}{lookup}": F(lookup) for lookup in lookups}
-        source = _once(queryset, selected)
-        fields = [name for name in source.values() if name not in self.values_dict and not name.startswith(_KEY)]
-        expressions = {name: selected[name] for name in source.values() if name not in fields}
-        for row in queryset.values(*dict.fromkeys(fields), **expressions):
+        rows, source = _selecting(queryset, selected, self.values_dict)
+        for row in rows:
             key = tuple(row[source[f"{_KEY}{lookup}"]] for lookup in lookups)
             yield {name: row[source[name]] for name in shown}, key
 
@@ -141,6 +183,16 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
         return Window(RowNumber(), partition_by=partition, order_by=order or None)
 
 
+def _selecting(
+    queryset: QuerySet[Any, Any], selected: Mapping[str, Any], values_dict: Mapping[str, Any]
+) -> tuple[Any, dict[str, str]]:
+    """Return the rows as dicts, and for each name the one under which a row has it."""
+    source = _once(queryset, selected)
+    fields = [name for name in source.values() if name not in values_dict and not name.startswith(_KEY)]
+    expressions = {name: selected[name] for name in source.values() if name not in fields}
+    return queryset.values(*dict.fromkeys(fields), **expressions), source
+
+
 def _once(queryset: QuerySet[Any, Any], selected: Mapping[str, Any]) -> dict[str, str]:
     """Return for each name the first that means the same column.
 
@@ -149,6 +201,66 @@ def _once(queryset: QuerySet[Any, Any], selected: Mapping[str, Any]) -> dict[str
     query = queryset.query.clone()
     first: dict[Any, str] = {}
     return {name: first.setdefault(meant.resolve_expression(query), name) for name, meant in selected.items()}
+
+
+def _insist_on_a_query_set(given: Any) -> None:
+    """Refuse what is known not to be one. A lazy object is not evaluated, so its type alone is asked."""
+    kind = type(given)
+    if issubclass(kind, ModelBase):
+        name = given.__name__
+        raise TypeError(f"PostFetch needs a query set, got the model {name}: write {name}.objects.all().")
+    if issubclass(kind, type) or not (issubclass(kind, LazyObject) or hasattr(given, "filter")):
+        got = f"{given.__qualname__}: call it" if hasattr(given, "__qualname__") else reprlib.repr(given)
+        raise TypeError(f"PostFetch needs a query set or a manager, got {got}.")
+
+
+def _insist_on_names(values: Iterable[Any], values_dict: Mapping[str, Any], queries: Mapping[str, Any]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"values must be names, got {value!r}: put an expression into values_dict, under a name.")
+    for name, value in values_dict.items():
+        if not hasattr(value, "resolve_expression"):
+            raise TypeError(f"values_dict must hold expressions, got {name}={value!r}: F('name') is one.")
+    for name, value in queries.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name}={value!r} is no pair of fields' names, and no argument.{_did_you_mean(name)}")
+
+
+def _rows_known_of(queryset: Any) -> QuerySet[Any, Any] | None:
+    """Return the related rows, to be asked for their fields and not to be read; None where that is too early.
+
+    A manager with a ``get_queryset`` of its own may ask what only a request knows. Until all models are loaded, it is
+    not known what refers to them.
+    """
+    rows: Any
+    if issubclass(type(queryset), QuerySet):
+        rows = QuerySet(queryset.model, queryset.query.chain())  # a subclass may refuse to be used outside a request
+        rows._fields = queryset._fields
+    elif issubclass(type(queryset), BaseManager) and type(queryset).get_queryset is BaseManager.get_queryset:
+        rows = QuerySet(queryset.model)
+    else:
+        return None
+    return rows if rows.model._meta.apps.models_ready else None
+
+
+_ARGUMENTS = ("limit", "order_by", "queryset", "to_attr", "values", "values_dict")
+
+
+def _did_you_mean(name: str) -> str:
+    close = get_close_matches(name, _ARGUMENTS, 1)
+    return f" Did you mean {close[0]}=?" if close else ""
+
+
+def _has_field(model: type[Model], name: str) -> bool:
+    """Tell whether an attribute of a model's instances is a field's."""
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        field = None
+    if field is not None and (field.concrete or not field.auto_created):
+        return True
+    relations: Any = model._meta.related_objects
+    return name == "pk" or any(relation.get_accessor_name() == name for relation in relations)
 
 
 class _Join(NamedTuple):

@@ -49,7 +49,7 @@ class BookSerializer(serializers.ModelSerializer):
     """A book with the latest review, which a PostFetch attached."""
 
     author_name = serializers.CharField(source="author.name", read_only=True)
-    latest_review = ReviewSerializer(read_only=True)
+    latest_review = ReviewSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = Book

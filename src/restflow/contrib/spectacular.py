@@ -8,7 +8,7 @@ from drf_spectacular import authentication as schemes
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse
-from rest_framework import permissions, throttling
+from rest_framework import pagination, permissions, throttling
 from rest_framework.generics import GenericAPIView
 from rest_framework.views import exception_handler
 from uritemplate import variables
@@ -55,14 +55,16 @@ class RestflowAutoSchema(AutoSchema):
 
         Returns:
             400 where the request has a body, 401 and 403 where authentication or permissions may refuse, 404 where the
-            URL names something, 429 where the view is throttled. Those that ``@extend_schema`` describes stand.
+            URL names something or a page, 429 where the view is throttled. Those that ``@extend_schema`` describes
+            stand.
         """
         refusals = self._refusals()
+        names_something = bool(set(variables(self.path)) - {"format"})
         errors = {
             "400": (self._has_body, "The data are not valid.", "ValidationErrors", _INVALID),
             "401": ("401" in refusals, "Credentials are missing or wrong.", "ErrorDetail", _DETAIL),
             "403": ("403" in refusals, "Not permitted.", "ErrorDetail", _DETAIL),
-            "404": (bool(set(variables(self.path)) - {"format"}), "Not found.", "ErrorDetail", _DETAIL),
+            "404": (names_something or self._has_pages(), "Not found.", "ErrorDetail", _DETAIL),
             "429": (self._is_throttled(), "Too many requests.", "ErrorDetail", _DETAIL),
         }
         # What another exception handler answers with, nobody knows.
@@ -132,6 +134,11 @@ class RestflowAutoSchema(AutoSchema):
             return super()._get_paginator()
         chosen = self._pagination_class()
         return chosen and chosen()
+
+    def _has_pages(self) -> bool:
+        """Tell whether a page may be asked for that there is not: DRF gives any offset an empty page."""
+        by_name = (pagination.PageNumberPagination, pagination.CursorPagination)
+        return self._is_list_view() and isinstance(self._get_paginator(), by_name)
 
     def get_paginated_name(self, serializer_name: str) -> str:
         """Return the name of the schema of a page; pages that are not counted have one of their own.
