@@ -29,6 +29,7 @@ from rest_framework.throttling import BaseThrottle
 
 from restflow.views import OFF, ActionConfig, action
 from tests.colours import ASYNC, BASES, SYNC
+from tests.matrix import examples
 from tests.shop.models import Author
 from tests.site import Answer, Site
 
@@ -506,7 +507,7 @@ chosen = st.sampled_from([None, *MARKS])
 
 
 @pytest.mark.parametrize("colour", [SYNC, ASYNC])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     levels=st.lists(st.tuples(st.booleans(), chosen, chosen, chosen, chosen), min_size=1, max_size=4),
     of_view=st.tuples(chosen, chosen),

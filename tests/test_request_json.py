@@ -14,7 +14,7 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from tests.matrix import each_pair
+from tests.matrix import each_pair, examples
 from tests.parity.harness import BASES, COLOURS, Answer, Ask, close_loop, over_asgi, over_wsgi
 from tests.site import Site
 
@@ -284,7 +284,7 @@ def site() -> Iterator[Site]:
         yield site
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=examples(150), deadline=None, database=None)
 @given(document=documents)
 @example(document="[1e999]")
 @example(document='["\\ud800"]')
