@@ -22,16 +22,17 @@ DATABASE := $(BOOKSHOP)/db.sqlite3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # one pip at a time in .venv
-.PHONY: help run test coverage lint bench docs clean
+.PHONY: help run test test-long coverage lint bench docs clean
 
 help:
-	@echo "make run       serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
-	@echo "make test      run the tests (PYTEST_ARGS=...)"
-	@echo "make coverage  run the tests and measure them; fails below 100%, lines and branches"
-	@echo "make lint      ruff, mypy, pyright and the import rules"
-	@echo "make bench     run the benchmarks (BENCH_ARGS=...)"
-	@echo "make docs      build the documentation into site/"
-	@echo "make clean     remove all that these commands made"
+	@echo "make run        serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
+	@echo "make test       run the tests (PYTEST_ARGS=...)"
+	@echo "make test-long  run them in all their cases"
+	@echo "make coverage   run the tests and measure them; fails below 100%, lines and branches"
+	@echo "make lint       ruff, mypy, pyright and the import rules"
+	@echo "make bench      run the benchmarks (BENCH_ARGS=...)"
+	@echo "make docs       build the documentation into site/"
+	@echo "make clean      remove all that these commands made"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (3.11 or newer);"
 	@echo "VENV=.venv-3.12 keeps an environment of another beside it."
@@ -95,13 +96,20 @@ run: $(VENV)/.example $(DATABASE)
 	@echo
 	@cd $(BOOKSHOP) && PORT=$(PORT) exec $(PY) -m uvicorn bookshop.asgi:application --host 127.0.0.1 --port $(PORT)
 
+# A file's tests stay in one process, which makes what they share once.
+PYTEST := $(PY) -m pytest -n auto --dist loadfile
+
 test: $(VENV)/.test
-	@echo "All tests take about four minutes on two cores."
-	@$(PY) -m pytest -n auto $(PYTEST_ARGS)
+	@echo "All tests take about @@ minutes on two cores."
+	@$(PYTEST) $(PYTEST_ARGS)
+
+test-long: $(VENV)/.test
+	@echo "All tests in all their cases take about @@ minutes on two cores."
+	@RESTFLOW_TESTS=long $(PYTEST) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.test
-	@echo "All tests take about six minutes on two cores, when they are measured."
-	@$(PY) -m pytest -n auto --cov=restflow $(PYTEST_ARGS)
+	@echo "All tests take about @@ minutes on two cores, when they are measured."
+	@$(PYTEST) --cov=restflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check

@@ -17,6 +17,11 @@ import pytest
 LONG = os.environ.get("RESTFLOW_TESTS") == "long"
 
 
+def examples(few: int) -> int:
+    """Return how many examples Hypothesis is to try: a ``few``, or, in a long run, twenty times as many."""
+    return few * 20 if LONG else few
+
+
 def some(cases: Iterable[Any], *, together: int = 1) -> list[Any]:
     """Choose a few cases that show every value, and as many different pairs of values as these few can.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connections
 from django.http import JsonResponse
@@ -45,6 +46,10 @@ async def _plain(request: Any) -> JsonResponse:
     return JsonResponse({})
 
 
+_plain_hops: dict[Any, int] = {}
+"""What a plain Django view costs, by handler and middleware."""
+
+
 class Site:
     """URLs under Django's ASGI handler. Made inside ``with``, it serves until the block ends.
 
@@ -52,8 +57,6 @@ class Site:
         views: view functions by route (``"books/<int:pk>/"``), or URL patterns.
         settings: Django settings to override meanwhile.
     """
-
-    plain: Answer | None = None
 
     def __init__(self, views: Any, **settings: Any) -> None:
         patterns = [path(route, view) for route, view in views.items()] if isinstance(views, dict) else list(views)
@@ -131,10 +134,11 @@ class Site:
         """Send one request on a loop of its own; ``hops`` are those beyond what a plain Django view costs."""
 
         async def both() -> Answer:
-            if self.plain is None:
-                self.plain = await self.asend("GET", "/__plain__")
+            handler = (type(self.application), *settings.MIDDLEWARE)
+            if handler not in _plain_hops:
+                _plain_hops[handler] = (await self.asend("GET", "/__plain__")).hops
             answer = await self.asend(method, url, data, **kwargs)
-            answer.hops -= self.plain.hops
+            answer.hops -= _plain_hops[handler]
             return answer
 
         return asyncio.run(both())

@@ -31,6 +31,7 @@ from rest_framework.throttling import BaseThrottle
 from restflow.views import OFF, ActionConfig, action
 from restflow.views.declared import MODEL_ACTIONS
 from tests.colours import ASYNC, BASES, DRF, SYNC
+from tests.matrix import examples
 from tests.shop.models import Author
 from tests.site import Answer, Site
 
@@ -511,7 +512,7 @@ chosen = st.sampled_from([None, *MARKS])
 
 
 @pytest.mark.parametrize("colour", [SYNC, ASYNC])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     levels=st.lists(st.tuples(st.booleans(), chosen, chosen, chosen, chosen), min_size=1, max_size=4),
     of_view=st.tuples(chosen, chosen),

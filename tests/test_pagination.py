@@ -29,7 +29,7 @@ from rest_framework.views import APIView as DRFAPIView
 from restflow import pagination
 from restflow.views import APIView, AsyncAPIView
 from tests.databases import ALIASES
-from tests.matrix import each_value, some
+from tests.matrix import each_value, examples, some
 from tests.safety.hooks import COLOURS as WRITTEN
 from tests.safety.hooks import written
 from tests.safety.support import Refused, here
@@ -233,10 +233,11 @@ def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
 @pytest.mark.parametrize(("name", "hook"), HOOKS)
 def test_an_override_in_any_colour_is_asked(make: Make, name: str, hook: str) -> None:
     queryset = books("default", [1811] * 9)
-    for attr, method in (written(colour, hook, refuse) for colour in WRITTEN):
+    for colour, is_mixin in some(product(WRITTEN, [False, True])):
+        attr, method = written(colour, hook, refuse)
         mixed = type("Mixed", (type("Mixin", (), {attr: method}), own(name)), {})
-        for cls in (own(name, **{attr: method}), mixed):
-            assert Served(make, cls, queryset)().status == 418
+        cls = mixed if is_mixin else own(name, **{attr: method})
+        assert Served(make, cls, queryset)().status == 418, colour
 
 
 @each_value
@@ -353,7 +354,7 @@ def paged(paginator: Any, items: Any, query: str) -> Any:
 anything = st.one_of(st.integers(-2, 12), st.integers(), st.text(max_size=3))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(total=st.integers(0, 20), page=st.none() | anything, size=st.none() | anything, other=st.text(max_size=2))
 @example(total=6, page=2, size=3, other="")
 @example(total=6, page=3, size=3, other="")

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from restflow.post_fetch import PostFetch
 from tests.databases import ALIASES
-from tests.matrix import each_value, some
+from tests.matrix import each_value, examples, some
 from tests.shop.models import Author, Book, Edition, Exhibit, Medal, Prize, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -846,7 +846,7 @@ def naive(
 
 
 @pytest.mark.parametrize("how", ["argument", "query set", "reversed"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(st.sampled_from(TITLES), st.integers(0, 3), st.sampled_from([*DAYS, None])), max_size=12),
     items=st.lists(

@@ -15,7 +15,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from restflow.large import LARGEST_IN_PLACE
-from tests.matrix import each_pair
+from tests.matrix import each_pair, examples
 from tests.parity.harness import BASES, COLOURS, Answer, Ask, close_loop, over_asgi, over_wsgi
 from tests.site import Site
 
@@ -305,7 +305,7 @@ def site() -> Iterator[Site]:
 
 
 @PADDINGS
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=examples(150), deadline=None, database=None)
 @given(document=documents)
 @example(document="[1e999]")
 @example(document='["\\ud800"]')

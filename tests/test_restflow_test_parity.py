@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 
 from restflow.test import AsyncAPIClient, AsyncAPIRequestFactory
 from restflow.views import AsyncAPIView
-from tests.matrix import each_value
+from tests.matrix import each_value, examples
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 WITH_BODY = ("post", "put", "patch", "delete", "options")
@@ -332,7 +332,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     method=st.sampled_from(WITH_BODY),
     address=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="[]?#"), max_size=12),

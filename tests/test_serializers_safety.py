@@ -24,6 +24,7 @@ from rest_framework.views import APIView as DRFAPIView
 
 from restflow import serializers as restflow
 from restflow.views import APIView, AsyncAPIView, AsyncCreateAPIView, AsyncListAPIView
+from tests.matrix import examples
 from tests.safety.support import ask, here
 from tests.safety.test_cancellation import Trace, leave
 from tests.shop.models import Author, Book
@@ -592,7 +593,7 @@ def as_async(function: Any) -> Any:
     return hook
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=JSON, many=st.booleans())
 def test_any_data_are_found_valid_as_drf_finds_them(data: Any, many: bool) -> None:
     async def validated(serializer: Any) -> Any:

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from restflow import throttling
+from tests.matrix import examples
 from tests.parity.harness import BASES, COLOURS
 from tests.site import Answer, Site
 
@@ -105,7 +106,9 @@ policies = st.lists(
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25), deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     steps=steps,
     names=policies,

@@ -21,7 +21,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 
-from tests.matrix import some
+from tests.matrix import examples, some
 from tests.parity.harness import (
     BASES,
     COLOURS,
@@ -35,7 +35,7 @@ from tests.shop.models import Book
 from tests.site import Site
 
 hypothesis_settings = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 SESSIONS = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -18,11 +18,11 @@ from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 
 from restflow.large import LARGEST_IN_PLACE
-from tests.matrix import some
+from tests.matrix import examples, some
 from tests.parity.harness import ASGI, ASYNC_HANDLERS, WSGI, Parity, limit, multipart, table
 
 hypothesis_settings = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 
 

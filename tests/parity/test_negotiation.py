@@ -21,11 +21,11 @@ from rest_framework.reverse import reverse
 from rest_framework.urlpatterns import format_suffix_patterns
 from rest_framework.utils import mediatypes
 
-from tests.matrix import some
+from tests.matrix import examples, some
 from tests.parity.harness import Ask, Parity, table
 
 hypothesis_settings = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 
 

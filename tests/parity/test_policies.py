@@ -18,11 +18,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.versioning import QueryParameterVersioning
 
-from tests.matrix import some
+from tests.matrix import examples, some
 from tests.parity.harness import Ask, Parity, table
 
 hypothesis_settings = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 
 

@@ -32,12 +32,12 @@ from rest_framework.renderers import (
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from tests.matrix import some
+from tests.matrix import examples, some
 from tests.parity.harness import Parity, limit, table
 from tests.shop.models import Author, Book
 
 hypothesis_settings = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 TEMPLATES = [
     {

@@ -14,7 +14,7 @@ from rest_framework.views import APIView as DRFView
 from restflow import permissions
 from restflow.flow import nonblocking
 from restflow.views import APIView, AsyncAPIView
-from tests.matrix import each_pair
+from tests.matrix import each_pair, examples
 from tests.safety.support import ask
 
 COLOURS = [
@@ -113,7 +113,7 @@ VIEWS = {
 }
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(tree=TREES, view=st.sampled_from(sorted(VIEWS)))
 def test_an_expression_of_any_colours_is_asked_and_answers_as_drfs(tree, view):
     expected: list[Any] = []
@@ -127,7 +127,7 @@ def test_an_expression_of_any_colours_is_asked_and_answers_as_drfs(tree, view):
         assert answer.status == 403
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(trees=st.lists(TREES, max_size=4), view=st.sampled_from(sorted(VIEWS)))
 def test_a_list_of_expressions_is_asked_up_to_the_first_refusal(trees, view):
     expected: list[Any] = []

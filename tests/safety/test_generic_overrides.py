@@ -279,7 +279,7 @@ def cases_of_sync_views(hook: GenericHook) -> Iterator[tuple[str, str]]:
 
 @by_hook(
     [
-        *((hook, in_the_class, *case) for hook in HOOKS for case in cases_of_sync_views(hook)),
+        *some(((hook, in_the_class, *case) for hook in HOOKS for case in cases_of_sync_views(hook)), together=2),
         *some((hook, in_a_mixin, *case) for hook in HOOKS for case in cases_of_sync_views(hook)),
     ]
 )

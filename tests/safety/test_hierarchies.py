@@ -16,12 +16,12 @@ from rest_framework.viewsets import ViewSetMixin
 
 from restflow import permissions
 from restflow.views import APIView, AsyncAPIView
-from tests.matrix import each_pair
+from tests.matrix import each_pair, examples
 from tests.safety.hooks import VIEWS, Deny, Limit
 from tests.safety.support import Refused, ask
 from tests.site import Site
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=examples(80), deadline=None)
 
 # What a class may write of a hook: (colour, how it calls super()), of each name.
 SYNC = [("sync", None), ("sync", "sync")]
