@@ -6,9 +6,11 @@ import copy
 import inspect
 import io
 import re
+import sys
 import tempfile
 import types
 import weakref
+from collections.abc import Coroutine
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -24,8 +26,8 @@ from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
 from restflow.drf import is_plain_list, only_configures
-from restflow.flow import arun, blocking, call, gives_coroutine, hook, may_block_here, run, stand_in
-from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow import arun, blocking, call, gives_coroutine, hook, marked_async, may_block_here, run, stand_in
+from restflow.flow.steps import Pending, drop, is_awaitable, settle
 
 __all__ = ["Request"]
 
@@ -259,7 +261,8 @@ class Request(_Request):
         await authenticated(self)
         return self.user
 
-    async def auser(self) -> Any:
+    @marked_async
+    def auser(self) -> Coroutine[Any, Any, Any]:
         """Return the user, asking the view's authenticators unless they were asked before.
 
         For async code of a view whose ``perform_authentication`` was overridden with ``pass``; elsewhere
@@ -271,7 +274,7 @@ class Request(_Request):
         Raises:
             APIException: an authenticator refused.
         """
-        return await arun(self._user_of())
+        return Pending(arun(self._user_of()), "request.auser", sys._getframe(1))
 
     def _authenticate(self) -> None:
         is_async = getattr(self.parser_context.get("view"), "view_is_async", False)

@@ -143,11 +143,16 @@ def _awaited(function: Any, name: str) -> Any:
     return marked_async(update_wrapper(method, function))
 
 
-def _pending(obj: Any, name: str, coroutine: Any, caller: types.FrameType) -> Pending:
+def _pending(obj: Any, name: str, value: Any, caller: types.FrameType) -> Pending:
+    coroutine = value if type(value) is types.CoroutineType else _result_of(value)
     pending = Pending(coroutine, f"{type(obj).__name__}.a{name}", caller)
     if _CHECKS.get(name):
         vars(obj).setdefault(_ASKED, []).append(pending)
     return pending
+
+
+async def _result_of(future: Any) -> Any:
+    return await future
 
 
 _ASKED = "_restflow_asked"
@@ -528,9 +533,10 @@ def _object_twin(name: str) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(_by_name(self, name, args, kwargs))
 
-    method.__name__ = method.__qualname__ = "a" + name
-    resolution.learn_generated(method, object, "a" + name)
-    return method
+    made: Callable[..., Any] = _awaited(method, name)
+    made.__name__ = made.__qualname__ = "a" + name
+    resolution.learn_generated(made, object, "a" + name)
+    return made
 
 
 class _Twin:

@@ -121,6 +121,23 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         take_view_into_use(cls, initkwargs, {})
         return super().as_view(**initkwargs)
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take a request through DRF's cycle, as DRF does, and let no response go while a check is pending.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The response.
+
+        Source: DRF 3.18, views.py, ``dispatch``.
+        """
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        insist_on_awaited(self)
+        return response
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
 

@@ -26,7 +26,7 @@ CALLED_FOR_EFFECT = (
     "permission_denied",
     "throttled",
 )
-must_be_awaited(*CALLED_FOR_EFFECT, is_view=True)
+must_be_awaited(*CALLED_FOR_EFFECT, "get_object", is_view=True)
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
