@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.db.models import DO_NOTHING, ForeignKey, Model
 from rest_framework import parsers, renderers, throttling, versioning
 from rest_framework import serializers as drf_serializers
 from rest_framework.authentication import BaseAuthentication
@@ -145,12 +147,31 @@ class Owner:
         return "Austen"
 
 
+class Described:
+    """As the decorators of other packages stand in a class."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __get__(self, book: Any, owner: type) -> Any:
+        return self if book is None else self.function(book)
+
+
 class Book:
     def __init__(self) -> None:
         self.owner = Owner()
 
     async def locked(self) -> bool:
         return False
+
+    def handed_on(self) -> Any:
+        return self.locked()
+
+    @property
+    def read(self) -> Any:
+        return self.locked()
+
+    described = Described(locked)
 
     @property
     async def title(self) -> str:
@@ -167,6 +188,9 @@ def fields_of(module: Any, name: str) -> Any:
         "read only": module.ReadOnlyField(source="locked"),
         "further": module.BooleanField(source="owner.locked"),
         "further property": module.CharField(source="owner.name"),
+        "handed on by a method": module.BooleanField(source="handed_on"),
+        "handed on by a property": module.CharField(source="read"),
+        "a descriptor": module.BooleanField(source="described"),
     }
     return type("Shown", (module.Serializer,), {"value": fields[name]})
 
@@ -177,6 +201,9 @@ VALUES = {
     "read only": False,
     "further": False,
     "further property": "Austen",
+    "handed on by a method": False,
+    "handed on by a property": "False",
+    "a descriptor": False,
 }
 
 
@@ -209,6 +236,50 @@ def test_an_async_source_is_awaited_by_a_serializer_of_ours_and_refused_by_drfs(
     one = {"value": VALUES[name]}
     assert answer(serializers).json() == ([one, one] if many else one)
     assert answer(drf_serializers).status == 500
+
+
+class Writer(User):
+    class Meta:
+        app_label = "shop"
+        managed = False
+        proxy = True
+
+    async def full(self) -> str:
+        return self.signature  # type: ignore[attr-defined,no-any-return]  # which none has
+
+    def full_in_sync(self) -> str:
+        return self.signature  # type: ignore[attr-defined,no-any-return]
+
+
+class Essay(Model):
+    writer = ForeignKey(Writer, null=True, on_delete=DO_NOTHING)
+
+    class Meta:
+        app_label = "shop"
+        managed = False
+
+
+MISSING: dict[str, Any] = {
+    "no option": {},
+    "allow_null": {"allow_null": True, "read_only": True},
+    "default": {"default": "nobody"},
+    "not required": {"required": False},
+    "required": {"required": True},
+}
+
+
+@pytest.mark.parametrize("essay", [Essay(), Essay(writer=Writer()), Essay(writer_id=9)], ids=["none", "some", "gone"])
+@pytest.mark.parametrize("options", MISSING.values(), ids=MISSING)
+@pytest.mark.django_db
+def test_where_a_path_ends_too_soon_a_field_gives_what_it_gives_for_sync_code(essay: Any, options: Any) -> None:
+    def outcome(source: str) -> Any:
+        fields = {"full": serializers.CharField(source=f"writer.{source}", **options)}
+        try:
+            return type("Shown", (serializers.Serializer,), fields)(essay).data
+        except Exception as error:
+            return type(error)
+
+    assert outcome("full") == outcome("full_in_sync")
 
 
 def test_a_list_of_several_classes_has_each_awaited() -> None:
