@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.db.models import DO_NOTHING, ForeignKey, Model
+from django.utils.functional import SimpleLazyObject
 from rest_framework import parsers, renderers, throttling, versioning
 from rest_framework import serializers as drf_serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from restflow import serializers
 from restflow.views import APIView, AsyncAPIView
@@ -68,9 +72,34 @@ def test_one_that_a_getter_gives_is_refused_when_it_is_asked(
 
     body = {getter: lambda self: [component()], "get": handler, "post": handler, "authentication_classes": []}
     view = type("View", (base,), body)
-    if base is APIView and getter == "get_renderers":
-        pytest.skip("Django renders the responses of sync views")
     assert ask(view, method or "GET", {} if method else None).status == 500
+
+
+class OfNoBase:
+    """A renderer and parser by what it has, as DRF asks no more of one."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = "utf-8"
+    render = parse = coroutine
+
+
+@VIEWS
+@pytest.mark.parametrize(("attribute", "method"), [("renderer_classes", "render"), ("parser_classes", "parse")])
+def test_a_component_needs_no_base_of_drfs_to_be_refused(base: Any, attribute: str, method: str) -> None:
+    view = type("View", (base,), {attribute: [OfNoBase]})
+    with pytest.raises(TypeError, match=rf"OfNoBase\.{method} is async, and sync code calls it"):
+        view.as_view()
+
+
+@VIEWS
+def test_nor_to_be_refused_where_a_getter_gives_it(base: Any) -> None:
+    def get(self: Any, request: Any) -> Response:
+        return Response("shown")
+
+    view = type("View", (base,), {"get_renderers": lambda self: [OfNoBase()], "get": get})
+    with contextlib.suppress(TypeError):  # there is no renderer for the answer either
+        assert ask(view).status == 500
 
 
 class OwnAllowance(throttling.AnonRateThrottle):
@@ -120,6 +149,32 @@ def test_a_user_whose_coroutine_a_permission_would_take_for_a_yes_is_refused(bas
             return Response("let in")
 
     assert ask(View).status == 500
+
+
+class AsyncAccount(Account):
+    is_authenticated = property(coroutine)
+
+
+class Lazy(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        user = SimpleLazyObject(AsyncAccount)
+        assert user.pk  # which evaluates it
+        return user, None
+
+
+def set_user(self: Any, request: Any) -> None:
+    request.user = AsyncAccount()
+
+
+@VIEWS
+@pytest.mark.parametrize("body", [{"authentication_classes": [Lazy]}, {"perform_authentication": set_user}, {}])
+def test_so_is_one_that_came_another_way(base: Any, body: Any) -> None:
+    def get(self: Any, request: Any) -> Response:
+        return Response("let in")
+
+    view = type("View", (base,), {"permission_classes": [IsAuthenticated], "get": get, **body})
+    with mock.patch.object(api_settings, "UNAUTHENTICATED_USER", AsyncAccount):
+        assert ask(view).status == 500
 
 
 @VIEWS

@@ -19,6 +19,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
+from restflow.components import refuse_dropped_as
 from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
@@ -221,6 +222,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``perform_content_negotiation``.
         """
         renderers = await hook(self, "get_renderers")
+        for cls in map(type, renderers):
+            refuse_dropped_as("renderer_classes", cls)
         negotiator = await hook(self, "get_content_negotiator")
         try:
             return await negotiate(self, request, renderers, negotiator)

@@ -14,8 +14,8 @@ from django.views import View
 from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
-from restflow.components import HOOKS
-from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at, take_into_use
+from restflow.components import HOOKS, refuse_dropped_as
+from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 
@@ -112,7 +112,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
         _refuse_hidden_configs(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
-            take_into_use(component)
+            refuse_dropped_as(name, component)
 
 
 # What adrf calls some of DRF's methods; the others have an "a" before DRF's name.
