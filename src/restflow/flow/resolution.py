@@ -94,6 +94,7 @@ def nature_of(raw: Any) -> Nature:
     if type(raw) is not types.FunctionType:
         function = raw.function if isinstance(raw, Descriptor) else raw
         if type(function) is not types.FunctionType:
+            refuse_lost_context(function, getattr(type(function), "__qualname__", ""))
             return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
