@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework import authentication as drf
 from rest_framework import permissions
@@ -472,6 +473,27 @@ def test_an_async_enforce_csrf_of_drfs_class_is_awaited(ann: Any, view: Any, cls
     assert ask_with(view, cls, ann).json() == "ann"
     assert ask_with(view, cls, ann, csrf="w" * 32).status == 418
     assert ask_with(view, cls, ann, csrf="").status == 418
+
+
+class OfAnotherPackage(drf.BaseAuthentication):
+    """As packages that read a token from a cookie have it."""
+
+    enforce_csrf: Any = None
+
+    def authenticate(self, request: Any) -> Any:
+        if self.enforce_csrf:
+            assert self.enforce_csrf(request) is None
+        return User(username="somebody"), None
+
+
+def test_so_is_one_of_another_package(view: Any) -> None:
+    mine = type("Mine", (OfAnotherPackage,), {"enforce_csrf": AsyncCsrf.enforce_csrf})
+    assert ask(view, mine, {}, "POST").status == 418
+    assert ask(view, mine, {"x-csrftoken": SECRET}, "POST").json() == "somebody"
+
+
+def test_a_switch_of_that_name_stays_one(view: Any) -> None:
+    assert ask(view, type("Mine", (OfAnotherPackage,), {"enforce_csrf": False}), {}, "POST").json() == "somebody"
 
 
 @pytest.mark.parametrize("name", ["BasicAuthentication", "TokenAuthentication"])

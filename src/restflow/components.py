@@ -9,11 +9,12 @@ import importlib
 import importlib.util
 import inspect
 import types
+from functools import lru_cache
 
 from rest_framework.fields import Field
 from rest_framework.views import APIView
 
-from restflow.flow import at_first_use, gives_coroutine
+from restflow.flow import at_first_use, gives_coroutine, take_into_use
 
 # By the attribute of a view that names a component: the methods of it that the view itself calls.
 HOOKS = {
@@ -53,6 +54,30 @@ def refuse_dropped(component: type) -> None:
         raise TypeError(
             f"{component.__module__}.{component.__qualname__}.{method} is async, and DRF's own code calls it without "
             f"awaiting it. Write {method} sync" + (f", or derive {component.__name__} from {ours}." if ours else ".")
+        )
+
+
+# What is called of a component that needs no base of DRF's.
+_CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "parse", "renderer_classes": "render"}
+
+
+@lru_cache(maxsize=1024)
+def refuse_dropped_as(attribute: str, component: type) -> None:
+    """Refuse a component as ``refuse_dropped`` does, whatever its bases are.
+
+    Args:
+        attribute: the attribute of a view that names it.
+        component: its class.
+
+    Raises:
+        TypeError: naming the method, and what to write instead.
+    """
+    take_into_use(component)
+    method = _CALLED.get(attribute, "")
+    if gives_coroutine(inspect.getattr_static(component, method, None)):
+        raise TypeError(
+            f"{component.__module__}.{component.__qualname__}.{method} is async, and sync code calls it without "
+            f"awaiting it. Write {method} sync."
         )
 
 

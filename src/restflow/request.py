@@ -6,15 +6,18 @@ import copy
 import inspect
 import io
 import re
+import sys
 import tempfile
 import types
 import weakref
+from collections.abc import Coroutine
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
+from django.utils.functional import LazyObject
 from rest_framework import exceptions, negotiation
 from rest_framework import request as drf
 from rest_framework.authentication import SessionAuthentication
@@ -23,8 +26,8 @@ from rest_framework.settings import api_settings
 from rest_framework.utils import json
 
 from restflow.drf import is_plain_list, only_configures
-from restflow.flow import arun, blocking, call, gives_coroutine, hook, may_block_here, run, stand_in
-from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow import arun, blocking, call, gives_coroutine, hook, marked_async, may_block_here, run, stand_in
+from restflow.flow.steps import Pending, drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
 __all__ = ["Request"]
@@ -58,7 +61,7 @@ async def authenticate(request: Any) -> None:
     Source: DRF 3.18, request.py, ``Request._authenticate``.
     """
     for authenticator in request.authenticators:
-        if isinstance(authenticator, SessionAuthentication):
+        if hasattr(type(authenticator), "enforce_csrf"):  # others than DRF's have it under the same name
             _have_csrf_enforced(authenticator)
         try:
             credentials = await hook(authenticator, "authenticate", request)
@@ -67,7 +70,7 @@ async def authenticate(request: Any) -> None:
             raise
         if credentials is not None:
             user, auth = credentials
-            _refuse_async_user(getattr(user, "_wrapped", user))
+            refuse_async_user(user)
             request._authenticator = authenticator
             request.user, request.auth = user, auth
             return
@@ -87,12 +90,16 @@ _ASKED_OF_USERS = (
 )
 
 
-def _refuse_async_user(user: Any) -> None:
+def refuse_async_user(user: Any) -> None:
     """Refuse a user that DRF's permissions would take for one who is authenticated, because a coroutine is true.
+
+    Args:
+        user: whatever a request has for its user; of a lazy one, what it was evaluated to.
 
     Raises:
         TypeError: naming what is async.
     """
+    user = user._wrapped if issubclass(type(user), LazyObject) else user
     if is_awaitable(user):
         drop(settle(user))
         raise TypeError(f"An authentication gave {user!r} for the user. Await it in an `async def authenticate`.")
@@ -119,8 +126,8 @@ class _Enforced:
     def __init__(self, enforce_csrf: Any) -> None:
         self.enforce_csrf = enforce_csrf
 
-    def __call__(self, request: Any) -> None:
-        run(call(self.enforce_csrf, request))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return run(call(self.enforce_csrf, *args, **kwargs))
 
 
 def _have_csrf_enforced(authenticator: Any) -> None:
@@ -131,6 +138,8 @@ def _have_csrf_enforced(authenticator: Any) -> None:
     if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
         return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
+    if not callable(enforce_csrf):
+        return  # a switch of somebody's
     is_drfs = type(enforce_csrf) is types.MethodType and enforce_csrf.__func__ is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
         authenticator.enforce_csrf = _Enforced(enforce_csrf)
@@ -259,7 +268,8 @@ class Request(_Request):
         await authenticated(self)
         return self.user
 
-    async def auser(self) -> Any:
+    @marked_async
+    def auser(self) -> Coroutine[Any, Any, Any]:
         """Return the user, asking the view's authenticators unless they were asked before.
 
         For async code of a view whose ``perform_authentication`` was overridden with ``pass``; elsewhere
@@ -271,7 +281,7 @@ class Request(_Request):
         Raises:
             APIException: an authenticator refused.
         """
-        return await arun(self._user_of())
+        return Pending(arun(self._user_of()), "request.auser", sys._getframe(1))
 
     def _authenticate(self) -> None:
         is_async = getattr(self.parser_context.get("view"), "view_is_async", False)

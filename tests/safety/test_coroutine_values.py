@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.contrib.auth.models import User
+from django.db.models import DO_NOTHING, ForeignKey, Model
+from django.utils.functional import SimpleLazyObject
 from rest_framework import parsers, renderers, throttling, versioning
 from rest_framework import serializers as drf_serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import DjangoModelPermissions, IsAuthenticated
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from restflow import serializers
 from restflow.views import APIView, AsyncAPIView
@@ -67,9 +73,34 @@ def test_one_that_a_getter_gives_is_refused_when_it_is_asked(
 
     body = {getter: lambda self: [component()], "get": handler, "post": handler, "authentication_classes": []}
     view = type("View", (base,), body)
-    if base is APIView and getter == "get_renderers":
-        pytest.skip("Django renders the responses of sync views")
     assert ask(view, method or "GET", {} if method else None).status == 500
+
+
+class OfNoBase:
+    """A renderer and parser by what it has, as DRF asks no more of one."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = "utf-8"
+    render = parse = coroutine
+
+
+@VIEWS
+@pytest.mark.parametrize(("attribute", "method"), [("renderer_classes", "render"), ("parser_classes", "parse")])
+def test_a_component_needs_no_base_of_drfs_to_be_refused(base: Any, attribute: str, method: str) -> None:
+    view = type("View", (base,), {attribute: [OfNoBase]})
+    with pytest.raises(TypeError, match=rf"OfNoBase\.{method} is async, and sync code calls it"):
+        view.as_view()
+
+
+@VIEWS
+def test_nor_to_be_refused_where_a_getter_gives_it(base: Any) -> None:
+    def get(self: Any, request: Any) -> Response:
+        return Response("shown")
+
+    view = type("View", (base,), {"get_renderers": lambda self: [OfNoBase()], "get": get})
+    with contextlib.suppress(TypeError):  # there is no renderer for the answer either
+        assert ask(view).status == 500
 
 
 class OwnAllowance(throttling.AnonRateThrottle):
@@ -121,6 +152,32 @@ def test_a_user_whose_coroutine_a_permission_would_take_for_a_yes_is_refused(bas
     assert ask(View).status == 500
 
 
+class AsyncAccount(Account):
+    is_authenticated = property(coroutine)
+
+
+class Lazy(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        user = SimpleLazyObject(AsyncAccount)
+        assert user.pk  # which evaluates it
+        return user, None
+
+
+def set_user(self: Any, request: Any) -> None:
+    request.user = AsyncAccount()
+
+
+@VIEWS
+@pytest.mark.parametrize("body", [{"authentication_classes": [Lazy]}, {"perform_authentication": set_user}, {}])
+def test_so_is_one_that_came_another_way(base: Any, body: Any) -> None:
+    def get(self: Any, request: Any) -> Response:
+        return Response("let in")
+
+    view = type("View", (base,), {"permission_classes": [IsAuthenticated], "get": get, **body})
+    with mock.patch.object(api_settings, "UNAUTHENTICATED_USER", AsyncAccount):
+        assert ask(view).status == 500
+
+
 @VIEWS
 def test_a_coroutine_for_a_user_is_refused(base: Any) -> None:
     class Authentication(BaseAuthentication):
@@ -146,12 +203,31 @@ class Owner:
         return "Austen"
 
 
+class Described:
+    """As the decorators of other packages stand in a class."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __get__(self, book: Any, owner: type) -> Any:
+        return self if book is None else self.function(book)
+
+
 class Book:
     def __init__(self) -> None:
         self.owner = Owner()
 
     async def locked(self) -> bool:
         return False
+
+    def handed_on(self) -> Any:
+        return self.locked()
+
+    @property
+    def read(self) -> Any:
+        return self.locked()
+
+    described = Described(locked)
 
     @property
     async def title(self) -> str:
@@ -168,6 +244,9 @@ def fields_of(module: Any, name: str) -> Any:
         "read only": module.ReadOnlyField(source="locked"),
         "further": module.BooleanField(source="owner.locked"),
         "further property": module.CharField(source="owner.name"),
+        "handed on by a method": module.BooleanField(source="handed_on"),
+        "handed on by a property": module.CharField(source="read"),
+        "a descriptor": module.BooleanField(source="described"),
     }
     return type("Shown", (module.Serializer,), {"value": fields[name]})
 
@@ -178,6 +257,9 @@ VALUES = {
     "read only": False,
     "further": False,
     "further property": "Austen",
+    "handed on by a method": False,
+    "handed on by a property": "False",
+    "a descriptor": False,
 }
 
 
@@ -210,6 +292,50 @@ def test_an_async_source_is_awaited_by_a_serializer_of_ours_and_refused_by_drfs(
     one = {"value": VALUES[name]}
     assert answer(serializers).json() == ([one, one] if many else one)
     assert answer(drf_serializers).status == 500
+
+
+class Writer(User):
+    class Meta:
+        app_label = "shop"
+        managed = False
+        proxy = True
+
+    async def full(self) -> str:
+        return self.signature  # type: ignore[attr-defined,no-any-return]  # which none has
+
+    def full_in_sync(self) -> str:
+        return self.signature  # type: ignore[attr-defined,no-any-return]
+
+
+class Essay(Model):
+    writer = ForeignKey(Writer, null=True, on_delete=DO_NOTHING)
+
+    class Meta:
+        app_label = "shop"
+        managed = False
+
+
+MISSING: dict[str, Any] = {
+    "no option": {},
+    "allow_null": {"allow_null": True, "read_only": True},
+    "default": {"default": "nobody"},
+    "not required": {"required": False},
+    "required": {"required": True},
+}
+
+
+@pytest.mark.parametrize("essay", [Essay(), Essay(writer=Writer()), Essay(writer_id=9)], ids=["none", "some", "gone"])
+@pytest.mark.parametrize("options", MISSING.values(), ids=MISSING)
+@pytest.mark.django_db
+def test_where_a_path_ends_too_soon_a_field_gives_what_it_gives_for_sync_code(essay: Any, options: Any) -> None:
+    def outcome(source: str) -> Any:
+        fields = {"full": serializers.CharField(source=f"writer.{source}", **options)}
+        try:
+            return type("Shown", (serializers.Serializer,), fields)(essay).data
+        except Exception as error:
+            return type(error)
+
+    assert outcome("full") == outcome("full_in_sync")
 
 
 def test_a_list_of_several_classes_has_each_awaited() -> None:

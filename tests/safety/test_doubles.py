@@ -93,6 +93,28 @@ def test_a_double_of_a_throttle_of_ours_is_asked_by_drfs_name(base: Any, double:
     assert ask(view_of(base, "get_throttles", throttle)).status == 429
 
 
+# Patches of a component.
+
+
+PATCHES = {
+    "Mock": {"return_value": False},
+    "AsyncMock": {"new_callable": mock.AsyncMock, "return_value": False},
+    "autospec": {"autospec": True, "return_value": False},
+}
+
+
+@pytest.mark.parametrize("base", [AsyncAPIView, APIView])
+@pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
+@pytest.mark.parametrize("name", ["has_permission", "ahas_permission"])
+@pytest.mark.parametrize("cls", [Sync, Async, AsyncName])
+def test_a_patch_of_a_permission_counts_under_either_name(base: Any, cls: Any, name: str, patch: Any) -> None:
+    view = type("View", (base,), {"permission_classes": [cls], "get": get, "authentication_classes": []})
+    assert ask(view).status == 200
+    with mock.patch.object(cls, name, **patch):
+        assert ask(view).status == 403
+    assert ask(view).status == 200
+
+
 # Patches of our classes.
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ContextDecorator, contextmanager
 from typing import Any
 
 import pytest
+import wrapt
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
@@ -16,7 +18,7 @@ from rest_framework.routers import SimpleRouter
 
 import restflow.permissions
 from restflow.views import AsyncAPIView, AsyncModelViewSet, action, api_view
-from tests.safety.support import ask
+from tests.safety.support import Refused, ask
 from tests.shop.models import Author
 from tests.site import Site
 
@@ -175,3 +177,66 @@ def test_around_sync_code_it_holds() -> None:
     with Site({"x/": listed.as_view({"get": "list", "post": "shout"})}) as site:
         assert site.send("POST", "/x/").json() == "de"
         assert site.send("GET", "/x/").headers["X-Atomic"] == "True"
+
+
+# What hides the wrapper.
+
+
+@wrapt.decorator
+def passed_on(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    return wrapped(*args, **kwargs)
+
+
+class Decorator:
+    def __init__(self, function: Any) -> None:
+        functools.update_wrapper(self, function)
+
+    def __get__(self, obj: Any, owner: type) -> Any:
+        return self if obj is None else functools.partial(self, obj)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]  # update_wrapper sets it
+
+
+class Called:
+    """An exception handler or a validator that is an object."""
+
+    @transaction.atomic
+    async def __call__(self, *args: Any) -> Any:
+        return Response("let through")
+
+
+HIDDEN = {
+    "a proxy around it": passed_on(transaction.atomic(get)),
+    "around a proxy": transaction.atomic(passed_on(get)),
+    "a partialmethod of it": functools.partialmethod(transaction.atomic(get)),
+    "around a partial": transaction.atomic(functools.partial(get)),
+    "an object around it": Decorator(transaction.atomic(get)),
+    "around an object": transaction.atomic(Decorator(get)),
+}
+
+
+@pytest.mark.parametrize("handler", HIDDEN.values(), ids=HIDDEN)
+def test_it_is_found_in_whatever_form_the_decorators_are(handler: Any) -> None:
+    with pytest.raises(TypeError, match=LOST):
+        type("View", (AsyncAPIView,), {"get": handler})
+
+
+def test_it_is_found_in_an_object_that_is_called() -> None:
+    class Validated(serializers.Serializer[Any]):
+        name = serializers.CharField(validators=[Called()])
+
+    class View(AsyncAPIView):
+        authentication_classes: Any = []
+        serializer_class = Validated
+
+        async def get(self, request: Any) -> Response:
+            raise Refused
+
+        async def post(self, request: Any) -> Response:
+            return Response((await self.avalidated_serializer()).validated_data)
+
+    assert ask(View, "POST", {"name": "Austen"}).status == 500
+    assert ask(View).status == 418
+    handled = type("View", (View,), {"get_exception_handler": lambda self: Called()})
+    assert ask(handled).status == 500

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.mixins import CreateModelMixin, ListModelMixin
 from rest_framework.permissions import IsAdminUser
 from rest_framework.routers import SimpleRouter
 
+from restflow import serializers
 from restflow.views import (
     ActionConfig,
     AsyncAPIView,
@@ -20,6 +22,7 @@ from restflow.views import (
     ModelViewSet,
     action,
 )
+from tests.safety.support import Refused, ask
 from tests.shop.models import Author
 
 
@@ -69,6 +72,44 @@ def test_other_names_with_an_a_are_the_users_own() -> None:
     type("View", (AsyncAPIView,), own)
     type("View", (AsyncViewSet,), {"about": action(detail=True)(about), "bout": action(detail=True)(bout)})
     type("View", (AsyncViewSet,), {"alist": lambda self: [], "list": method})
+
+
+STEPS = ["check_async_permissions", "check_sync_permissions", "check_async_object_permissions", "check_async_throttles"]
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("base", [AsyncAPIView, AsyncModelViewSet, ModelViewSet])
+def test_so_is_what_adrf_calls_a_step_of_its_views(base: Any, name: str) -> None:
+    def check(self: Any, *args: Any) -> None: ...
+
+    for written in (method, check):
+        with pytest.raises(TypeError, match=f"{name} would never be called. Write check_"):
+            type("View", (base,), {name: written})
+
+
+def test_a_step_that_a_user_calls_is_the_users_own() -> None:
+    class View(AsyncAPIView):
+        async def check_permissions(self, request: Any) -> None:  # type: ignore[override]
+            await self.check_async_permissions(request)
+
+        async def check_async_permissions(self, request: Any) -> None:
+            raise Refused
+
+    assert ask(View).status == 418
+
+
+class Rude:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        pass
+
+
+def test_it_is_refused_before_it_serves_where_it_came_after_the_class() -> None:
+    late: Any = type("Late", (AsyncModelViewSet,), {"queryset": Author.objects.all()})
+    late.adestroy = method
+    rude: Any = type("Rudely", (Rude, AsyncModelViewSet), {"adestroy": method})
+    for viewset in (late, rude):
+        with pytest.raises(TypeError, match="Write `async def destroy`"):
+            viewset.as_view({"delete": "destroy"})
 
 
 GUARD = ActionConfig(permission_classes=[IsAdminUser])
@@ -134,6 +175,21 @@ def test_a_base_may_share_out_configs_of_actions_that_not_all_have_but_no_typo()
     guarded.as_view({"get": "list"})
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("activate", "deactivate"), ("vote", "votes"), ("bulk_create", "bulk_update")]
+)
+def test_a_base_may_share_out_configs_of_actions_with_names_alike(one: str, other: str) -> None:
+    def act(self: Any, request: Any) -> None: ...
+
+    shared = type("Shared", (AsyncGenericViewSet,), {"action_configs": {one: GUARD}})
+    act.__name__ = other
+    second = type("Second", (shared,), {other: action(detail=False)(act)})
+    if one != "vote":  # that one is a typo as long as nobody has such an action
+        second.as_view({"get": other})
+    type("First", (shared,), {one: action(detail=False)(method)})
+    second.as_view({"get": other})
+
+
 # `super()` of an async action that leads to DRF's own, which is sync.
 
 
@@ -145,6 +201,11 @@ class Listing:
 class Saving:
     async def perform_create(self, serializer: Any) -> None:
         await super().perform_create(serializer)  # type: ignore[misc]
+
+
+class ListingInAThread:
+    async def list(self, request: Any) -> Any:
+        return await sync_to_async(super().list)(request)  # type: ignore[misc]
 
 
 class Replacing:
@@ -161,3 +222,20 @@ def test_an_async_override_that_calls_drfs_own_mixin_is_refused(mixin: Any, drfs
         type("Authors", (mixin, drfs, AsyncGenericViewSet), {})
     type("Authors", (mixin, AsyncModelViewSet), {})
     type("Authors", (Replacing, drfs, AsyncGenericViewSet), {})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_calls_it_in_a_thread_is_not() -> None:
+    class Named(serializers.ModelSerializer[Author]):
+        class Meta:
+            model = Author
+            fields = ("name",)
+
+    body = {"queryset": Author.objects.all(), "serializer_class": Named, "authentication_classes": []}
+    authors: Any = type("Authors", (ListingInAThread, ListModelMixin, AsyncGenericViewSet), body)
+
+    class View:
+        as_view = staticmethod(lambda: authors.as_view({"get": "list"}))
+
+    Author.objects.create(name="Austen")
+    assert ask(View).json() == [{"name": "Austen"}]

@@ -139,3 +139,71 @@ def test_what_another_object_is_asked_meanwhile_is_its_own() -> None:
 
     view = type("View", (AsyncAPIView,), {"permission_classes": [Outer], "authentication_classes": []})
     assert ask(view).status == 418
+
+
+class Node:
+    """A document in folders, of which the outermost says who may see it."""
+
+    def __init__(self, parent: Node | None) -> None:
+        self.parent = parent
+
+
+class UpByAsync(permissions.BasePermission):
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:  # type: ignore[override]
+        return obj.parent is not None and bool(await self.ahas_object_permission(request, view, obj.parent))
+
+
+class UpBySync(permissions.BasePermission):
+    async def ahas_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        up = sync_to_async(self.has_object_permission)
+        return obj.parent is not None and bool(await up(request, view, obj=obj.parent))
+
+
+class UpFromSync(permissions.BasePermission):
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        up = async_to_sync(self.ahas_object_permission)
+        return obj.parent is not None and bool(up(request, view, obj.parent))
+
+
+@pytest.mark.parametrize("permission", [UpByAsync, UpBySync, UpFromSync])
+@pytest.mark.parametrize("base", [AsyncAPIView, APIView])
+def test_a_check_of_an_object_that_asks_for_its_parent_comes_to_itself(base: Any, permission: Any) -> None:
+    async def get(self: Any, request: Any) -> Response:
+        await self.acheck_object_permissions(request, Node(Node(None)))
+        return Response("let in")
+
+    def get_sync(self: Any, request: Any) -> Response:
+        self.check_object_permissions(request, Node(Node(None)))
+        return Response("let in")
+
+    body = {"permission_classes": [permission], "authentication_classes": []}
+    assert ask(type("View", (base,), {**body, "get": get if base is AsyncAPIView else get_sync})).status == 403
+
+
+@pytest.mark.parametrize("base", [AsyncAPIView, APIView])
+def test_a_check_of_a_view_that_asks_for_the_parent_comes_to_itself(base: Any) -> None:
+    class Walk:
+        async def check_object_permissions(self, request: Any, obj: Any) -> None:
+            if obj.parent is None:
+                raise Refused
+            await self.acheck_object_permissions(request, obj.parent)  # type: ignore[attr-defined]
+
+    def get(self: Any, request: Any) -> Response:
+        self.check_object_permissions(request, Node(Node(None)))
+        return Response("let in")
+
+    view = type("View", (Walk, base), {"get": get, "authentication_classes": []})
+    assert ask(view).status == 418
+
+
+def test_a_definition_that_hands_on_a_copy_comes_to_the_base() -> None:
+    class Shown(Named):
+        async def avalidate(self, attrs: Any) -> Any:
+            return await sync_to_async(self.validate)({**attrs, "named": True})
+
+    async def post(self: Any, request: Any) -> Response:
+        return Response((await self.avalidated_serializer()).validated_data)
+
+    view = type("View", (AsyncAPIView,), {"serializer_class": Shown, "post": post})
+    assert ask(view, "POST", {"name": "Austen"}).json() == {"name": "Austen", "named": True}
+    assert ask(view, "POST", {"name": "Anonymous"}).status == 400

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import sys
 from typing import Any
 
 import pytest
 from django.core.signals import got_request_exception
+from django.http import HttpResponse
+from rest_framework import serializers as drf_serializers
 from rest_framework.response import Response
 
-from restflow import permissions, throttling
-from restflow.views import AsyncGenericAPIView
+from restflow import permissions, serializers, throttling
+from restflow.views import APIView, AsyncGenericAPIView
 from tests.safety.support import Refused, ask
+from tests.shop.models import Author
 
 
 class Deny(permissions.BasePermission):
@@ -191,3 +195,94 @@ def test_an_answer_that_was_not_awaited_is_no_yes(answer: Any) -> None:
                 asked.close()
 
     assert re.search(r"was not awaited at .*: what it answers is not known", failure(View))
+
+
+async def refuse(self: Any, request: Any, obj: Any) -> None:
+    raise Refused
+
+
+class Written:
+    acheck_object_permissions = refuse
+
+
+def test_a_sync_view_lets_no_response_go_either() -> None:
+    class View(Written, APIView):
+        authentication_classes: Any = []
+
+        def get(self, request: Any) -> Response:
+            self.acheck_object_permissions(request, object())
+            return Response("let in")
+
+    assert "View.acheck_object_permissions was called at" in failure(View)
+
+
+@pytest.mark.parametrize("calls_super", [True, False])
+def test_nor_does_an_override_of_dispatch(calls_super: bool) -> None:
+    class View(Written, Base):
+        async def get(self, request: Any) -> Response:
+            return Response("let in")
+
+        async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            response = await super().dispatch(request, *args, **kwargs) if calls_super else HttpResponse("let in")
+            self.acheck_object_permissions(request, object())
+            return response
+
+    assert "View.acheck_object_permissions was called at" in failure(View)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_object_that_nobody_waited_for_was_not_checked() -> None:
+    class View(Written, Base):
+        queryset = Author.objects.all()
+
+        async def delete(self, request: Any, pk: int) -> Response:
+            self.aget_object()
+            return Response("let in")
+
+    author = Author.objects.create(name="Austen")
+    assert "View.aget_object was called at" in failure(View, method="DELETE", url=f"/x/{author.pk}/")
+
+
+def as_task(check: Any) -> Any:
+    @functools.wraps(check)
+    def wrapper(*args: Any) -> Any:
+        return asyncio.ensure_future(check(*args))
+
+    return wrapper
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_a_check_may_give_a_future(is_awaited: bool) -> None:
+    class View(Base):
+        check_object_permissions = as_task(refuse)
+
+        async def get(self, request: Any) -> Response:
+            pending: Any = self.check_object_permissions(request, object())
+            if is_awaited:
+                await pending
+            return Response("let in")
+
+    if is_awaited:
+        assert ask(View).status == 418
+    else:
+        assert "View.acheck_object_permissions was called at" in failure(View)
+
+
+@pytest.mark.parametrize("base", [serializers.Serializer, drf_serializers.Serializer])
+def test_whether_data_are_valid_is_not_known_before_it_is_awaited(base: Any) -> None:
+    class View(Base):
+        serializer_class = type("Any", (base,), {})
+
+        async def get(self, request: Any) -> Response:
+            serializer: Any = await self.aget_serializer(data=[])
+            return Response("let in" if serializer.ais_valid() else "invalid")
+
+    assert "ais_valid was not awaited at" in failure(View)
+
+
+def test_nor_is_the_user() -> None:
+    class View(Base):
+        async def get(self, request: Any) -> Response:
+            return Response("let in" if request.auser() else "nobody")
+
+    assert "request.auser was not awaited at" in failure(View)

@@ -160,7 +160,9 @@ def never_awaits(cls: type) -> bool:
     """
     # Python's own callables hold one of anybody's, as a static method does.
     settled = all(base is object or base.__module__.startswith(_SETTLED) for base in cls.__mro__)
-    return settled and not is_coroutine_function(getattr(cls, "__call__", None))  # noqa: B004 - the function itself
+    function = getattr(cls, "__call__", None)  # noqa: B004 - the function itself
+    refusals.refuse_lost_context(function, f"{cls.__qualname__}.__call__")
+    return settled and not is_coroutine_function(function)
 
 
 def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

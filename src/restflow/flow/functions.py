@@ -50,19 +50,36 @@ def layers(function: Any) -> Iterator[Any]:
 
     Yields:
         The function, and what is reached from it as ``__wrapped__`` or through closures, as decorators keep what they
-        wrap. Functions of ours are yielded and not looked into: they await what they wrap.
+        wrap; of an object that is called, the function of its class. Functions of ours are yielded and not looked into:
+        they await what they wrap.
     """
     pending, seen = [function], set[int]()
     while pending:
         inner = pending.pop()
-        inner = inner.__func__ if issubclass(type(inner), (staticmethod, classmethod)) else inner  # not a lazy object
+        if id(inner) in seen:
+            continue
+        seen.add(id(inner))
         yield inner
-        if type(inner) is types.FunctionType and id(inner) not in seen and not is_made_here(inner):
-            seen.add(id(inner))
-            for cell in inner.__closure__ or ():
+        pending += _held_by(inner)
+
+
+def _held_by(function: Any) -> Iterator[Any]:
+    kind = type(function)  # a lazy object would be evaluated by isinstance
+    if kind is types.FunctionType:
+        if not is_made_here(function):
+            for cell in function.__closure__ or ():
                 with suppress(ValueError):  # it is still empty
-                    pending.append(cell.cell_contents)
-            pending.append(vars(inner).get("__wrapped__"))
+                    yield cell.cell_contents
+            yield vars(function).get("__wrapped__")
+    elif issubclass(kind, _AROUND_FUNCTIONS):
+        yield function.func if issubclass(kind, (partial, partialmethod)) else function.__func__
+    elif hasattr(kind, "__wrapped__"):  # a proxy's
+        yield function.__wrapped__
+    else:
+        yield getattr(function, "__dict__", {}).get("__wrapped__")
+        call = getattr(kind, "__call__", None)  # noqa: B004 - the function, not whether there is one
+        if type(call) is types.FunctionType:
+            yield call
 
 
 def is_made_here(function: types.FunctionType) -> bool:

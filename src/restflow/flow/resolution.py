@@ -25,6 +25,8 @@ harmless: WeakKeyDictionary[Callable[..., Any], Callable[..., bool]] = WeakKeyDi
 generated: WeakKeyDictionary[Callable[..., Any], tuple[ref[type], str]] = WeakKeyDictionary()
 duals: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
 answering: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+# By class, the names that it got twins under.
+_twinned: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()
 
 
 class Descriptor:
@@ -92,6 +94,7 @@ def nature_of(raw: Any) -> Nature:
     if type(raw) is not types.FunctionType:
         function = raw.function if isinstance(raw, Descriptor) else raw
         if type(function) is not types.FunctionType:
+            refuse_lost_context(function, getattr(type(function), "__qualname__", ""))
             return Nature(None, is_coroutine_function(function), None)
     nature = _natures.get(function)
     if nature is None:
@@ -147,6 +150,7 @@ def learn_answering(function: Callable[..., Any]) -> None:
 def learn_generated(function: Callable[..., Any], holder: type, attr: str) -> None:
     """Know ``function`` as the twin that we generated as ``holder.attr``."""
     _learn(generated, function, (ref(holder), attr))  # whose __dict__ holds the function
+    _twinned.setdefault(holder, set()).add(attr)
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
@@ -242,8 +246,15 @@ def nearest(mro: Sequence[type], name: str) -> type | None:
 
 
 def definition_by(cls: type, name: str) -> Definition:
-    """Return what ``cls``, which writes the hook ``name``, says of it."""
-    return define(name, written(cls, name), written(cls, "a" + name))
+    """Return what ``cls``, which writes the hook ``name``, says of it.
+
+    What replaced a twin since the class was made, as a test's patch does, speaks for both colours.
+    """
+    raws = {each: written(cls, each) for each in (name, "a" + name)}
+    replaced = [each for each in raws.keys() & _twinned.get(cls, set()) if raws[each] is not ABSENT]
+    if len(replaced) == 1:
+        raws = {each: raws[each] if each in replaced else ABSENT for each in raws}
+    return define(name, raws[name], raws["a" + name])
 
 
 _first_uses: list[Callable[[type], None]] = [refuse_lost_contexts]

@@ -82,13 +82,13 @@ def trap(step: Step) -> Generator[Step, Any, Any]:
     return (yield step)
 
 
-_PLAIN = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple, set})
+PLAIN = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple, set})
 
 
 def is_awaitable(value: Any) -> bool:
     """Tell whether ``value`` can be awaited, as ``inspect.isawaitable`` does, quickly for what most steps return."""
     cls = type(value)
-    if cls in _PLAIN:
+    if cls in PLAIN:
         return False
     return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
 
@@ -279,12 +279,12 @@ def ask(obj: Any, name: str, /, *args: Any) -> Any:
             function = None
         if function is not None:
             value = function(obj, *args)
-            return value if type(value) in _PLAIN else _done(value)
+            return value if type(value) in PLAIN else _done(value)
     return hook(obj, name, *args)
 
 
 async def _done(value: Any) -> Any:
-    if type(value) in _PLAIN or not is_awaitable(value):
+    if type(value) in PLAIN or not is_awaitable(value):
         return value
     return await trap(settle(value))  # a coroutine is never taken for a yes
 
@@ -357,7 +357,7 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
         return blocking(getattr, obj, name, *default)
     found: Any = getattr(cls, name, None)
     kind = type(found)
-    if kind in _PLAIN or not hasattr(kind, "__get__"):
+    if kind in PLAIN or not hasattr(kind, "__get__"):
         return _value(getattr(obj, name, *default))
     if kind is property and found.fget is not None and never_blocks(found.fget, obj):
         return _value(found.fget(obj))
@@ -379,4 +379,4 @@ async def truth(value: Any) -> bool:
     """
     if type(value) is types.CoroutineType:
         value = await value
-    return bool(value) if type(value) in _PLAIN else await blocking(bool, value)
+    return bool(value) if type(value) in PLAIN else await blocking(bool, value)

@@ -17,7 +17,7 @@ from restflow.flow import refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
 from restflow.flow.resolution import Flow
-from restflow.flow.steps import Pending, Step, call, hook, is_awaitable, trap
+from restflow.flow.steps import PLAIN, Pending, Step, call, hook, is_awaitable, trap
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -143,11 +143,16 @@ def _awaited(function: Any, name: str) -> Any:
     return marked_async(update_wrapper(method, function))
 
 
-def _pending(obj: Any, name: str, coroutine: Any, caller: types.FrameType) -> Pending:
+def _pending(obj: Any, name: str, value: Any, caller: types.FrameType) -> Pending:
+    coroutine = value if type(value) is types.CoroutineType else _result_of(value)
     pending = Pending(coroutine, f"{type(obj).__name__}.a{name}", caller)
     if _CHECKS.get(name):
         vars(obj).setdefault(_ASKED, []).append(pending)
     return pending
+
+
+async def _result_of(future: Any) -> Any:
+    return await future
 
 
 _ASKED = "_restflow_asked"
@@ -327,8 +332,9 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
         setattr(base, name, running)
 
 
-# The definitions that run here: the object, the class that writes it, and the hook's name.
-_now: ContextVar[tuple[tuple[Any, type, str], ...]] = ContextVar("restflow_definitions_that_run", default=())
+# The definitions that run here: the object, the class that writes it, the hook's name, and what it was called with.
+_Call = tuple[Sequence[Any], Mapping[str, Any]]
+_now: ContextVar[tuple[tuple[Any, type, str, _Call], ...]] = ContextVar("restflow_definitions_that_run", default=())
 
 
 def _running(base: type, name: str, twin: str, raw: Any) -> Any:
@@ -347,7 +353,7 @@ def _running(base: type, name: str, twin: str, raw: Any) -> Any:
 
         async def running(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             before = _now.get()
-            _now.set((*before, (self, base, name)))
+            _now.set((*before, (self, base, name, (args, kwargs))))
             try:
                 return await raw(self, *args, **kwargs)
             finally:
@@ -358,7 +364,7 @@ def _running(base: type, name: str, twin: str, raw: Any) -> Any:
 
         def running_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             before = _now.get()
-            _now.set((*before, (self, base, name)))
+            _now.set((*before, (self, base, name, (args, kwargs))))
             try:
                 return raw(self, *args, **kwargs)
             finally:
@@ -366,6 +372,25 @@ def _running(base: type, name: str, twin: str, raw: Any) -> Any:
 
         made = running_sync
     return update_wrapper(made, raw)
+
+
+def _are_same(given: _Call, asked: _Call) -> bool:
+    """Tell whether a definition is asked for what it was called with: with anything else it means itself, a step on.
+
+    A check of an object that asks for the object's parent must come to the same check.
+    """
+    (args, kwargs), (asked_args, asked_kwargs) = given, asked
+    return (
+        len(args) == len(asked_args)
+        and kwargs.keys() == asked_kwargs.keys()
+        and all(map(_is_same, args, asked_args))
+        and all(_is_same(value, asked_kwargs[name]) for name, value in kwargs.items())
+    )
+
+
+def _is_same(given: Any, asked: Any) -> bool:
+    # A copy that was made of a dict is no step on.
+    return given is asked or (type(given) is type(asked) and type(given) in PLAIN and given == asked)
 
 
 def _mentions(function: types.FunctionType, name: str) -> bool:
@@ -431,10 +456,10 @@ def _generate(holder: type, name: str, attr: str) -> None:
     """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        for of, definer, hook_name in reversed(_now.get()):
-            if of is obj and hook_name == name:  # asked by a definition of the hook, as super() would
-                mro = type(obj).__mro__
-                return _nearest_of(mro[mro.index(definer) + 1 :], obj, name, args, kwargs)
+        running = next((each for each in reversed(_now.get()) if each[0] is obj and each[2] == name), None)
+        if running is not None and _are_same(running[3], (args, kwargs)):  # asked as super() would be
+            mro = type(obj).__mro__
+            return _nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
         if provider is holder and _is_reached_by_name(obj, attr, made):
             return _by_name(obj, name, args, kwargs)
@@ -508,9 +533,10 @@ def _object_twin(name: str) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(_by_name(self, name, args, kwargs))
 
-    method.__name__ = method.__qualname__ = "a" + name
-    resolution.learn_generated(method, object, "a" + name)
-    return method
+    made: Callable[..., Any] = _awaited(method, name)
+    made.__name__ = made.__qualname__ = "a" + name
+    resolution.learn_generated(made, object, "a" + name)
+    return made
 
 
 class _Twin:

@@ -8,7 +8,7 @@ from django.db.models import Model
 from rest_framework import serializers as drf
 from rest_framework.fields import empty
 
-from restflow.flow import TwoColoured, async_twin
+from restflow.flow import TwoColoured, async_twin, must_be_awaited
 from restflow.serializers.bridging import (
     await_initial,
     bridge_fields,
@@ -22,6 +22,8 @@ from restflow.serializers.surface import Data, with_async_surface
 
 _IN = TypeVar("_IN")
 _MT = TypeVar("_MT", bound=Model)
+
+must_be_awaited("is_valid", is_view=False)
 
 
 class BaseSerializer(

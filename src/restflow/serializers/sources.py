@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from rest_framework import fields as drf
 
 from restflow.flow import TwoColoured, awaited, gives_coroutine
@@ -26,24 +26,34 @@ def async_names(cls: type) -> frozenset[str]:
     )
 
 
-_UNKNOWN = -1
+@lru_cache(maxsize=1024)
+def _code_names(cls: type) -> frozenset[str]:
+    """Return the names under which somebody wrote code for a class: methods, properties, other descriptors."""
+    return async_names(cls).union(
+        name
+        for base in cls.__mro__
+        if not is_settled(base)
+        for name, raw in vars(base).items()
+        if hasattr(type(raw), "__get__") and not type(raw).__module__.startswith("django.db.")
+    )
 
 
 @lru_cache(maxsize=1024)
-def _first_async(cls: Any, attrs: tuple[str, ...]) -> int | None:
-    """Return the place of the first name of a path that is async; None where none is.
+def _leads_to_async(cls: Any, attrs: tuple[str, ...]) -> bool | None:
+    """Tell whether a name of a path is async; None where only what it gives can tell.
 
-    ``_UNKNOWN``, where the path leads through what models don't say the class of.
+    Sync code may hand on a coroutine, and models only say of what class their attributes are.
     """
-    for place, attr in enumerate(attrs):
+    for attr in attrs[:-1]:
         if attr in async_names(cls):
-            return place
-        if place + 1 < len(attrs):
-            try:
-                cls = cls._meta.get_field(attr).related_model
-            except (AttributeError, FieldDoesNotExist):
-                return _UNKNOWN
-    return None
+            return True
+        try:
+            cls = cls._meta.get_field(attr).related_model
+        except (AttributeError, FieldDoesNotExist):
+            return None
+    if attrs[-1] in async_names(cls):
+        return True
+    return None if attrs[-1] in _code_names(cls) else False
 
 
 def lead_to_async(fields: Mapping[str, Any], cls: type) -> bool:
@@ -53,15 +63,15 @@ def lead_to_async(fields: Mapping[str, Any], cls: type) -> bool:
         fields: the fields of a serializer, by name.
         cls: the class of what is represented.
     """
-    return any(place is not None for _, place in _places(fields, cls))
+    return any(leads is not False for _, leads in _sources(fields, cls))
 
 
-def _places(fields: Mapping[str, Any], cls: type) -> Iterator[tuple[str, int | None]]:
-    names = async_names(cls)
+def _sources(fields: Mapping[str, Any], cls: type) -> Iterator[tuple[str, bool | None]]:
+    names = _code_names(cls)
     for name, field in fields.items():
         source = field.source or name  # DRF notes the path where a field is bound, which is yet to come
         if "." in source or source in names:
-            yield name, _first_async(cls, tuple(source.split(".")))
+            yield name, _leads_to_async(cls, tuple(source.split(".")))
 
 
 def watch_sources(serializer: Any, fields: Mapping[str, Any], cls: type) -> None:
@@ -78,16 +88,13 @@ def watch_sources(serializer: Any, fields: Mapping[str, Any], cls: type) -> None
     Raises:
         TypeError: the serializer is DRF's, and a source of it leads to async code.
     """
-    for name, place in _places(fields, cls):
+    for name, leads in _sources(fields, cls):
         field = fields[name]
-        if place is None or "get_attribute" in vars(field):
+        if leads is False or "get_attribute" in vars(field):
             continue
-        if place == _UNKNOWN:
-            field.get_attribute = partial(_awaited_at_end, field)
-        elif isinstance(serializer, TwoColoured):
-            field.get_attribute = partial(_awaited_within, field, place)
-        else:
+        if leads and not isinstance(serializer, TwoColoured):
             raise _refusal(type(serializer), name)
+        field.get_attribute = _Along(field) if leads else _AtTheEnd(field)
 
 
 def _refusal(cls: type, name: str) -> TypeError:
@@ -97,23 +104,52 @@ def _refusal(cls: type, name: str) -> TypeError:
     )
 
 
-def _awaited_at_end(field: Any, instance: Any) -> Any:
-    """Return what a field represents, awaited where it can be."""
-    value = type(field).get_attribute(field, instance)
-    if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
-        drop(settle(value))
-        raise _refusal(type(field.parent), field.field_name)
-    return awaited(value)
+class _AtTheEnd:
+    """A field's ``get_attribute``, of which what it gives is awaited where it can be."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __call__(self, instance: Any) -> Any:
+        field = self.field
+        value = type(field).get_attribute(field, instance)
+        if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
+            drop(settle(value))
+            raise _refusal(type(field.parent), field.field_name)
+        return awaited(value)
 
 
-def _awaited_within(field: Any, place: int, instance: Any) -> Any:
-    """Return what a field represents, where one name of its path is async. Source: DRF 3.18, fields.py."""
-    attrs = field.source_attrs
-    value = drf.get_attribute(instance, attrs[:place])
-    value = awaited(_read(value, attrs[place]))
-    return drf.get_attribute(value, attrs[place + 1 :])
+class _Along:
+    """A field's ``get_attribute``, where names of its path are async. Source: DRF 3.18, fields.py, ``Field``."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __call__(self, instance: Any) -> Any:
+        field = self.field
+        try:
+            return _follow(instance, field.source_attrs)
+        except (AttributeError, KeyError):
+            if field.default is not drf.empty:
+                return field.get_default()
+            if field.allow_null:
+                return None
+            if not field.required:
+                raise drf.SkipField from None
+            raise
 
 
-def _read(value: Any, attr: str) -> Any:
-    found = getattr(value, attr)
-    return found() if callable(found) else found
+def _follow(value: Any, attrs: Sequence[str]) -> Any:
+    """Return what a path leads to, with everything awaited. Source: DRF 3.18, fields.py, ``get_attribute``."""
+    for attr in attrs:
+        try:
+            value = value[attr] if isinstance(value, Mapping) else getattr(value, attr)
+        except ObjectDoesNotExist:
+            return None
+        try:
+            value = awaited(value() if drf.is_simple_callable(value) else value)
+        except (AttributeError, KeyError) as error:  # which would mean that there is none
+            raise ValueError(
+                f"Exception raised in callable attribute {attr!r}; original exception was: {error}"
+            ) from error
+    return value

@@ -19,6 +19,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
+from restflow.components import refuse_dropped_as
 from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
@@ -121,6 +122,23 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         take_view_into_use(cls, initkwargs, {})
         return super().as_view(**initkwargs)
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take a request through DRF's cycle, as DRF does, and let no response go while a check is pending.
+
+        Args:
+            request: Django's request.
+            args: the URL's positional arguments.
+            kwargs: the URL's keyword arguments.
+
+        Returns:
+            The response.
+
+        Source: DRF 3.18, views.py, ``dispatch``.
+        """
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        insist_on_awaited(self)
+        return response
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
 
@@ -204,6 +222,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``perform_content_negotiation``.
         """
         renderers = await hook(self, "get_renderers")
+        for cls in map(type, renderers):
+            refuse_dropped_as("renderer_classes", cls)
         negotiator = await hook(self, "get_content_negotiator")
         try:
             return await negotiate(self, request, renderers, negotiator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,8 @@ from django.views import View
 from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
-from restflow.components import HOOKS
-from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at, take_into_use
+from restflow.components import HOOKS, refuse_dropped_as
+from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 
@@ -104,13 +105,14 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
+    refuse_names_nobody_calls(cls)  # again: a class goes on changing after it is made
     configs = view.read_configs()
     if view.is_viewset:
         _refuse_unknown_actions(view)
         _refuse_hidden_configs(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
-            take_into_use(component)
+            refuse_dropped_as(name, component)
 
 
 # What adrf calls some of DRF's methods; the others have an "a" before DRF's name.
@@ -119,6 +121,17 @@ _NAMES_OF_ADRF = {
     "perform_acreate": "aperform_create",
     "perform_adestroy": "aperform_destroy",
     "perform_aupdate": "aperform_update",
+}
+# The steps of adrf's views, of either colour, that have no namesake here.
+_STEPS_OF_ADRF = {
+    "async_dispatch": "dispatch",
+    "check_async_object_permissions": "check_object_permissions",
+    "check_async_permissions": "check_permissions",
+    "check_async_throttles": "check_throttles",
+    "check_sync_object_permissions": "check_object_permissions",
+    "check_sync_permissions": "check_permissions",
+    "check_sync_throttles": "check_throttles",
+    "sync_dispatch": "dispatch",
 }
 
 
@@ -133,6 +146,10 @@ def refuse_names_nobody_calls(cls: Any) -> None:
     """
     for base in cls.__mro__:
         for name, raw in () if is_settled(base) else tuple(vars(base).items()):
+            if name in _STEPS_OF_ADRF and not _is_named_by_others(cls, name):
+                raise TypeError(
+                    f"{base.__name__}.{name} would never be called. Write {_STEPS_OF_ADRF[name]}, which may be async."
+                )
             meant = _NAMES_OF_ADRF.get(name) or name[1:]
             is_candidate = name in _NAMES_OF_ADRF or (name.startswith("a") and _is_handler_or_action(cls, meant))
             if is_candidate and gives_coroutine(raw) and not hasattr(raw, "mapping"):
@@ -140,6 +157,13 @@ def refuse_names_nobody_calls(cls: Any) -> None:
                     f"{base.__name__}.{name} would never be called: a handler, or an action, has one name in both "
                     f"colours. Write `async def {meant}`."
                 )
+
+
+def _is_named_by_others(cls: Any, name: str) -> bool:
+    """Tell whether code of a user's that a class has calls its method ``name``."""
+    theirs = [vars(base) for base in cls.__mro__ if not is_settled(base)]
+    functions = [raw for holder in theirs for raw in tuple(holder.values()) if type(raw) is types.FunctionType]
+    return any(name in getattr(inspect.unwrap(each), "__code__", each.__code__).co_names for each in functions)
 
 
 def refuse_super_of_drfs_mixins(cls: Any) -> None:
@@ -157,8 +181,8 @@ def refuse_super_of_drfs_mixins(cls: Any) -> None:
             if behind is None or not behind.__module__.startswith("rest_framework."):
                 continue
             function = inspect.unwrap(vars(base)[name])
-            names = getattr(getattr(function, "__code__", None), "co_names", ())
-            if is_coroutine_function(function) and {"super", name} <= {*names}:
+            names = {*getattr(getattr(function, "__code__", None), "co_names", ())}
+            if is_coroutine_function(function) and {"super", name} <= names and names.isdisjoint(_TO_A_THREAD):
                 raise TypeError(
                     f"{base.__name__}.{name} is async, and its super().{name}() is that of DRF's {behind.__name__}, "
                     "which would block the event loop. "
@@ -166,6 +190,7 @@ def refuse_super_of_drfs_mixins(cls: Any) -> None:
                 )
 
 
+_TO_A_THREAD = {"database_sync_to_async", "run_in_executor", "sync_to_async", "to_thread"}
 _OF_MIXINS = {*MODEL_ACTIONS, "perform_create", "perform_destroy", "perform_update"}
 
 
@@ -179,24 +204,38 @@ def _is_handler_or_action(cls: Any, name: str) -> bool:
 def _refuse_unknown_actions(view: DeclaredView) -> None:
     """Refuse a key of ``action_configs`` that is no action: what it says would count nowhere.
 
-    A base may share out configs of actions that not all of its subclasses have. Of those, a key is refused that looks
-    like an action of this view which has no config.
+    A base may share out configs of actions that not all of its subclasses have. Of those, a key is refused that is one
+    slip of the hand away from an action of this view which has no config, and that no other subclass has.
     """
     if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
         raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
     known = view.known_actions()
-    said: dict[str, bool] = dict.fromkeys(view.initkwargs.get("action_configs", ()), True)
+    said: dict[str, type] = dict.fromkeys(view.initkwargs.get("action_configs", ()), view.cls)
     for base in reversed(view.cls.__mro__):
-        said.update(dict.fromkeys(vars(base).get("action_configs", ()), base is view.cls))
-    for key, is_own in said.items():
-        if key in known or (is_own and _may_be_routed(view.cls, key)):
+        said.update(dict.fromkeys(vars(base).get("action_configs", ()), base))
+    for key, holder in said.items():
+        is_own = holder is view.cls
+        if key in known or (_may_be_routed(view.cls, key) if is_own else _is_of_another(holder, str(key))):
             continue
         meant = difflib.get_close_matches(str(key), sorted(known if is_own else known - said.keys()), cutoff=0.7)
-        if is_own or meant:
+        if is_own or (meant and _is_slip(str(key), meant[0])):
             hint = f" Did you mean {meant[0]!r}?" if meant else ""
             raise ImproperlyConfigured(
                 f"{view.cls.__name__}.action_configs has {key!r}, which is no action of it.{hint}"
             )
+
+
+def _is_of_another(holder: type, key: str) -> bool:
+    """Tell whether a subclass of the class that shares out a config has something of its name."""
+    others: list[type] = type.__subclasses__(holder)
+    return any(inspect.getattr_static(each, key, None) is not None or _is_of_another(each, key) for each in others)
+
+
+def _is_slip(written: str, meant: str) -> bool:
+    """Tell whether a letter of a name is missing, is one too many or another one, or two changed places."""
+    steps = difflib.SequenceMatcher(None, written, meant, autojunk=False).get_opcodes()
+    letters = sum(max(end - start, to - since) for step, start, end, since, to in steps if step != "equal")
+    return letters <= 1 or (letters == 2 and sorted(written) == sorted(meant))
 
 
 def _may_be_routed(cls: Any, name: str) -> bool:

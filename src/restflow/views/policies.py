@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from restflow.drf import permits
 from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, remember, truth, unchanged
+from restflow.request import refuse_async_user
 
 # What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
 # dropped, and with it a check.
@@ -26,7 +27,7 @@ CALLED_FOR_EFFECT = (
     "permission_denied",
     "throttled",
 )
-must_be_awaited(*CALLED_FOR_EFFECT, is_view=True)
+must_be_awaited(*CALLED_FOR_EFFECT, "get_object", is_view=True)
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
@@ -40,6 +41,7 @@ async def permit(view: APIView, request: Request, permissions: Any) -> None:
     Raises:
         APIException: one refused.
     """
+    refuse_async_user(getattr(request, "_user", None))
     for permission in permissions:
         if not await permits(permission, request, view):
             await refuse(view, request, permission)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.views import View
 from rest_framework.views import APIView
 
-from restflow.flow import arun, blocking, call
+from restflow.flow import arun, blocking, call, insist_on_awaited
 from restflow.flow.refusals import refuse_lost_context
 
 
@@ -46,7 +46,9 @@ async def _serve(
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
-    return await call(view.dispatch, request, *args, **kwargs)
+    response = await call(view.dispatch, request, *args, **kwargs)
+    insist_on_awaited(view)  # an override of dispatch may have asked as well
+    return response
 
 
 def _set_up(
