@@ -34,6 +34,22 @@ class Timed(ContextDecorator):
     def __exit__(self, *exc_info: Any) -> None: ...
 
 
+class Revision:
+    """A context manager that is used as a decorator, without contextlib's class: django-reversion has one."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc_info: Any) -> None: ...
+
+    def __call__(self, function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return wrapper
+
+
 CONTEXTS = {
     "django.db.transaction.atomic": transaction.atomic,
     "atomic with arguments": transaction.atomic(savepoint=False),
@@ -41,6 +57,7 @@ CONTEXTS = {
     "timezone.override": timezone.override("Europe/Berlin"),
     "a contextmanager": traced(),
     "a ContextDecorator": Timed(),
+    "a context manager that decorates": Revision(),
 }
 contexts = pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
 LOST = "would end before it runs"

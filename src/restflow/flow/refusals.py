@@ -90,7 +90,12 @@ def _context_of(wrapper: Any) -> str:
         for decorator in held if type(held) in {list, tuple} else [held]:
             if decorator is atomic or type(decorator) is Atomic:
                 return "transaction.atomic"
-            if issubclass(type(decorator), ContextDecorator):  # isinstance would evaluate a lazy object
+            if _is_manager(type(decorator)):
                 manager = getattr(decorator, "func", type(decorator))
                 return f"{manager.__module__.removeprefix('django.utils.')}.{manager.__qualname__}"
     return ""
+
+
+def _is_manager(kind: type) -> bool:
+    """Tell whether objects of a class are context managers that can be used as decorators."""
+    return all(hasattr(kind, name) for name in ("__enter__", "__exit__", "__call__"))
