@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import rest_framework.views
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -70,8 +70,10 @@ def test_a_sync_view_answers_with_a_helper() -> None:
         assert site.send("GET", "/").json() == "EMMA"
 
 
-def test_the_dispatch_loop_is_drfs() -> None:
-    assert APIView.dispatch is rest_framework.views.APIView.dispatch
+def test_the_dispatch_loop_is_drfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_framework.views.APIView, "dispatch", lambda self, request: HttpResponse("DRF's loop"))
+    with Site({"": APIView.as_view()}) as site:
+        assert site.send("GET", "/").body == b"DRF's loop"
 
 
 @sync_only_middleware
