@@ -61,6 +61,23 @@ def test_a_renderer_that_is_marked_nonblocking_renders_on_the_loop() -> None:
     assert (answer.body, answer.hops) == (b"loop", 0)
 
 
+def test_a_response_with_content_of_its_own_is_rendered_in_the_worker_thread() -> None:
+    class Own(Response):
+        @property
+        def rendered_content(self) -> bytes:
+            return f"{here()} {super().rendered_content.decode()}".encode()
+
+    class View(AsyncAPIView):
+        renderer_classes = [JSONRenderer]
+
+        async def get(self, request: Any) -> Response:
+            return Own("data")
+
+    with Site({"": View.as_view()}) as site:
+        answer = site.send("GET", "/")
+    assert (answer.body, answer.hops) == (b'thread "data"', 1)
+
+
 def test_an_encoder_that_replaces_drfs_for_the_whole_project_is_used_in_the_worker_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

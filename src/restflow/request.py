@@ -474,15 +474,18 @@ def _is_rewindable(stream: Any) -> bool:
 
 
 def _is_in_place(http_request: Any) -> bool:
-    """Tell whether the body of a Django request is small, and read without waiting for a disk or a socket."""
-    if not (hasattr(http_request, "_body") or http_request._read_started):
-        stream = http_request._stream
-        if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
-            if getattr(stream, "_rolled", True):
-                return False
-        elif not isinstance(stream, io.BytesIO):
-            return False
-    return _size(http_request) <= LARGEST_IN_PLACE
+    """Tell whether the body of a Django request is in memory, and small."""
+    return _is_in_memory(http_request) and _size(http_request) <= LARGEST_IN_PLACE
+
+
+def _is_in_memory(http_request: Any) -> bool:
+    """Tell whether the body of a Django request can be read without waiting for a disk or a socket."""
+    if hasattr(http_request, "_body") or http_request._read_started:
+        return True
+    stream = http_request._stream
+    if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
+        return not getattr(stream, "_rolled", True)
+    return isinstance(stream, io.BytesIO)
 
 
 def _size(http_request: Any) -> int:

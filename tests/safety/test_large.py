@@ -7,6 +7,7 @@ import codecs
 import datetime
 import decimal
 import enum
+import io
 import sys
 import uuid
 from collections import OrderedDict, namedtuple
@@ -86,6 +87,20 @@ reads_the_body.async_capable = True  # type: ignore[attr-defined]
 reads_the_body.sync_capable = False  # type: ignore[attr-defined]
 
 
+def unpacks(get_response: Any) -> Any:
+    """As middleware does that takes compressed bodies."""
+
+    async def middleware(request: Any) -> Any:
+        request._stream = io.BytesIO(request._stream.read())
+        return await get_response(request)
+
+    return middleware
+
+
+unpacks.async_capable = True  # type: ignore[attr-defined]
+unpacks.sync_capable = False  # type: ignore[attr-defined]
+
+
 def understates(get_response: Any) -> Any:
     async def middleware(request: Any) -> Any:
         request.META["CONTENT_LENGTH"] = "5"
@@ -107,6 +122,7 @@ understates.sync_capable = False  # type: ignore[attr-defined]
         (FORM, parsers.FormParser, []),
         (JSON, parsers.JSONParser, ["reads_the_body"]),
         (FORM, parsers.FormParser, ["reads_the_body"]),
+        (JSON, parsers.JSONParser, ["unpacks"]),
         (JSON, parsers.JSONParser, ["understates"]),
     ],
 )
