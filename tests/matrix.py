@@ -89,7 +89,8 @@ def _reduced(test: Any, together: int) -> Any:
         )
         for case in cases
     ]
-    return pytest.mark.parametrize(names, joined)(test)
+    indirect = [name for mark in marks if mark.kwargs.get("indirect") for name in _names(mark)]
+    return pytest.mark.parametrize(names, joined, indirect=indirect)(test)
 
 
 def _names(mark: pytest.Mark) -> list[str]:
@@ -100,7 +101,6 @@ def _names(mark: pytest.Mark) -> list[str]:
 def _params(mark: pytest.Mark) -> list[Any]:
     """Return the cases of one mark as ``pytest.param``s with the names that pytest would give them."""
     names, ids = _names(mark), mark.kwargs.get("ids")
-    assert mark.kwargs.keys() <= {"ids"}, f"a mark with {', '.join(mark.kwargs)} is not reduced"
     params = []
     for index, case in enumerate(mark.args[1]):
         param = case if hasattr(case, "marks") else pytest.param(*(case if len(names) > 1 else [case]))

@@ -236,6 +236,8 @@ def refuse(self: Any, *args: Any) -> Any:
     raise Refused
 
 
+@each_pair
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), HOOKS)
 def test_an_override_in_any_colour_is_asked(ann: Any, view: Any, name: str, hook: str, colour: str) -> None:
@@ -245,6 +247,7 @@ def test_an_override_in_any_colour_is_asked(ann: Any, view: Any, name: str, hook
 
 
 @each_value
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)
 def test_one_in_a_mixin_is_asked(ann: Any, view: Any, name: str, hook: str, colour: str) -> None:
@@ -253,6 +256,8 @@ def test_one_in_a_mixin_is_asked(ann: Any, view: Any, name: str, hook: str, colo
     assert ask_with(view, mixed, ann).status == 418
 
 
+@each_pair
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), [inner for inner in INNER if inner[1] != "get_model"])
 def test_one_patched_in_is_asked(ann: Any, view: Any, name: str, hook: str, colour: str) -> None:
@@ -286,6 +291,8 @@ def extended(name: str, hook: str, colour: str, seen: list[Any], base: Any = Non
     return cls
 
 
+@each_pair
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), SUPER)
 def test_an_override_goes_on_with_super(ann: Any, view: Any, name: str, hook: str, colour: str) -> None:
@@ -303,6 +310,7 @@ def test_an_override_goes_on_with_super(ann: Any, view: Any, name: str, hook: st
 
 
 @each_pair
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("hook_colour", WRITTEN)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)
@@ -315,6 +323,7 @@ def test_an_inner_override_is_asked_below_an_outer_one(
 
 
 @each_pair
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
 @pytest.mark.parametrize("hook_colour", WRITTEN)
 @pytest.mark.parametrize("colour", WRITTEN)
 @pytest.mark.parametrize(("name", "hook"), INNER)

