@@ -140,7 +140,8 @@ def _have_csrf_enforced(authenticator: Any) -> None:
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
     if not callable(enforce_csrf):
         return  # a switch of somebody's
-    is_drfs = type(enforce_csrf) is types.MethodType and enforce_csrf.__func__ is _DRFS_ENFORCE_CSRF
+    function = getattr(enforce_csrf, "__func__", None)
+    is_drfs = type(enforce_csrf) is types.MethodType and function is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
         authenticator.enforce_csrf = _Enforced(enforce_csrf)
 
