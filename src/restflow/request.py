@@ -282,7 +282,10 @@ class Request(_Request):
         Raises:
             APIException: an authenticator refused.
         """
-        return Pending(arun(self._user_of()), "request.auser", sys._getframe(1))
+        return Pending(self._auser(), "request.auser", sys._getframe(1))
+
+    async def _auser(self) -> Any:
+        return await arun(self._user_of())
 
     def _authenticate(self) -> None:
         is_async = getattr(self.parser_context.get("view"), "view_is_async", False)
