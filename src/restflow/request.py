@@ -140,7 +140,8 @@ def _have_csrf_enforced(authenticator: Any) -> None:
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
     if not callable(enforce_csrf):
         return  # a switch of somebody's
-    is_drfs = type(enforce_csrf) is types.MethodType and enforce_csrf.__func__ is _DRFS_ENFORCE_CSRF
+    function = getattr(enforce_csrf, "__func__", None)
+    is_drfs = type(enforce_csrf) is types.MethodType and function is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
         authenticator.enforce_csrf = _Enforced(enforce_csrf)
 
@@ -281,7 +282,10 @@ class Request(_Request):
         Raises:
             APIException: an authenticator refused.
         """
-        return Pending(arun(self._user_of()), "request.auser", sys._getframe(1))
+        return Pending(self._auser(), "request.auser", sys._getframe(1))
+
+    async def _auser(self) -> Any:
+        return await arun(self._user_of())
 
     def _authenticate(self) -> None:
         is_async = getattr(self.parser_context.get("view"), "view_is_async", False)

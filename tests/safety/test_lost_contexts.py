@@ -257,3 +257,11 @@ def test_it_is_found_in_an_object_that_is_called() -> None:
     assert ask(View).status == 418
     handled = type("View", (View,), {"get_exception_handler": lambda self: Called()})
     assert ask(handled).status == 500
+
+
+def test_a_lazy_object_is_not_evaluated() -> None:
+    class View(AsyncAPIView):
+        client = wrapt.LazyObjectProxy(lambda: pytest.fail("evaluated"))
+        get = get
+
+    assert ask(View).status == 200

@@ -73,8 +73,9 @@ def _held_by(function: Any) -> Iterator[Any]:
             yield vars(function).get("__wrapped__")
     elif issubclass(kind, _AROUND_FUNCTIONS):
         yield function.func if issubclass(kind, (partial, partialmethod)) else function.__func__
-    elif hasattr(kind, "__wrapped__"):  # a proxy's
-        yield function.__wrapped__
+    elif hasattr(kind, "__wrapped__"):
+        if hasattr(kind, "__get__"):  # a proxy of a function: a lazy object, which would be evaluated, is no method
+            yield function.__wrapped__
     else:
         yield getattr(function, "__dict__", {}).get("__wrapped__")
         call = getattr(kind, "__call__", None)  # noqa: B004 - the function, not whether there is one

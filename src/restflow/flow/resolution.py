@@ -250,7 +250,7 @@ def definition_by(cls: type, name: str) -> Definition:
 
     What replaced a twin since the class was made, as a test's patch does, speaks for both colours.
     """
-    raws = {each: written(cls, each) for each in (name, "a" + name)}
+    raws: dict[str, Any] = {each: written(cls, each) for each in (name, "a" + name)}
     replaced = [each for each in raws.keys() & _twinned.get(cls, set()) if raws[each] is not ABSENT]
     if len(replaced) == 1:
         raws = {each: raws[each] if each in replaced else ABSENT for each in raws}

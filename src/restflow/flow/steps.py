@@ -133,6 +133,7 @@ class Pending(Coroutine[Any, Any, Any]):
         self.coroutine.close()
 
     def __bool__(self) -> bool:
+        self.close()  # nobody will await it now
         raise TypeError(
             f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
         )

@@ -210,7 +210,7 @@ def _refuse_unknown_actions(view: DeclaredView) -> None:
     if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
         raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
     known = view.known_actions()
-    said: dict[str, type] = dict.fromkeys(view.initkwargs.get("action_configs", ()), view.cls)
+    said: dict[str, Any] = dict.fromkeys(view.initkwargs.get("action_configs", ()), view.cls)
     for base in reversed(view.cls.__mro__):
         said.update(dict.fromkeys(vars(base).get("action_configs", ()), base))
     for key, holder in said.items():
