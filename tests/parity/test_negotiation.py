@@ -22,7 +22,7 @@ from rest_framework.urlpatterns import format_suffix_patterns
 from rest_framework.utils import mediatypes
 
 from tests.matrix import examples, some
-from tests.parity.harness import Ask, Parity, table
+from tests.parity.harness import COLOURS, Ask, Parity, table
 
 hypothesis_settings = settings(
     max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -365,6 +365,7 @@ class Refuse(BasePermission):
         return False
 
 
+@pytest.mark.parametrize("colour", COLOURS, indirect=True)  # each with a header that it has not seen
 @pytest.mark.parametrize(
     ("asked", "kwargs", "status"),
     [

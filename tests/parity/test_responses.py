@@ -559,6 +559,20 @@ def test_the_admin_renderer_lists(parity: Parity, books: Any) -> None:
     assert parity(admin, "POST", body=f"title=x&author={books[0].author_id}".encode(), headers=form).status == 303
 
 
+@table
+def test_the_admin_renderer_needs_no_get(parity: Parity) -> None:
+    def make(base: Any) -> Any:
+        class View(base):
+            renderer_classes = [AdminRenderer]
+
+            def post(self, request: Any) -> Response:
+                return Response({"a": 1})
+
+        return View
+
+    assert parity(make, "POST", headers={"accept": "text/html"}).status == 200
+
+
 def test_a_response_class_that_keeps_its_renderer_context_in_a_property(parity: Parity) -> None:
     class Keeping(Response):
         @property

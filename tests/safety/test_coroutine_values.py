@@ -244,6 +244,7 @@ def fields_of(module: Any, name: str) -> Any:
         "read only": module.ReadOnlyField(source="locked"),
         "further": module.BooleanField(source="owner.locked"),
         "further property": module.CharField(source="owner.name"),
+        "through": module.CharField(source="current.name"),
         "handed on by a method": module.BooleanField(source="handed_on"),
         "handed on by a property": module.CharField(source="read"),
         "a descriptor": module.BooleanField(source="described"),
@@ -257,6 +258,7 @@ VALUES = {
     "read only": False,
     "further": False,
     "further property": "Austen",
+    "through": "Austen",
     "handed on by a method": False,
     "handed on by a property": "False",
     "a descriptor": False,
@@ -380,3 +382,35 @@ def test_an_async_initial_value_that_comes_late_is_no_text_in_a_form(base: Any, 
     answer = ask(View)
     assert (answer.status, b'value="Emma"' in answer.body) in {(500, False), (200, True)}
     assert b"coroutine" not in answer.body
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_our_serializers_give_it_however_often_they_are_asked(late: bool) -> None:
+    async def initial() -> str:
+        return "Emma"
+
+    class Titled(serializers.Serializer[Any]):
+        title = serializers.CharField()
+
+        def get_initial(self) -> Any:
+            if late:
+                self.fields["title"].initial = initial
+            return super().get_initial()
+
+    serializer = Titled()
+    serializer.fields["title"].initial = initial
+    assert [serializer.get_initial() for _ in range(3)] == [{"title": "Emma"}] * 3
+
+
+def test_an_override_that_only_knows_of_async_code_is_left_alone() -> None:
+    async def initial() -> str:
+        return "Emma"
+
+    class Titled(drf_serializers.Serializer[Any]):
+        title = drf_serializers.CharField(initial="Persuasion")
+
+        def get_initial(self) -> Any:
+            return {**super().get_initial(), "known": str(bool(initial))}
+
+    serializer: Any = serializers.with_async_surface(Titled())
+    assert serializer.get_initial() == {"title": "Persuasion", "known": "True"}

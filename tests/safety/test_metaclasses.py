@@ -123,6 +123,14 @@ def test_what_drf_would_not_call_in_that_place_is_not_in_the_way(base: Any, behi
     assert ask(type("View", (base, behind), {"get": get, "authentication_classes": []})).status == 200
 
 
+def test_what_was_written_for_ours_under_its_async_name_is_refused() -> None:
+    async def acheck_permissions(self: Any, request: Any) -> None: ...
+
+    behind = type("Behind", (Unasked,), {"acheck_permissions": acheck_permissions})
+    with pytest.raises(TypeError, match=r"Behind\.check_permissions would never be called on View"):
+        type("View", (AsyncAPIView, behind), {})
+
+
 def test_what_drf_would_call_there_is_refused() -> None:
     checked = type("Checked", (drf.APIView,), {"check_permissions": Unasked.check_permissions})
     with pytest.raises(TypeError, match=r"Checked\.check_permissions would never be called on View"):

@@ -33,7 +33,7 @@ def on_loop() -> bool:
 
 def marked_async(function: _F) -> _F:
     """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
-    if sys.version_info < (3, 12):  # where `inspect` goes by the code alone
+    if sys.version_info < (3, 12):  # pragma: no cover - Python 3.11, where `inspect` goes by the code alone
         made: Any = function
         made.__code__ = made.__code__.replace(co_flags=made.__code__.co_flags | MARKED)
     return markcoroutinefunction(function)

@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializ
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
-from restflow.flow import TwoColoured, awaited, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
+from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
 from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.serializers.sources import watch_sources
 
@@ -108,7 +108,7 @@ def _first(name: str) -> Callable[..., Any]:
             if not holds:
                 _refuse_added(self)
             if name == "get_initial":
-                await_initial(self, result)
+                _refuse_async_initial(self, result)
             return result
         finally:
             if not holds and first is not None:
@@ -273,29 +273,19 @@ class _GetFields:
 
 def _initial_of(serializer: Any, get_initial: Callable[[], Any]) -> Any:
     values = get_initial()
-    await_initial(serializer, values)
+    _refuse_async_initial(serializer, values)
     return values
 
 
-def await_initial(serializer: Any, values: Any) -> None:
-    """Have no coroutine for an initial value, of a function that came to a field while its serializer was at work.
-
-    Args:
-        serializer: any serializer.
-        values: what its ``get_initial`` returned; in that of one of ours, what is awaitable is awaited.
-
-    Raises:
-        ImproperlyConfigured: the serializer is DRF's, and a value is awaitable.
-    """
+def _refuse_async_initial(serializer: Any, values: Any) -> None:
+    """Refuse a coroutine for an initial value, of a function that came to a field of DRF's while it was at work."""
     for name, value in values.items() if isinstance(values, dict) else ():
         if is_awaitable(value):
-            if not isinstance(serializer, TwoColoured):
-                drop(settle(value))
-                raise ImproperlyConfigured(
-                    f"The initial value of {type(serializer).__name__}.{name} is async, and was set while the "
-                    "serializer was at work. Set it where the field is made."
-                )
-            values[name] = awaited(value)
+            drop(settle(value))
+            raise ImproperlyConfigured(
+                f"The initial value of {type(serializer).__name__}.{name} is async, and was set while the "
+                "serializer was at work. Set it where the field is made."
+            )
 
 
 # What ``get_fields`` asks, and a class may write.

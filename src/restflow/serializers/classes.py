@@ -10,7 +10,6 @@ from rest_framework.fields import empty
 
 from restflow.flow import TwoColoured, async_twin, must_be_awaited
 from restflow.serializers.bridging import (
-    await_initial,
     bridge_fields,
     bridge_initial,
     bridge_shown_fields,
@@ -142,9 +141,7 @@ class BaseSerializer(
     def get_initial(self) -> Any:
         """Return the values of an unbound serializer, as DRF does."""
         bridge_initial(self)
-        values = super().get_initial()
-        await_initial(self, values)
-        return values
+        return super().get_initial()
 
 
 # DRF's class comes first where it writes hooks: what it writes is nearer than BaseSerializer's.

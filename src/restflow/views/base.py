@@ -222,7 +222,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``perform_content_negotiation``.
         """
         renderers = await hook(self, "get_renderers")
-        for cls in map(type, renderers):
+        for cls in map(type, renderers if is_plain_list(renderers) else ()):  # others can be read only once
             refuse_dropped_as("renderer_classes", cls)
         negotiator = await hook(self, "get_content_negotiator")
         try:
