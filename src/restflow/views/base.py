@@ -222,15 +222,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         Source: DRF 3.18, views.py, ``perform_content_negotiation``.
         """
         renderers = await hook(self, "get_renderers")
-        for cls in map(type, renderers if is_plain_list(renderers) else ()):  # others can be read only once
-            refuse_dropped_as("renderer_classes", cls)
         negotiator = await hook(self, "get_content_negotiator")
         try:
-            return await negotiate(self, request, renderers, negotiator)
+            renderer, media_type = await negotiate(self, request, renderers, negotiator)
         except Exception:
             if not force:
                 raise
-            return renderers[0], renderers[0].media_type
+            renderer, media_type = renderers[0], renderers[0].media_type
+        cls: Any = type(renderer)
+        refuse_dropped_as("renderer_classes", cls)
+        return renderer, media_type
 
     @sync
     async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
