@@ -1838,7 +1838,7 @@ def test_a_sync_wrapper_around_an_async_hook_gives_sync_code_no_coroutine() -> N
         unanswered = base.asks()
         with pytest.raises(TypeError, match="was not awaited"):
             bool(unanswered)
-        assert await unanswered is False
+        assert await base.asks() is False  # type: ignore[misc]  # sync code sees a bool
         assert await arun(hook(base, "promises")) is False
         assert await sub.aasks() is False  # type: ignore[attr-defined]
 
