@@ -29,7 +29,7 @@ from rest_framework.views import APIView as DRFAPIView
 from restflow import pagination
 from restflow.views import APIView, AsyncAPIView
 from tests.databases import ALIASES
-from tests.matrix import each_value, examples, some
+from tests.matrix import each_value, examples, grouped, some
 from tests.safety.hooks import COLOURS as WRITTEN
 from tests.safety.hooks import written
 from tests.safety.support import Refused, here
@@ -230,10 +230,13 @@ def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
     raise Refused
 
 
-@pytest.mark.parametrize(("name", "hook"), HOOKS)
-def test_an_override_in_any_colour_is_asked(make: Make, name: str, hook: str) -> None:
+@pytest.mark.parametrize(
+    ("named", "cases"), grouped(some(product(HOOKS, WRITTEN, [False, True]), together=2)), ids=map("-".join, HOOKS)
+)
+def test_an_override_in_any_colour_is_asked(make: Make, named: tuple[str, str], cases: Any) -> None:
+    name, hook = named
     queryset = books("default", [1811] * 9)
-    for colour, is_mixin in some(product(WRITTEN, [False, True])):
+    for colour, is_mixin in cases:
         attr, method = written(colour, hook, refuse)
         mixed = type("Mixed", (type("Mixin", (), {attr: method}), own(name)), {})
         cls = mixed if is_mixin else own(name, **{attr: method})

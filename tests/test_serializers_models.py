@@ -22,7 +22,7 @@ from rest_framework.views import APIView as DRFAPIView
 
 from restflow import serializers as restflow
 from restflow.views import APIView, AsyncAPIView
-from tests.matrix import some
+from tests.matrix import LONG, grouped, some
 from tests.parity.harness import multipart
 from tests.safety.support import here
 from tests.shop.models import Author, Book, Edition, Tag
@@ -438,12 +438,15 @@ CASES: dict[str, tuple[Any, list[Ask], dict[str, Any]]] = {
 }
 
 
+OTHERS = dict(grouped(some(product(CASES, ["sync view", "sync handlers"], FAMILIES), together=2)))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_serializers_over_models_do_what_drfs_do(case: str, routed: str) -> None:
     make, asks, attributes = CASES[case]
     expected = answers(routed, DRFView, make(drf), asks, **attributes)
     assert {201, 400} <= {status for status, _ in expected} or case in {"depth", "unwritable nested"}, expected
-    others = some(product(["sync view", "sync handlers"], FAMILIES)) if routed == "default" else []
+    others = OTHERS[case] if LONG or routed == "default" else []
     for name, family in (*others, *product(["async handlers"], FAMILIES)):
         got = answers(routed, VIEWS[name], make(FAMILIES[family]), asks, **attributes)
         assert (name, family, got) == (name, family, expected)

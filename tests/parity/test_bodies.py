@@ -128,7 +128,6 @@ def test_a_body_is_parsed_or_refused(parity: Parity, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BODIES)
-@table
 def test_a_body_that_nobody_reads_is_not_refused(parity: Parity, name: str) -> None:
     body, headers = BODIES[name]
     assert parity(reads("method"), "POST", body=body, headers=headers, FILE_UPLOAD_MAX_MEMORY_SIZE=1).status == 200

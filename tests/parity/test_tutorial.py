@@ -257,11 +257,10 @@ def test_the_session_asks_much() -> None:
 @named
 def test_the_views_have_the_colour_of_their_base_classes(way: Way) -> None:
     for bases, is_async in ((DRF, False), (SYNC, False), (ASYNC, True), (THROUGHOUT, True)):
-        named = [
+        patterns = [
             pattern
             for pattern in way(BASES[bases])
             if (getattr(pattern, "name", None) or "").endswith(("list", "detail"))
         ]
-        assert len(named) >= 8
-        for pattern in named:
-            assert iscoroutinefunction(pattern.callback) is is_async
+        assert len(patterns) >= 8
+        assert {iscoroutinefunction(pattern.callback) for pattern in patterns} == {is_async}

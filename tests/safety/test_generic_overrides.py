@@ -204,9 +204,6 @@ class Override:
         assert set(self.places) == {PLACE[self.colour]}
 
 
-hooks = pytest.mark.parametrize("hook", HOOKS, ids=str)
-
-
 def by_hook(cases: Iterable[tuple[Any, ...]]) -> Any:
     """Parametrise a test over hooks, each with all its cases: the database is emptied once for each test."""
     groups = grouped(cases)
@@ -251,10 +248,9 @@ def patched(base: type, override: Override) -> type:
 PLACES = [in_the_class, in_a_mixin, wrapped, patched]
 
 
-@hooks
-def test_the_effect_of_an_override_does_not_show_without_one(hook):
-    ours = some(product(hook.kinds, ("Async", "")))
-    assert [each for each in ours if hook.seen(send(hook, hook.made(*each)))] == []
+@by_hook(some(((hook, kind, prefix) for hook in HOOKS for kind in hook.kinds for prefix in ("Async", "")), together=2))
+def test_the_effect_of_an_override_does_not_show_without_one(hook, cases):
+    assert [case for case in cases if hook.seen(send(hook, hook.made(*case)))] == []
 
 
 @by_hook(
