@@ -16,7 +16,7 @@ from rest_framework import response as drf
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-from restflow.flow import arun, blocking, marked_async, never_blocks, on_loop, run
+from restflow.flow import arun, blocking, learn_flow, marked_async, may_block_here, never_blocks, on_loop, run
 
 __all__ = ["Response"]
 
@@ -60,6 +60,17 @@ def _render(response: drf.Response) -> Any:
     if _rendered_in_place(response):
         return _Rendered(response)
     return arun(blocking(SimpleTemplateResponse.render, response))
+
+
+async def _rendering(response: drf.Response) -> Any:
+    """Do what ``_render`` does, as a part of the flow of our handler."""
+    del response.render
+    if may_block_here() or not _rendered_in_place(response):
+        return await blocking(SimpleTemplateResponse.render, response)
+    return response
+
+
+learn_flow(_render, _rendering)
 
 
 class _Rendered(Awaitable[drf.Response]):

@@ -13,7 +13,7 @@ This package is the only place that decides where code runs. Users need one name
 """
 
 from restflow.flow.bridges import bridged, dual, may_give_coroutine, never_awaits
-from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.resolution import (
     Descriptor,
     Usual,
@@ -22,25 +22,34 @@ from restflow.flow.resolution import (
     is_computed,
     is_coroutine_function,
     is_generated,
+    learn_flow,
+    learn_new_flow,
     never_blocks,
     nonblocking,
     overridden,
     remember,
     stand_in,
 )
-from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
+from restflow.flow.steps import ask, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 from restflow.flow.unchanged import unchanged
+from restflow.flow.watch import Begun
+from restflow.flow.worker import provide, withdraw
+from restflow.flow.workers import Overloaded, Workers, in_any_thread
 
 __all__ = [
+    "Begun",
     "Descriptor",
+    "Overloaded",
     "TwoColoured",
     "Usual",
+    "Workers",
     "arun",
     "ask",
     "async_twin",
     "asynchronous",
     "attribute",
+    "awaited",
     "blocking",
     "bridged",
     "call",
@@ -49,10 +58,14 @@ __all__ = [
     "flow_of",
     "give_twins",
     "hook",
+    "in_any_thread",
     "is_async",
     "is_computed",
     "is_coroutine_function",
     "is_generated",
+    "is_marked_async",
+    "learn_flow",
+    "learn_new_flow",
     "marked_async",
     "may_block_here",
     "may_give_coroutine",
@@ -62,6 +75,7 @@ __all__ = [
     "on_loop",
     "overridden",
     "parent",
+    "provide",
     "remember",
     "run",
     "stand_in",
@@ -69,4 +83,5 @@ __all__ = [
     "truth",
     "twin",
     "unchanged",
+    "withdraw",
 ]

@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction
+from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
 
 from restflow.flow import worker
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
@@ -33,6 +33,12 @@ def on_loop() -> bool:
 def marked_async(function: _F) -> _F:
     """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
     return markcoroutinefunction(function)
+
+
+def is_marked_async(function: Any) -> bool:
+    """Tell whether Django takes ``function`` for async: by its code, or by a mark."""
+    # Deprecated for the one in `inspect`, which on Python 3.11 does not see the mark.
+    return iscoroutinefunction(function)  # pyright: ignore[reportDeprecated]
 
 
 class _End(Generic[_R]):

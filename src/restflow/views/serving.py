@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 from django.http import HttpRequest
 from django.views import View
 from rest_framework.views import APIView
 
-from restflow.flow import arun, blocking, call
+from restflow.flow import arun, blocking, call, learn_new_flow
 
 
 def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
@@ -21,10 +21,12 @@ def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actio
         sync_view: the view function that DRF made, whose attributes the new one carries.
         actions: a viewset's actions by HTTP method.
     """
+    flow = partial(_serve, cls, initkwargs, actions)
 
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return await arun(_serve(cls, initkwargs, actions, request, *args, **kwargs))
+        return await arun(flow(request, *args, **kwargs))
 
+    learn_new_flow(view, flow)  # which our handler enters, to drive it together with what is around it
     return update_wrapper(view, sync_view)
 
 
