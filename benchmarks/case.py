@@ -62,8 +62,7 @@ class Case:
         refusals: asked of each variant but the floor before anything is timed.
         comparisons: variants to set against each other directly.
         middleware: of the handlers that serve it.
-        by_cpu: whether ratios and goals are of the processor's time, and not of the clock's. It is steadier where threads
-            wait for each other.
+        by_cpu: whether ratios and goals are of the processor's time, which is steadier, and not of the clock's.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The Django project that is measured: JSON only, no middleware but a case's, everything else as Django and DRF have it."""
+"""The Django project that is measured: JSON only, a case's middleware, everything else as Django and DRF have it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``entry``: Django's ASGI handler and restflow's, around the same views, without middleware and with Django's default."""
+"""``entry``: Django's ASGI handler and restflow's around the same views, with and without middleware."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from functools import partial
 from operator import is_
+from types import CoroutineType
 from typing import Any
 
 import django
@@ -30,6 +31,7 @@ from restflow.flow import (
     Overloaded,
     Workers,
     arun,
+    asked,
     awaited,
     blocking,
     call,
@@ -303,9 +305,10 @@ class ASGIHandler(DjangoASGIHandler):
         return None
 
 
-def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
+async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what Django's handler calls: on the event loop what Django takes for async."""
-    return (awaited if is_marked_async(function) else call)(function, *args, **kwargs)
+    answer = (awaited if is_marked_async(function) else asked)(function, *args, **kwargs)
+    return await answer if type(answer) is CoroutineType else answer
 
 
 class _Receivers:

@@ -30,7 +30,7 @@ from restflow.flow.resolution import (
     remember,
     stand_in,
 )
-from restflow.flow.steps import ask, attribute, awaited, blocking, call, hook, may_block_here, truth
+from restflow.flow.steps import ask, asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import TwoColoured, async_twin, asynchronous, either, give_twins, parent, sync, twin
 from restflow.flow.unchanged import unchanged
 from restflow.flow.watch import Begun
@@ -46,6 +46,7 @@ __all__ = [
     "Workers",
     "arun",
     "ask",
+    "asked",
     "async_twin",
     "asynchronous",
     "attribute",

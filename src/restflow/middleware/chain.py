@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from django.http import HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
-from restflow.flow import Overloaded, arun, awaited, blocking, call, run
+from restflow.flow import Overloaded, arun, asked, awaited, blocking, run
 from restflow.middleware.known import know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
@@ -83,7 +84,7 @@ def load(innermost: Layer) -> Chain:
         if hasattr(middleware, "process_exception"):
             chain.exception_hooks.append(middleware.process_exception)
         if _is_hooks_alone(middleware):
-            chain.layer = guarded(_hooks(middleware, chain.layer))
+            chain.layer = _hooks(middleware, chain.layer)
         else:
             chain.layer = guarded(_whole(middleware, is_async))
     return chain
@@ -127,14 +128,23 @@ def _response_for(request: Any, error: Exception) -> Any:
 
 
 def _hooks(middleware: Any, inner: Layer) -> Layer:
-    """The layer of a middleware that is its hooks and nothing else."""
+    """The layer of a middleware that is its hooks and nothing else, guarded."""
 
     async def layer(request: Any) -> Any:
-        process_request = getattr(middleware, "process_request", None)
-        response = None if process_request is None else await call(process_request, request)
-        response = response or await inner(request)
-        process_response = getattr(middleware, "process_response", None)
-        return response if process_response is None else await call(process_response, request, response)
+        try:
+            response = None
+            if (process_request := getattr(middleware, "process_request", None)) is not None:
+                response = asked(process_request, request)
+                if type(response) is CoroutineType:
+                    response = await response
+            response = response or await inner(request)
+            if (process_response := getattr(middleware, "process_response", None)) is not None:
+                response = asked(process_response, request, response)
+                if type(response) is CoroutineType:
+                    response = await response
+        except Exception as error:
+            response = await converted(request, error)
+        return response
 
     return layer
 
