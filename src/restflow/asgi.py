@@ -293,8 +293,6 @@ class ASGIHandler(DjangoASGIHandler):
                 response = await self._by_exception_hooks(request, error)
                 if response is None:
                     raise
-        if asyncio.iscoroutine(response):
-            raise RuntimeError("Response is still a coroutine.")
         return response
 
     async def _by_exception_hooks(self, request: Any, error: Exception) -> Any:
@@ -323,20 +321,27 @@ class _Receivers:
     def __init__(self, signal: Any, sender: type, known: Sequence[Any]) -> None:
         self.signal, self.sender, self.known = signal, sender, known
         self._seen: list[Any] = []
-        self._are_djangos = True
+        self._djangos: list[Any] = []
+        self._others = False
+
+    def _look(self) -> None:
+        connected = list(self.signal.receivers)
+        if self._seen != connected:
+            receivers, async_receivers = self.signal._live_receivers(self.sender)
+            # By identity: a proxy equals what it stands for.
+            self._djangos = [each for each in receivers if any(map(partial(is_, each), self.known))]
+            self._others = bool(async_receivers) or len(receivers) > len(self._djangos)
+            self._seen = connected
 
     def are_djangos(self) -> bool:
         """Tell whether all of them are Django's own."""
-        if self._seen != self.signal.receivers:
-            self._seen = list(self.signal.receivers)
-            receivers, async_receivers = self.signal._live_receivers(self.sender)
-            self._are_djangos = not async_receivers and len(receivers) == len(self.djangos())
-        return self._are_djangos
+        self._look()
+        return not self._others
 
     def djangos(self) -> list[Any]:
         """Return Django's own that are connected."""
-        receivers, _ = self.signal._live_receivers(self.sender)
-        return [each for each in receivers if any(map(partial(is_, each), self.known))]  # a proxy would equal one
+        self._look()
+        return self._djangos
 
 
 def _closes_in_place(response: Any) -> bool:

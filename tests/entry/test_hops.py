@@ -11,6 +11,8 @@ from asgiref.sync import sync_to_async
 from django.contrib.messages import add_message
 from django.contrib.sessions.backends import signed_cookies
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponse
 from django.middleware import clickjacking, common, csrf
 from rest_framework import permissions, throttling
@@ -193,6 +195,11 @@ async def writes(request: Any) -> HttpResponse:
     return HttpResponse()
 
 
+async def forgets(request: Any) -> HttpResponse:
+    del request.session, request._messages
+    return HttpResponse()
+
+
 async def says(request: Any) -> HttpResponse:
     await sync_to_async(add_message)(request, 20, "hello")
     return HttpResponse()
@@ -233,6 +240,7 @@ FILES = {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.filebased
         (aview, SEVEN, {"PREPEND_WWW": True}, {"host": "www.testserver"}, 1),
         (aview, SEVEN, {"MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage"}, {}, 1),
         (says, SEVEN, SIGNED, {}, 2),  # a message is added, and stored
+        (forgets, SEVEN, {}, {}, 0),
         (missing, SEVEN, {}, {}, 0),
         (aview, GZIP, {}, {"accept-encoding": "gzip"}, 0),
         (agzipped, GZIP, {}, {"accept-encoding": "gzip"}, 1),
@@ -325,3 +333,20 @@ def test_the_logger_of_last_resort_writes() -> None:
         logger.filters.clear()
         logger.setLevel(was[0])
         logger.propagate, logger.handlers = was[1:]
+
+
+class Cache(LocMemCache):
+    closed_in: list[str] = []
+
+    def close(self, **kwargs: Any) -> None:
+        self.closed_in.append(place())
+
+
+async def caches(request: Any) -> HttpResponse:
+    return HttpResponse(str(cache.key_prefix))
+
+
+def test_a_cache_that_was_used_and_has_to_be_closed_is_closed_in_the_thread() -> None:
+    Cache.closed_in.clear()
+    answer = ask(caches, [], CACHES={"default": {"BACKEND": f"{__name__}.Cache"}})
+    assert (answer.status, answer.hops, Cache.closed_in) == (200, 1, ["thread"])

@@ -367,3 +367,46 @@ def test_a_file_is_closed_though_every_thread_is_taken(tmp_path: Any) -> None:
 
     asyncio.run(main())
     assert file.closed
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sync_view_is_in_a_transaction_where_the_settings_say_so(database: str, fails: bool) -> None:
+    def view(request: Any) -> HttpResponse:
+        User.objects.using(database).create(username="ada")
+        assert connections[database].in_atomic_block
+        if fails:
+            raise LookupError
+        return HttpResponse()
+
+    async def count() -> int:
+        def counted() -> int:
+            try:
+                return User.objects.using(database).count()
+            finally:
+                connections.close_all()
+
+        return await sync_to_async(counted)()
+
+    connections.settings[database]["ATOMIC_REQUESTS"] = True
+    try:
+        with Site({"x/": view}, entry=OURS) as site:
+            assert asyncio.run(site.asend("GET", "/x/")).status == (500 if fails else 200)
+        assert asyncio.run(count()) == (0 if fails else 1)
+    finally:
+        connections.settings[database]["ATOMIC_REQUESTS"] = False
+
+
+def test_an_async_view_is_refused_where_the_settings_want_a_transaction() -> None:
+    async def view(request: Any) -> HttpResponse:
+        return HttpResponse()
+
+    connections.settings["default"]["ATOMIC_REQUESTS"] = True
+    try:
+        with (
+            Site({"x/": view}, entry=OURS, DEBUG_PROPAGATE_EXCEPTIONS=True) as site,
+            pytest.raises(RuntimeError, match="ATOMIC_REQUESTS"),
+        ):
+            asyncio.run(site.asend("GET", "/x/"))
+    finally:
+        connections.settings["default"]["ATOMIC_REQUESTS"] = False

@@ -193,8 +193,7 @@ class Lease(Executor):
     def _end(self) -> None:
         worker, self._worker = self._worker, None
         assert worker is not None
-        if self.beginning is None:
-            self._ending()
+        self._ending()
         self._workers.free(worker)
 
 
