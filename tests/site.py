@@ -46,7 +46,10 @@ class CountingWorkers(Workers):
         super().__init__(lambda: (most, waiting), retiring=connections.close_all)
 
     def lease(self, **options: Any) -> Lease:
-        return CountingLease(self, **options)
+        return CountingLease(self, **{**_NOTHING, **options})
+
+
+_NOTHING: dict[str, Any] = {"owner": None, "beginning": lambda: None, "ending": lambda: None}
 
 
 @dataclass

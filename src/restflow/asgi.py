@@ -127,7 +127,8 @@ class ASGIHandler(DjangoASGIHandler):
             body_file = await self.read_body(receive)
         except RequestAborted:
             return
-        lease = self.workers.lease(beginning=partial(self._begin, scope), ending=self._end)
+        owner = asyncio.current_task()
+        lease = self.workers.lease(owner=owner, beginning=partial(self._begin, scope), ending=self._end)
         provided = provide(lease)
         try:
             with closing(body_file):

@@ -335,8 +335,12 @@ def test_a_connection_that_can_not_be_closed_is_logged(
         return HttpResponse()
 
     caplog.set_level("ERROR", "django.request")
-    with Site({"x/": view}, entry=OURS) as site:
-        assert asyncio.run(site.asend("GET", "/x/")).status == 200
+
+    async def both() -> list[int]:
+        return [(await site.asend("GET", "/x/")).status, (await site.asend("GET", "/x/")).status]
+
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(1)) as site:
+        assert asyncio.run(both()) == [200, 500]  # the next request begins with closing it, as in Django
         site.workers.retiring = lambda: connections.__delitem__("default")
     assert "A database connection could not be closed." in caplog.messages
 

@@ -46,14 +46,21 @@ class Workers:
         self._waiting: dict[Lease, None] = {}  # in order
         self._all_idle = threading.Condition(self.lock)
 
-    def lease(self, *, beginning: Callable[[], Any] = _nothing, ending: Callable[[], Any] = _nothing) -> Lease:
+    def lease(
+        self,
+        *,
+        owner: asyncio.Task[Any] | None = None,
+        beginning: Callable[[], Any] = _nothing,
+        ending: Callable[[], Any] = _nothing,
+    ) -> Lease:
         """Return a lease for one request; it takes a thread when it is first asked to run something.
 
         Args:
+            owner: the task that serves the request, in a context of its own.
             beginning: called in the thread before anything else, as part of it.
             ending: called in the thread when the lease has ended, if it took one; it must not raise.
         """
-        return Lease(self, beginning=beginning, ending=ending)
+        return Lease(self, owner=owner, beginning=beginning, ending=ending)
 
     def close(self) -> None:
         """Wait until no thread is leased, and end them all. It blocks."""
@@ -137,7 +144,15 @@ class _Worker:
 class Lease(Executor):
     """The thread of one request, as an executor: what is submitted runs there, one after the other."""
 
-    def __init__(self, workers: Workers, *, beginning: Callable[[], Any], ending: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        *,
+        owner: asyncio.Task[Any] | None,
+        beginning: Callable[[], Any],
+        ending: Callable[[], Any],
+    ) -> None:
+        self.owner = owner
         self._workers = workers
         self._worker: _Worker | None = None
         self._ended = False
