@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -43,7 +44,13 @@ class CountingWorkers(Workers):
     """The worker threads of our entry, with leases that count."""
 
     def __init__(self, most: int = 100, waiting: int = 100) -> None:
-        super().__init__(lambda: (most, waiting), retiring=connections.close_all)
+        ours = OurASGIHandler.workers
+        super().__init__(lambda: (most, waiting), retiring=connections.close_all, resting=self.rest, moment=ours.moment)
+        self.rested = threading.Event()
+
+    def rest(self) -> None:
+        OurASGIHandler.workers.resting()
+        self.rested.set()
 
     def lease(self, **options: Any) -> Lease:
         return CountingLease(self, **{**_NOTHING, **options})

@@ -26,6 +26,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 from django.utils import log
 
+from restflow.db.sessions import close_free, discard_unfinished, watch_last
 from restflow.flow import (
     Begun,
     Overloaded,
@@ -80,12 +81,15 @@ class ASGIHandler(DjangoASGIHandler):
     workers = Workers(
         lambda: (settings.WORKER_THREADS, settings.WORKER_QUEUE),
         retiring=connections.close_all,
+        resting=close_free,
+        moment=lambda: settings.RELEASE_AFTER,
     )
     """The threads of this process."""
 
     def __init__(self) -> None:
         self._started = _Receivers(request_started, type(self), _AT_START)
         self._finished = _Receivers(request_finished, type(self), _AT_END)
+        watch_last()
         super().__init__()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -207,6 +211,7 @@ class ASGIHandler(DjangoASGIHandler):
     def _end(self) -> None:
         """Do in the request's thread what Django's receivers do when a request has ended."""
         try:
+            discard_unfinished()
             for receiver in self._finished.djangos():
                 receiver(signal=request_finished, sender=type(self))
         except Exception:

@@ -16,6 +16,7 @@ DEFAULTS: Any = {
     "THROTTLE_HEADERS": True,
     "WORKER_THREADS": 1000,
     "WORKER_QUEUE": 1000,
+    "RELEASE_AFTER": 0.05,
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -33,13 +34,22 @@ class Workers:
         limits: called when a request needs a thread; returns the most threads there may be, and the most requests that
             may wait for one.
         retiring: called in each thread before it ends.
+        resting: called in a leased thread, once it has had nothing to do for a moment; it must not raise.
+        moment: returns how long that is, in seconds; None for never.
         idle: seconds after which a thread that nobody needed ends.
     """
 
     def __init__(
-        self, limits: Callable[[], tuple[int, int]], *, retiring: Callable[[], Any] = _nothing, idle: float = 60
+        self,
+        limits: Callable[[], tuple[int, int]],
+        *,
+        retiring: Callable[[], Any] = _nothing,
+        resting: Callable[[], Any] = _nothing,
+        moment: Callable[[], float | None] = _nothing,
+        idle: float = 60,
     ) -> None:
-        self.limits, self.retiring, self.idle_for = limits, retiring, idle
+        self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
+        self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
@@ -122,23 +132,29 @@ class _Worker:
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
+        self.leased = False
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
         self.thread = threading.Thread(target=self._work, name="restflow-worker", daemon=True)
 
     def _work(self) -> None:
-        while True:
-            try:
-                job = self.jobs.get(timeout=self.workers.idle_for)
-            except Empty:
-                if self.workers.retire(self):
-                    break
-                continue
-            if job is None:
-                break
+        while (job := self._next()) is not None:
             job()
             del job  # it holds a request, and this thread may wait long
         self.workers.retiring()
+
+    def _next(self) -> Callable[[], None] | None:
+        """Wait for something to do; None to end."""
+        moment = self.workers.moment() if self.leased else None
+        if moment is not None:
+            with suppress(Empty):
+                return self.jobs.get(timeout=moment)
+            self.workers.resting()
+        while True:
+            with suppress(Empty):
+                return self.jobs.get(timeout=self.workers.idle_for)
+            if self.workers.retire(self):
+                return None
 
 
 class Lease(Executor):
@@ -179,8 +195,8 @@ class Lease(Executor):
         with self._workers.lock:
             if self._ended:
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
-            if self._worker is None and not self._jobs:
-                self._worker = self._workers.assign(self)
+            if self._worker is None and not self._jobs and (worker := self._workers.assign(self)) is not None:
+                self.take(worker)
             if self._worker is None:
                 self._jobs.append(job)
             else:
@@ -190,6 +206,7 @@ class Lease(Executor):
     def take(self, worker: _Worker) -> None:
         """Have ``worker`` do what has waited for it. The lock is held."""
         self._worker = worker
+        worker.leased = True
         for job in self._jobs:
             worker.jobs.put(job.run)
         self._jobs.clear()
@@ -209,6 +226,7 @@ class Lease(Executor):
         worker, self._worker = self._worker, None
         assert worker is not None
         self._ending()
+        worker.leased = False
         self._workers.free(worker)
 
 
