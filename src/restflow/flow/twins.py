@@ -209,7 +209,8 @@ def _refuse_lost_transactions(cls: type) -> None:
             function, is_atomic = raw, False
             # Functions only: a lazy object would be evaluated by the look, and some answer to every name.
             while type(function) is types.FunctionType and "__wrapped__" in vars(function):
-                is_atomic = is_atomic or any(map(_is_atomic, function.__closure__ or ()))
+                if not resolution.is_coroutine_function(function):  # an async wrapper awaits what it wraps
+                    is_atomic = is_atomic or any(map(_is_atomic, function.__closure__ or ()))
                 function = vars(function)["__wrapped__"]
             if is_atomic and resolution.is_coroutine_function(function):
                 raise TypeError(
