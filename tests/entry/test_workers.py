@@ -69,13 +69,16 @@ def test_requests_at_once_have_threads_of_their_own_which_later_ones_use_again()
 
     async def main() -> None:
         await _all(site, "/x/", "/x/", "/x/")
-        await _all(site, "/x/")
+        first = {thread for thread in threads if thread}
+        assert len(first) == 3
+        while (
+            threads[-1] not in first or len(threads) == 6
+        ):  # a thread that has just ended its work may not be free yet
+            assert len(threads) < 200
+            await _all(site, "/x/")
 
     with Site({"x/": view}, entry=OURS) as site:
         asyncio.run(main())
-    used = [thread for thread in threads if thread]
-    assert len(set(used[:3])) == 3
-    assert used[3] in used[:3]
 
 
 def test_a_thread_local_is_the_requests_until_its_end() -> None:

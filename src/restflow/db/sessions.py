@@ -86,12 +86,17 @@ def _is_free(connection: Any) -> bool:
         and not connection.in_atomic_block
         and connection.autocommit
         and not connection.allow_thread_sharing
-        # Another's may send what it likes when it opens a cursor, as django-tenants does.
-        and type(connection).__module__.startswith("django.")
+        and _opens_cursors_as_django(type(connection))
         and any(
             type(each) is _Session and each.is_plain and not each.cursors for each in connection.execute_wrappers[:1]
         )
     )
+
+
+def _opens_cursors_as_django(cls: type) -> bool:
+    """Tell whether a backend opens cursors by Django's code: another's may send SQL then, as django-tenants does."""
+    names = ("_cursor", "chunked_cursor", "create_cursor", "cursor", "make_cursor", "make_debug_cursor")
+    return all(getattr(cls, name).__module__.startswith("django.") for name in names if hasattr(cls, name))
 
 
 # What Django's ORM writes before a parenthesis and leaves nothing in the session: words of SQL, types and functions.
