@@ -19,10 +19,11 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 @nox.session
 @nox.parametrize(["python", "pins"], CORNERS)
 def tests(session: nox.Session, pins: list[str]) -> None:
-    """Run the tests; arguments after -- go to pytest."""
+    """Run the tests on Django's ASGI handler and on ours; arguments after -- go to pytest."""
     session.install("--upgrade", "-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"), *pins)
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
-    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+    for entry in ("django", "restflow"):
+        session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env={"RESTFLOW_ENTRY": entry})
 
 
 @nox.session

@@ -13,8 +13,7 @@ from typing import Any
 
 from benchmarks import measure, report
 from benchmarks.case import Case
-from benchmarks.client import Application
-from benchmarks.project import NO_POSTGRES, POSTGRES, application, databases
+from benchmarks.project import NO_POSTGRES, POSTGRES, Entries, databases, entries
 
 RESULTS = Path("benchmarks", "results.json")
 
@@ -34,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     with TemporaryDirectory() as directory:
-        measured(parser, options, application(Path(directory)))
+        measured(parser, options, entries(Path(directory)))
 
 
-def measured(parser: argparse.ArgumentParser, options: argparse.Namespace, stock: Application) -> None:
+def measured(parser: argparse.ArgumentParser, options: argparse.Namespace, handlers: Entries) -> None:
     """Measure what ``options`` ask for."""
     from benchmarks.cases import CASES  # Views can be imported once Django is set up.
 
@@ -52,12 +51,12 @@ def measured(parser: argparse.ArgumentParser, options: argparse.Namespace, stock
 
     chosen = [case for case in CASES if case.name in only]
     with databases(), asyncio.Runner(loop_factory=loop_factory) as runner:
-        data = runner.run(run(stock, chosen, options.rounds, options.requests))
+        data = runner.run(run(handlers, chosen, options.rounds, options.requests))
     options.json.write_text(json.dumps(data, indent=2) + "\n")
     print(f"\nAll figures are in {options.json}.")
 
 
-async def run(stock: Application, cases: Sequence[Case], rounds: int, requests: int) -> dict[str, Any]:
+async def run(handlers: Entries, cases: Sequence[Case], rounds: int, requests: int) -> dict[str, Any]:
     """Measure ``cases``, printing each as it is done, and return all that was found."""
     warmup = max(1, rounds // 10)
     environment = report.environment()
@@ -74,11 +73,12 @@ async def run(stock: Application, cases: Sequence[Case], rounds: int, requests: 
         "cases": [],
     }
     for case in cases:
-        await measure.verify(stock, case)
-        hops = {variant.name: await measure.hops(stock, case, variant, requests) for variant in case.variants}
-        threads = {variant.name: await measure.threads(stock, case, variant, requests) for variant in case.variants}
-        times = await measure.times(stock, case, rounds, warmup, requests)
-        data["cases"].append(report.summary(case, times, hops, threads))
+        await measure.verify(handlers, case)
+        hops = {variant.name: await measure.hops(handlers, case, variant, requests) for variant in case.variants}
+        threads = {variant.name: await measure.threads(handlers, case, variant, requests) for variant in case.variants}
+        times = await measure.times(handlers, case, rounds, warmup, requests)
+        cpu = await measure.cpu(handlers, case, rounds, warmup, requests)
+        data["cases"].append(report.summary(case, times, cpu, hops, threads))
         print("\n" + report.table(data["cases"][-1]), flush=True)
     return data
 

@@ -17,11 +17,13 @@ class Variant:
         name: what the report calls it; unique within its case.
         view: the view function, as a URLconf takes it.
         goal: the highest ratio to the case's floor that is good enough, if one is set.
+        entry: whose ASGI handler serves it, "django" or "restflow".
     """
 
     name: str
     view: Callable[..., Any]
     goal: float | None = None
+    entry: str = "django"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Case:
         undo: takes back what a request did to the database; called after each, outside the time.
         refusals: asked of each variant but the floor before anything is timed.
         comparisons: variants to set against each other directly.
+        middleware: of the handlers that serve it.
+        by_cpu: whether ratios and goals are of the processor's time, which is steadier, and not of the clock's.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Case:
     undo: Callable[[], Any] | None = None
     refusals: tuple[Refusal, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    middleware: tuple[str, ...] = ()
+    by_cpu: bool = False
 
     @property
     def floor(self) -> Variant:

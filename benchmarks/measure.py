@@ -11,14 +11,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 from unittest import mock
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from benchmarks.case import Case, Variant
-from benchmarks.client import Application, Reply, fetch
+from benchmarks.client import Reply, fetch
+from benchmarks.project import Entries
+from restflow.flow.workers import Lease
 
 SEED = 20
 
@@ -34,7 +36,7 @@ class WrongReply(Exception):
     """A variant answered something else than it should."""
 
 
-async def verify(application: Application, case: Case) -> None:
+async def verify(handlers: Entries, case: Case) -> None:
     """Assert that the variants of ``case`` answer the same, and that their checks are made.
 
     Raises:
@@ -42,7 +44,7 @@ async def verify(application: Application, case: Case) -> None:
     """
     expected: Any = None
     for variant in case.variants:
-        reply = await send(application, case, variant)
+        reply = await send(handlers, case, variant)
         # Links to other pages name the variant.
         data = json.loads(reply.body.replace(case.url(variant).encode(), b"/"))
         shown = {key: value for key, value in data.items() if key not in case.generated}
@@ -53,28 +55,32 @@ async def verify(application: Application, case: Case) -> None:
                 f"{case.name}: {variant.name} answered {reprlib.repr(got)}, must be {reprlib.repr(expected)}"
             )
         for refusal in case.refusals if variant is not case.floor else ():
-            reply = await fetch(application, case.url(variant), refusal.headers, method=case.method, body=refusal.body)
+            reply = await fetch(
+                handlers.of(case, variant), case.url(variant), refusal.headers, method=case.method, body=refusal.body
+            )
             if reply.status != refusal.status:
                 sent = f"{variant.name} with {refusal.headers or refusal.body!r}"
                 raise WrongReply(f"{case.name}: {sent} answered {reply.status}, must be {refusal.status}")
 
 
-async def hops(application: Application, case: Case, variant: Variant, requests: int) -> float:
+async def hops(handlers: Entries, case: Case, variant: Variant, requests: int) -> float:
     """Return how often a request goes to its worker thread, the handler's own times included.
 
     As many requests are sent before, which are not counted.
     """
+    if variant.entry == "restflow":
+        with mock.patch.object(Lease, "submit", autospec=True, side_effect=Lease.submit) as submitted:
+            await repeat(handlers, case, variant, requests)
+            before = submitted.call_count
+            await repeat(handlers, case, variant, requests)
+            return float(submitted.call_count - before) / requests
     with CountingExecutor(max_workers=1) as executor:
-
-        async def counted(scope: Any, receive: Any, send: Any) -> None:
-            # Django's own context, inside this one, leaves the executor in place.
-            async with ThreadSensitiveContext(executor=executor):
-                await application(scope, receive, send)
-
-        await repeat(counted, case, variant, requests)
-        before = executor.submitted
-        await repeat(counted, case, variant, requests)
-        return (executor.submitted - before) / requests
+        # Django's own context, inside this one, leaves the executor in place.
+        async with ThreadSensitiveContext(executor=executor):
+            await repeat(handlers, case, variant, requests)
+            before = executor.submitted
+            await repeat(handlers, case, variant, requests)
+            return (executor.submitted - before) / requests
 
 
 class CountingExecutor(ThreadPoolExecutor):
@@ -88,11 +94,11 @@ class CountingExecutor(ThreadPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
-async def threads(application: Application, case: Case, variant: Variant, requests: int) -> float:
+async def threads(handlers: Entries, case: Case, variant: Variant, requests: int) -> float:
     """Return how many threads a request starts; as many requests are sent before, which are not counted."""
-    await repeat(application, case, variant, requests)
+    await repeat(handlers, case, variant, requests)
     with thread_starts() as started:
-        await repeat(application, case, variant, requests)
+        await repeat(handlers, case, variant, requests)
     return len(started) / requests
 
 
@@ -110,13 +116,13 @@ def thread_starts() -> Iterator[list[str]]:
         yield started
 
 
-async def times(application: Application, case: Case, rounds: int, warmup: int, requests: int) -> dict[str, Times]:
+async def times(handlers: Entries, case: Case, rounds: int, warmup: int, requests: int) -> dict[str, Times]:
     """Time every variant in every round, a request of each in turn, in an order drawn anew for each turn.
 
     What else the machine does then meets all variants alike, and the median drops the requests that it hit hardest.
 
     Args:
-        application: the handler to drive.
+        handlers: the handlers to drive.
         case: whose variants are timed.
         rounds: how many rounds are kept.
         warmup: how many rounds before them are thrown away.
@@ -133,7 +139,7 @@ async def times(application: Application, case: Case, rounds: int, warmup: int, 
         for _ in range(requests):
             for variant in draw.sample(case.variants, len(case.variants)):
                 started = perf_counter()
-                reply = await request(application, case, variant)
+                reply = await request(handlers, case, variant)
                 clocked[variant.name].append((perf_counter() - started) * 1e6)
                 await settle(case, variant, reply)
         if number >= warmup:
@@ -143,20 +149,50 @@ async def times(application: Application, case: Case, rounds: int, warmup: int, 
     return times
 
 
-async def repeat(application: Application, case: Case, variant: Variant, requests: int) -> None:
+async def cpu(handlers: Entries, case: Case, rounds: int, warmup: int, requests: int) -> dict[str, list[float]]:
+    """Measure the processor's time of every variant in every round, in all threads, one variant after the other.
+
+    Args:
+        handlers: the handlers to drive.
+        case: whose variants are measured.
+        rounds: how many rounds are kept.
+        warmup: how many rounds before them are thrown away.
+        requests: how many requests each variant serves in a round.
+
+    Returns:
+        Microseconds a request of each round, by the name of the variant.
+    """
+    draw = random.Random(SEED)
+    spent: dict[str, list[float]] = {variant.name: [] for variant in case.variants}
+    for number in range(warmup + rounds):
+        gc.collect()
+        for variant in draw.sample(case.variants, len(case.variants)):
+            started, apart = process_time(), 0.0
+            for _ in range(requests):
+                reply = await request(handlers, case, variant)
+                before = process_time()
+                await settle(case, variant, reply)
+                apart += process_time() - before
+            spent_here = process_time() - started - apart
+            if number >= warmup:
+                spent[variant.name].append(spent_here / requests * 1e6)
+    return spent
+
+
+async def repeat(handlers: Entries, case: Case, variant: Variant, requests: int) -> None:
     """Send ``requests`` requests to ``variant``, one after the other."""
     for _ in range(requests):
-        await send(application, case, variant)
+        await send(handlers, case, variant)
 
 
-async def send(application: Application, case: Case, variant: Variant) -> Reply:
+async def send(handlers: Entries, case: Case, variant: Variant) -> Reply:
     """Send a request to ``variant`` and take back what it did."""
-    return await settle(case, variant, await request(application, case, variant))
+    return await settle(case, variant, await request(handlers, case, variant))
 
 
-async def request(application: Application, case: Case, variant: Variant) -> Reply:
+async def request(handlers: Entries, case: Case, variant: Variant) -> Reply:
     """Send a request to ``variant``."""
-    return await fetch(application, case.url(variant), case.headers, method=case.method, body=case.body)
+    return await fetch(handlers.of(case, variant), case.url(variant), case.headers, method=case.method, body=case.body)
 
 
 async def settle(case: Case, variant: Variant, reply: Reply) -> Reply:

@@ -1,4 +1,4 @@
-"""The Django project that is measured: no middleware, JSON only, everything else as Django and DRF have it."""
+"""The Django project that is measured: JSON only, a case's middleware, everything else as Django and DRF have it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import django
 import psycopg
 from django.conf import settings
-from django.core.asgi import get_asgi_application
+from django.test import override_settings
+from django.utils.module_loading import import_string
 
+from benchmarks.case import Case, Variant
 from benchmarks.client import Application
 
 POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
@@ -33,8 +35,24 @@ POSTGRES = _postgres_answers()
 NO_POSTGRES = f"PostgreSQL does not answer at {POSTGRES_HOST}:{POSTGRES_PORT}: the cases that need it are left out."
 
 
-def application(directory: Path) -> Application:
-    """Set Django up, with its SQLite file in ``directory``, and return its stock ASGI handler."""
+class Entries:
+    """The ASGI handlers that serve the variants, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, tuple[str, ...]], Application] = {}
+
+    def of(self, case: Case, variant: Variant) -> Application:
+        """Return the handler that serves ``variant``: Django's stock one or restflow's, with the case's middleware."""
+        key = (variant.entry, case.middleware)
+        if key not in self._made:
+            handler = {"django": "django.core.handlers.asgi.ASGIHandler", "restflow": "restflow.asgi.ASGIHandler"}
+            with override_settings(MIDDLEWARE=list(case.middleware)):
+                self._made[key] = import_string(handler[variant.entry])()
+        return self._made[key]
+
+
+def entries(directory: Path) -> Entries:
+    """Set Django up, with its SQLite file in ``directory``, and return the handlers."""
     settings.configure(
         ALLOWED_HOSTS=["testserver"],
         DATABASES=_databases(directory / "bench.sqlite3"),
@@ -42,7 +60,14 @@ def application(directory: Path) -> Application:
         # A view that fails ends the run with its traceback, where Django would answer 500.
         DEBUG_PROPAGATE_EXCEPTIONS=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "benchmarks"],
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django.contrib.sessions",
+            "django.contrib.messages",
+            "rest_framework",
+            "benchmarks",
+        ],
         MIDDLEWARE=[],
         REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
         ROOT_URLCONF="benchmarks.urls",
@@ -50,7 +75,7 @@ def application(directory: Path) -> Application:
         USE_TZ=True,
     )
     django.setup()
-    return get_asgi_application()
+    return Entries()
 
 
 def _databases(file: Path) -> dict[str, Any]:

@@ -29,27 +29,33 @@ def environment() -> Data:
     }
 
 
-def summary(case: Case, times: dict[str, Times], hops: dict[str, float], threads: dict[str, float]) -> Data:
+def summary(
+    case: Case, times: dict[str, Times], cpu: dict[str, list[float]], hops: dict[str, float], threads: dict[str, float]
+) -> Data:
     """Return what is known of ``case``: figures of each variant, comparisons, and the raw rounds.
 
     Args:
         case: what was measured.
         times: what the rounds took, by the name of the variant.
+        cpu: what they took of the processor's time, likewise.
         hops: hops a request, by the name of the variant.
         threads: threads started a request, by the name of the variant.
     """
     floor = case.floor.name
+    compared = cpu if case.by_cpu else {name: of_rounds.medians for name, of_rounds in times.items()}
     variants = [
         {
             "name": variant.name,
             "median_us": statistics.median(times[variant.name].medians),
-            **ratio(times[variant.name].medians, times[floor].medians),
+            "cpu_us": statistics.median(cpu[variant.name]),
+            **ratio(compared[variant.name], compared[floor]),
             "goal": variant.goal,
             "hops": hops[variant.name] - hops[floor],
             "hops_total": hops[variant.name],
             "threads_started": threads[variant.name],
             "rounds_us": times[variant.name].medians,
             "rounds_mean_us": times[variant.name].means,
+            "rounds_cpu_us": cpu[variant.name],
         }
         for variant in case.variants
     ]
@@ -57,7 +63,7 @@ def summary(case: Case, times: dict[str, Times], hops: dict[str, float], threads
         {
             "variant": comparison.variant,
             "against": comparison.against,
-            **ratio(times[comparison.variant].medians, times[comparison.against].medians),
+            **ratio(compared[comparison.variant], compared[comparison.against]),
             "goal": comparison.goal,
         }
         for comparison in case.comparisons
@@ -77,10 +83,11 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Data:
 
 def table(case: Data) -> str:
     """Return a case as aligned text."""
-    rows = [("µs", "ratio", "by round: median [quartiles]", "goal", "hops", "of", "threads", case["name"])]
+    rows = [("µs", "cpu", "ratio", "by round: median [quartiles]", "goal", "hops", "of", "threads", case["name"])]
     rows += [
         (
             f"{variant['median_us']:.0f}",
+            f"{variant['cpu_us']:.0f}",
             f"{variant['ratio']:.2f}",
             spread(variant),
             goal(variant),
@@ -93,6 +100,7 @@ def table(case: Data) -> str:
     ]
     rows += [
         (
+            "",
             "",
             f"{comparison['ratio']:.2f}",
             spread(comparison),

@@ -1,10 +1,15 @@
-"""Views served by Django's own ASGI handler, driven as a server drives it."""
+"""Views served by an ASGI handler, driven as a server drives it: Django's own, or ours with RESTFLOW_ENTRY=restflow."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +21,13 @@ from django.http import JsonResponse
 from django.test import override_settings
 from django.urls import path
 
+from restflow.asgi import ASGIHandler as OurASGIHandler
+from restflow.flow.workers import Lease, Workers
+
+DJANGO, OURS = ENTRIES = ("django", "restflow")
+ENTRY = os.environ.get("RESTFLOW_ENTRY", DJANGO)
+assert ENTRY in ENTRIES, f"RESTFLOW_ENTRY must be one of {ENTRIES}, got {ENTRY!r}"
+
 
 class CountingExecutor(ThreadPoolExecutor):
     """The one worker thread of a request; counts how often the request goes to it."""
@@ -26,6 +38,41 @@ class CountingExecutor(ThreadPoolExecutor):
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         self.hops += 1
+        return super().submit(*args, **kwargs)
+
+
+class CountingWorkers(Workers):
+    """The worker threads of our entry, with leases that count."""
+
+    def __init__(self, most: int = 100, waiting: int = 100) -> None:
+        ours = OurASGIHandler.workers
+        super().__init__(lambda: (most, waiting), retiring=connections.close_all, resting=self.rest, moment=ours.moment)
+        self.rested = threading.Event()
+
+    def rest(self) -> None:
+        OurASGIHandler.workers.resting()
+        self.rested.set()
+
+    def lease(self, **options: Any) -> Lease:
+        return CountingLease(self, **{**_NOTHING, **options})
+
+
+_NOTHING: dict[str, Any] = {"owner": None, "beginning": lambda: None, "ending": lambda: None}
+
+
+@dataclass
+class Counter:
+    hops: int = 0
+
+
+_counter: ContextVar[Counter] = ContextVar("_counter")
+
+
+class CountingLease(Lease):
+    """The thread of one request; the counter of the request knows how often it is asked."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        _counter.get(Counter()).hops += 1
         return super().submit(*args, **kwargs)
 
 
@@ -51,24 +98,54 @@ _plain_hops: dict[Any, int] = {}
 
 
 class Site:
-    """URLs under Django's ASGI handler. Made inside ``with``, it serves until the block ends.
+    """URLs under an ASGI handler. Made inside ``with``, it serves until the block ends.
 
     Args:
         views: view functions by route (``"books/<int:pk>/"``), or URL patterns.
+        entry: whose handler, where a test is about one of them.
+        workers: the threads of our handler.
         settings: Django settings to override meanwhile.
     """
 
-    def __init__(self, views: Any, **settings: Any) -> None:
+    def __init__(
+        self, views: Any, *, entry: str = ENTRY, workers: CountingWorkers | None = None, **settings: Any
+    ) -> None:
+        self.entry, self.workers = entry, workers or CountingWorkers()
         patterns = [path(route, view) for route, view in views.items()] if isinstance(views, dict) else list(views)
         self.override = override_settings(ROOT_URLCONF=(*patterns, path("__plain__", _plain)), **settings)
 
     def __enter__(self) -> Site:
         self.override.enable()
-        self.application = ASGIHandler()
+        self.application = ASGIHandler() if self.entry == DJANGO else OurASGIHandler()
+        if isinstance(self.application, OurASGIHandler):
+            self.application.workers = self.workers
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
+        self.workers.close()
         self.override.disable()
+
+    @asynccontextmanager
+    async def request(self, *, wait: bool = False) -> AsyncIterator[Any]:
+        """What a request is served in: Django's handler is given its thread. Gives what counts the hops.
+
+        Args:
+            wait: for that thread to end. One that still waits for this loop must not block it.
+        """
+        if self.entry == OURS:
+            token = _counter.set(Counter())
+            try:
+                yield _counter.get()
+            finally:
+                _counter.reset(token)
+            return
+        executor = CountingExecutor()
+        try:
+            async with ThreadSensitiveContext(executor=executor):
+                yield executor
+        finally:
+            executor.submit(connections.close_all)
+            executor.shutdown(wait=wait)
 
     async def asend(
         self,
@@ -114,14 +191,12 @@ class Site:
         async def send(message: Any) -> None:
             messages.append(message)
 
-        with CountingExecutor() as executor:
-            try:
-                async with ThreadSensitiveContext(executor=executor):
-                    await self.application(scope, receive, send)
-            finally:
-                done.set()
-                hops = executor.hops
-                executor.submit(connections.close_all).result()
+        try:
+            async with self.request(wait=True) as counted:
+                await self.application(scope, receive, send)
+                hops = counted.hops
+        finally:
+            done.set()
         start, *rest = messages
         return Answer(
             status=start["status"],

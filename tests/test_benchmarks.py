@@ -25,6 +25,16 @@ POLICIES = {
     "restflow AsyncAPIView, async policies",
     "bound: DRF's code, its checks after one hop",
 }
+ENTRY = {
+    f"{entry}'s entry: {view}"
+    for entry in ("Django", "restflow")
+    for view in (
+        "Django async def",
+        "restflow AsyncAPIView",
+        "restflow AsyncAPIView, sync policies",
+        "restflow AsyncAPIView, async policies",
+    )
+}
 GENERIC = {
     "DRF",
     "restflow sync",
@@ -53,6 +63,8 @@ def test_a_short_run_reports_every_view(tmp_path):
     assert {name: {variant["name"] for variant in case["variants"]} - PEERS for name, case in cases.items()} == {
         "ping": PING,
         "policies": POLICIES,
+        "entry": ENTRY,
+        "entry-default": ENTRY,
         **{f"{work}-{database}": GENERIC for database in databases for work in ("list100", "detail", "create")},
     }
     assert settings.POSTGRES or "PostgreSQL does not answer" in run.stdout
@@ -61,4 +73,5 @@ def test_a_short_run_reports_every_view(tmp_path):
             assert variant["name"] in run.stdout
             assert len(variant["rounds_us"]) == 1
             assert variant["ratio"] > 0
-            assert variant["threads_started"] >= 1
+            assert variant["cpu_us"] > 0
+            assert variant["threads_started"] >= 1 or variant["name"].startswith("restflow's entry")

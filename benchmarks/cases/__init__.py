@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import books, ping, policies
+from benchmarks.cases import books, entry, ping, policies
 from benchmarks.models import PostgreSQLBook, SQLiteBook
 from benchmarks.project import POSTGRES
 
 CASES: tuple[Case, ...] = (
     ping.CASE,
     policies.CASE,
+    *entry.CASES,
     *books.cases(SQLiteBook, "sqlite"),
     *(books.cases(PostgreSQLBook, "postgres") if POSTGRES else ()),
 )

@@ -115,6 +115,11 @@ class AsyncQuota(BaseThrottle):
         return within_quota(request.user)
 
 
+async def pong(self: Any, request: Request) -> Response:
+    """A handler that asks for no member."""
+    return Response({"member": "ada"})
+
+
 class SyncPolicies:
     """The policies as any DRF project has them."""
 

@@ -20,6 +20,7 @@ from restflow.flow import (
     blocking,
     bridged,
     call,
+    learn_flow,
     marked_async,
     never_blocks,
     on_loop,
@@ -108,16 +109,29 @@ def rendered_where_it_belongs(response: _R) -> _R:
 
 @marked_async
 def _render(response: Any) -> Any:
-    del response.render  # it has served: a rendered response is pickled for the cache
-    renderer = getattr(response, "accepted_renderer", None)
-    take_into_use(type(renderer))
-    if isinstance(renderer, AdminRenderer):
-        _have_get_awaited(response)
+    _begin_to_render(response)
     if not on_loop():
         return run(_rendered(response))
     if not response._post_render_callbacks and _filled_in_place(response):
         return _Rendered(response)
     return arun(_rendered(response))
+
+
+async def _rendering(response: Any) -> Any:
+    """Do what ``_render`` does, as a part of the flow of our handler."""
+    _begin_to_render(response)
+    return await _rendered(response)
+
+
+learn_flow(_render, _rendering)
+
+
+def _begin_to_render(response: Any) -> None:
+    del response.render  # it has served: a rendered response is pickled for the cache
+    renderer = getattr(response, "accepted_renderer", None)
+    take_into_use(type(renderer))
+    if isinstance(renderer, AdminRenderer):
+        _have_get_awaited(response)
 
 
 def _have_get_awaited(response: Any) -> None:

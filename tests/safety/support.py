@@ -97,12 +97,8 @@ async def visit(site: Site, url: str, leave: asyncio.Event) -> list[Any]:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    executor = CountingExecutor()
-    try:
-        async with ThreadSensitiveContext(executor=executor):
-            await site.application(scope, receive, send)
-    finally:
-        executor.shutdown(wait=False)  # a thread that is still waiting for this loop must not block it
+    async with site.request():
+        await site.application(scope, receive, send)
     return messages
 
 

@@ -12,8 +12,8 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import awaited, bridged, dual, never_awaits
-from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.bridges import bridged, dual, never_awaits, result_of
+from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.resolution import (
     Descriptor,
@@ -23,6 +23,8 @@ from restflow.flow.resolution import (
     is_async,
     is_computed,
     is_generated,
+    learn_flow,
+    learn_new_flow,
     look_at,
     never_blocks,
     nonblocking,
@@ -31,7 +33,7 @@ from restflow.flow.resolution import (
     stand_in,
     take_into_use,
 )
-from restflow.flow.steps import ask, attribute, blocking, call, hook, may_block_here, truth
+from restflow.flow.steps import ask, asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
     async_twin,
@@ -45,13 +47,20 @@ from restflow.flow.twins import (
     twin,
 )
 from restflow.flow.unchanged import unchanged
+from restflow.flow.watch import Begun
+from restflow.flow.worker import provide, withdraw
+from restflow.flow.workers import Overloaded, Workers, in_any_thread
 
 __all__ = [
+    "Begun",
     "Descriptor",
+    "Overloaded",
     "TwoColoured",
     "Usual",
+    "Workers",
     "arun",
     "ask",
+    "asked",
     "async_twin",
     "asynchronous",
     "at_first_use",
@@ -66,11 +75,15 @@ __all__ = [
     "give_twins",
     "gives_coroutine",
     "hook",
+    "in_any_thread",
     "insist_on_awaited",
     "is_async",
     "is_computed",
     "is_coroutine_function",
     "is_generated",
+    "is_marked_async",
+    "learn_flow",
+    "learn_new_flow",
     "look_at",
     "marked_async",
     "may_block_here",
@@ -82,7 +95,9 @@ __all__ = [
     "on_loop",
     "overridden",
     "parent",
+    "provide",
     "remember",
+    "result_of",
     "run",
     "stand_in",
     "sync",
@@ -90,4 +105,5 @@ __all__ = [
     "truth",
     "twin",
     "unchanged",
+    "withdraw",
 ]

@@ -181,7 +181,7 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     return run(_taken(step))
 
 
-def awaited(value: Any) -> Any:
+def result_of(value: Any) -> Any:
     """Return a value that sync code was given, awaited where it can be.
 
     Args:

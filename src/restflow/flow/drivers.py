@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, markcoroutinefunction
+from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
 
 from restflow.flow import worker
 from restflow.flow.functions import MARKED
@@ -37,6 +37,12 @@ def marked_async(function: _F) -> _F:
         made: Any = function
         made.__code__ = made.__code__.replace(co_flags=made.__code__.co_flags | MARKED)
     return markcoroutinefunction(function)
+
+
+def is_marked_async(function: Any) -> bool:
+    """Tell whether Django takes ``function`` for async: by its code, or by a mark."""
+    # Deprecated for the one in `inspect`, which on Python 3.11 does not see the mark.
+    return iscoroutinefunction(function)  # pyright: ignore[reportDeprecated]
 
 
 class _End(Generic[_R]):
@@ -208,10 +214,12 @@ class _Hop(Driver, Generic[_R]):
     executor: Any = None
     waiter: asyncio.Future[None] | None = None
     context: Context | None = None
+    job: Future[None] | None = None
 
     def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
         self.flow = flow
         self.step = step
+        self.bridges: list[asyncio.Task[Any]] = []
         self.lock = threading.Lock()
 
     # On the event loop.
@@ -223,6 +231,8 @@ class _Hop(Driver, Generic[_R]):
         try:
             if executor is None:
                 await _in_thread(self, loop)
+            elif (context := worker.context_of_its_own(executor)) is not None:
+                await self._lent(executor, loop, context)
             else:
                 await self._submitted(executor, loop)
         except GeneratorExit:
@@ -250,7 +260,7 @@ class _Hop(Driver, Generic[_R]):
     async def _submitted(self, executor: Executor, loop: asyncio.AbstractEventLoop) -> None:
         """Go to the thread as asgiref does, which waits by two futures more, and so for two more turns of the loop."""
         self.context = context = copy_context()
-        bridges: list[asyncio.Task[Any]] = []
+        bridges = self.bridges
         self.waiter = loop.create_future()
         job = executor.submit(_in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self.drive, loop)
         job.add_done_callback(partial(self._ended, loop))
@@ -274,6 +284,32 @@ class _Hop(Driver, Generic[_R]):
                         raise asyncio.CancelledError
                     job.result()
                 return
+
+    async def _lent(self, executor: Executor, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+        """Go to the thread in the task's own context, which the loop has left by the time it calls `_set_out`."""
+        self.context = context
+        away = _Away(self, loop)
+        loop.call_soon(self._set_out, executor, loop, away, sys.exc_info())
+        await away
+        if not self.finished:
+            if self.cancellation is not None:
+                raise self.cancellation
+            assert self.job is not None
+            self.job.result()  # raises what kept it from being done
+
+    def _set_out(self, executor: Executor, loop: asyncio.AbstractEventLoop, away: _Away, exc_info: Any) -> None:
+        assert self.context is not None
+        if self.cancelled:
+            away.set_result(None)
+            return
+        try:
+            handler, drive = _in_thread.thread_handler, self.context.run
+            self.job = executor.submit(handler, loop, exc_info, self.bridges, drive, self.drive, loop)
+        except BaseException as refusal:
+            self.cancellation = refusal
+            away.set_result(None)
+        else:
+            self.job.add_done_callback(lambda job: loop.call_soon_threadsafe(_arrive, away))
 
     async def _wait(self, cancellation: BaseException) -> bool:
         """Tell the thread of the cancellation and wait for it to come to an end; False if it never began."""
@@ -350,6 +386,29 @@ class _Hop(Driver, Generic[_R]):
             drop(reached)
             return self._resume(None, None)
         return reached
+
+
+class _Away(asyncio.Future[None]):
+    """What a task waits for while a thread is in its context, into which the loop must not come before the thread left.
+
+    So it is never cancelled: that is noted, and told by the hop when the thread has left.
+    """
+
+    def __init__(self, hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.hop = hop
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Tell the thread, or what the thread waits for on the loop; the task is awakened when the thread has left."""
+        hop = self.hop
+        if hop.bridges:
+            hop.bridges[0].cancel()
+            return True
+        with hop.lock:
+            hop.cancellation, hop.cancelled = asyncio.CancelledError(*([] if msg is None else [msg])), True
+        if hop.job is not None:
+            hop.job.cancel()
+        return True
 
 
 def _arrive(waiter: asyncio.Future[None] | None) -> None:

@@ -97,5 +97,6 @@ def _context_of(wrapper: Any) -> str:
 
 
 def _is_manager(kind: type) -> bool:
-    """Tell whether objects of a class are context managers that can be used as decorators."""
-    return all(hasattr(kind, name) for name in ("__enter__", "__exit__", "__call__"))
+    """Tell whether objects of a class are context managers that can be used as decorators, of sync code only."""
+    is_for_both = hasattr(kind, "__aenter__")
+    return not is_for_both and all(hasattr(kind, name) for name in ("__enter__", "__exit__", "__call__"))

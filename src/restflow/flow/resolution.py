@@ -137,6 +137,11 @@ def learn_flow(function: Callable[..., Any], flow: Flow) -> None:
     _learn(flows, function, flow)
 
 
+def learn_new_flow(function: Callable[..., Any], flow: Flow) -> None:
+    """Know ``function``, which has just been made, so that nobody has asked about it, as a face of ``flow``."""
+    flows[function] = flow
+
+
 def learn_dual(function: Callable[..., Any]) -> None:
     """Know ``function`` as an ``async def`` that sync code may call too."""
     _learn(duals, function, True)

@@ -185,6 +185,27 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     Raises:
         BaseException: whatever ``function`` raised.
     """
+    answer = asked(function, *args, **kwargs)
+    coroutine: Coroutine[Any, Any, Any] = answer if type(answer) is types.CoroutineType else _value(answer)
+    return coroutine
+
+
+def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` as ``call`` does, and give what sync code gave at once.
+
+    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
+
+    Args:
+        function: as for ``call``.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        What sync code gave that may run here; else what ``call`` returns, a coroutine to be awaited.
+
+    Raises:
+        BaseException: whatever sync code raised that was called at once.
+    """
     inner: Any = function
     owner: tuple[Any, ...] = ()
     if type(inner) is types.MethodType:
@@ -193,11 +214,33 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
     if nature.flow is not None:
         return nature.flow(*owner, *args, **kwargs)
     driver = here.driver
-    if driver is not None and not (nature.awaits or driver.cancelled):
-        return _done(function(*args, **kwargs))
-    if nature.harmless is not None and nature.harmless(*owner, *args, **kwargs):
-        return _done(function(*args, **kwargs))
+    in_place = driver is not None and not (nature.awaits or driver.cancelled)
+    if in_place or (nature.harmless is not None and nature.harmless(*owner, *args, **kwargs)):
+        value = function(*args, **kwargs)
+        return _done(value) if is_awaitable(value) else value
     return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
+
+
+def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    """Call ``function`` on the event loop, and await what it gives: it is async, though its code may not say so.
+
+    Args:
+        function: a callable that Django takes for async, by a mark; a twin of a flow is entered as that flow.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        To be awaited: what it gave, awaited.
+
+    Raises:
+        BaseException: whatever ``function`` raised.
+    """
+    inner: Any = function
+    owner: tuple[Any, ...] = ()
+    if type(inner) is types.MethodType:
+        inner, owner = inner.__func__, (inner.__self__,)
+    flow = nature_of(inner).flow
+    return _asked(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
 
 
 _UNKNOWN = (object(), None, None)

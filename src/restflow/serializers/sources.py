@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from rest_framework import fields as drf
 
-from restflow.flow import TwoColoured, awaited, gives_coroutine
+from restflow.flow import TwoColoured, gives_coroutine, result_of
 from restflow.flow.refusals import is_settled
 from restflow.flow.steps import drop, is_awaitable, settle
 
@@ -116,7 +116,7 @@ class _AtTheEnd:
         if is_awaitable(value) and not isinstance(field.parent, TwoColoured):
             drop(settle(value))
             raise _refusal(type(field.parent), field.field_name)
-        return awaited(value)
+        return result_of(value)
 
 
 class _Along:
@@ -147,7 +147,7 @@ def _follow(value: Any, attrs: Sequence[str]) -> Any:
         except ObjectDoesNotExist:
             return None
         try:
-            value = awaited(value() if drf.is_simple_callable(value) else value)
+            value = result_of(value() if drf.is_simple_callable(value) else value)
         except (AttributeError, KeyError) as error:  # which would mean that there is none
             raise ValueError(
                 f"Exception raised in callable attribute {attr!r}; original exception was: {error}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import types
-from functools import lru_cache, update_wrapper
+from functools import lru_cache, partial, update_wrapper
 from typing import Any
 
 from django.http import HttpRequest
 from django.views import View
 from rest_framework.views import APIView
 
-from restflow.flow import arun, blocking, call, insist_on_awaited
+from restflow.flow import arun, blocking, call, insist_on_awaited, learn_new_flow
 from restflow.flow.refusals import refuse_lost_context
 
 
@@ -23,12 +23,12 @@ def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actio
         sync_view: the view function that DRF made, whose attributes the new one carries.
         actions: a viewset's actions by HTTP method.
     """
+    flow = partial(_serve, cls, initkwargs, actions)
 
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
-            _look_at_wrapper(match.func, cls.__name__)
-        return await arun(_serve(cls, initkwargs, actions, request, *args, **kwargs))
+        return await arun(flow(request, *args, **kwargs))
 
+    learn_new_flow(view, flow)  # which our handler enters, to drive it together with what is around it
     return update_wrapper(view, sync_view)
 
 
@@ -41,6 +41,8 @@ def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
 async def _serve(
     cls: type[APIView], initkwargs: dict[str, Any], actions: Any, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> Any:
+    if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
+        _look_at_wrapper(match.func, cls.__name__)
     make: Any = _set_up if actions is None else _set_up_viewset
     if cls.__init__ is View.__init__ and cls.setup is View.setup:
         view = make(cls, initkwargs, actions, request, *args, **kwargs)

@@ -1,0 +1,399 @@
+"""The entry: an ASGI handler in place of Django's, for any project. Goes to a thread only for what may block."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from functools import partial
+from operator import is_
+from types import CoroutineType
+from typing import Any
+
+import django
+from django.conf import settings as django_settings
+from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
+from django.core.exceptions import RequestAborted
+from django.core.handlers import base
+from django.core.handlers.asgi import ASGIHandler as DjangoASGIHandler
+from django.core.handlers.asgi import ASGIRequest, get_script_prefix
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections, reset_queries
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix, set_urlconf
+from django.utils import log
+
+from restflow.db.sessions import close_free, discard_unfinished, watch_last
+from restflow.flow import (
+    Begun,
+    Overloaded,
+    Workers,
+    arun,
+    asked,
+    awaited,
+    blocking,
+    call,
+    in_any_thread,
+    is_marked_async,
+    nonblocking,
+    provide,
+    withdraw,
+)
+from restflow.middleware import load
+from restflow.middleware.known import is_as_written
+from restflow.settings import settings
+
+__all__ = ["ASGIHandler", "get_asgi_application"]
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+logger = logging.getLogger("django.request")
+_CALL_HANDLERS = logging.Logger.callHandlers
+
+# Django's own receivers. They are of use where the connections are: in the request's thread, if it has one.
+_AT_START = (reset_queries, close_old_connections)
+_AT_END = (close_caches, close_old_connections, base.reset_urlconf)
+
+_GET_RESPONSE_ASYNC = base.BaseHandler.get_response_async
+_AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
+
+
+def get_asgi_application() -> ASGIHandler:
+    """Set Django up, and return the application for an ASGI server, in place of ``django.core.asgi``'s."""
+    django.setup(set_prefix=False)
+    return ASGIHandler()
+
+
+class _RequestProcessed(Exception):
+    """Ends the watch for the client's disconnect."""
+
+
+class ASGIHandler(DjangoASGIHandler):
+    """Django's ``ASGIHandler``, where a request that blocks nowhere uses no thread, and one that does, one.
+
+    Source: Django 5.2 to 6.1, core/handlers/asgi.py, ``ASGIHandler``; core/handlers/base.py, ``BaseHandler``.
+    """
+
+    workers = Workers(
+        lambda: (settings.WORKER_THREADS, settings.WORKER_QUEUE),
+        retiring=connections.close_all,
+        resting=close_free,
+        moment=lambda: settings.RELEASE_AFTER,
+    )
+    """The threads of this process."""
+
+    def __init__(self) -> None:
+        self._started = _Receivers(request_started, type(self), _AT_START)
+        self._finished = _Receivers(request_finished, type(self), _AT_END)
+        watch_last()
+        super().__init__()
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve a connection: one request, or the server's lifespan.
+
+        Args:
+            scope: what the connection is.
+            receive: gives the next message of the server.
+            send: takes a message to the server.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start when the server does, and end when it has served its last request."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.workers.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def handle(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve a request.
+
+        Args:
+            scope: what is asked.
+            receive: gives the body, then the client's disconnect.
+            send: takes the response.
+        """
+        try:
+            body_file = await self.read_body(receive)
+        except RequestAborted:
+            return
+        owner = asyncio.current_task()
+        lease = self.workers.lease(owner=owner, beginning=partial(self._begin, scope), ending=self._end)
+        provided = provide(lease)
+        try:
+            with closing(body_file):
+                await self._serve(scope, body_file, receive, send, has_lease=provided is not None)
+        finally:
+            if provided is not None:
+                withdraw(provided)
+                lease.end()
+
+    async def _serve(self, scope: Any, body_file: Any, receive: Receive, send: Send, *, has_lease: bool) -> None:
+        set_script_prefix(get_script_prefix(scope))
+        if not (has_lease and self._started.are_djangos()):
+            await request_started.asend(sender=type(self), scope=scope)
+        request, error_response = self.create_request(scope, body_file)
+        if request is None:
+            assert error_response is not None
+            body_file.close()
+            await self.send_response(error_response, send)
+            await self._close(error_response, has_lease)
+            return
+        answered: list[HttpResponseBase] = []
+        answer = Begun(self._answer(request, send, answered))
+        if not answer.done:
+            try:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self.listen_for_disconnect(receive))
+                        await answer
+                        raise _RequestProcessed
+                except* (_RequestProcessed, RequestAborted):
+                    pass
+            except BaseExceptionGroup as errors:
+                if len(errors.exceptions) == 1:
+                    raise errors.exceptions[0]  # noqa: B904 - as Django does
+                raise
+        await self._close(answered[0] if answered else None, has_lease)
+
+    async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
+        answered.append(await self.run_get_response(request))  # it has to be closed, whether it is sent or not
+        await self.send_response(answered[0], send)
+
+    async def read_body(self, receive: Receive) -> Any:
+        """Read the request's body.
+
+        Args:
+            receive: gives its parts.
+
+        Returns:
+            A file: in memory where it came in one part and is small, else Django's, which is rolled over to the disk.
+
+        Raises:
+            RequestAborted: the client disconnected.
+        """
+        message = await receive()
+        body = message.get("body", b"")
+        if (
+            message["type"] == "http.request"
+            and not message.get("more_body", False)
+            and len(body) <= django_settings.FILE_UPLOAD_MAX_MEMORY_SIZE
+        ):
+            return io.BytesIO(body)
+        pending = [message]
+
+        async def again() -> Any:
+            return pending.pop() if pending else await receive()
+
+        return await super().read_body(again)
+
+    # The signals, and the response's end.
+
+    def _begin(self, scope: Any) -> None:
+        """Do in the request's thread what Django's receivers do when a request starts."""
+        for receiver in self._started.djangos():
+            receiver(signal=request_started, sender=type(self), scope=scope)
+
+    def _end(self) -> None:
+        """Do in the request's thread what Django's receivers do when a request has ended."""
+        try:
+            discard_unfinished()
+            for receiver in self._finished.djangos():
+                receiver(signal=request_finished, sender=type(self))
+        except Exception:
+            logger.exception("A database connection could not be closed.")
+
+    async def _close(self, response: Any, has_lease: bool) -> None:
+        """Close the response, which ends the request; end it where the client left before there was a response."""
+        close = partial(request_finished.send, sender=type(self)) if response is None else response.close
+        if has_lease and self._finished.are_djangos() and _closes_in_place(response):
+            close()
+            return
+        try:
+            await arun(blocking(close))
+        except Overloaded:
+            await in_any_thread(close)
+
+    # The response.
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        """Make the chain of middleware.
+
+        Args:
+            is_async: as Django's signature has it; this handler knows no other kind.
+        """
+        chain = load(self._respond)
+        self._chain = chain.layer
+        self._view_middleware = chain.view_hooks
+        self._template_response_middleware = chain.template_response_hooks
+        self._exception_middleware = chain.exception_hooks
+
+        async def middleware_chain(request: Any) -> Any:
+            return await arun(chain.layer(request))
+
+        self._middleware_chain = middleware_chain
+
+    async def get_response_async(self, request: Any) -> Any:
+        """Take a request through the middleware to its view.
+
+        Args:
+            request: Django's request.
+
+        Returns:
+            The response.
+        """
+        if not _AS_WRITTEN or base.BaseHandler.get_response_async is not _GET_RESPONSE_ASYNC:
+            return await super().get_response_async(request)  # another package put its own there
+        return await arun(self._get_response(request))
+
+    async def _get_response(self, request: Any) -> Any:
+        set_urlconf(django_settings.ROOT_URLCONF)  # type: ignore[arg-type]  # whatever the project has
+        response = await self._chain(request)
+        response._resource_closers.append(request.close)
+        if response.status_code >= 400 and not getattr(response, "_has_been_logged", False):
+            await call(_log, request, response)
+        return response
+
+    async def _respond(self, request: Any) -> Any:
+        """Resolve and call the view, with the hooks of the middleware that belong there.
+
+        Source: Django 5.2 to 6.1, core/handlers/base.py, ``_get_response_async``.
+        """
+        response = None
+        callback, args, kwargs = self.resolve_request(request)
+        for method in self._view_middleware:
+            response = await _asked(method, request, callback, args, kwargs)
+            if response:
+                break
+        if response is None:
+            view = self.make_view_atomic(callback)
+            try:
+                response = await _asked(view, request, *args, **kwargs)
+            except Exception as error:
+                response = await self._by_exception_hooks(request, error)
+                if response is None:
+                    raise
+        self.check_response(response, callback)
+        if callable(getattr(response, "render", None)):
+            for method in self._template_response_middleware:
+                response = await _asked(method, request, response)
+                name = f"{type(method.__self__).__name__}.process_template_response"
+                self.check_response(response, method, name=name)
+            try:
+                response = await _asked(response.render)
+            except Exception as error:
+                response = await self._by_exception_hooks(request, error)
+                if response is None:
+                    raise
+        return response
+
+    async def _by_exception_hooks(self, request: Any, error: Exception) -> Any:
+        for method in self._exception_middleware:
+            response = await _asked(method, request, error)
+            if response:
+                return response
+        return None
+
+
+async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call what Django's handler calls: on the event loop what Django takes for async."""
+    answer = (awaited if is_marked_async(function) else asked)(function, *args, **kwargs)
+    return await answer if type(answer) is CoroutineType else answer
+
+
+class _Receivers:
+    """The receivers of a signal, for one sender.
+
+    Args:
+        signal: the signal.
+        sender: the handler's class.
+        known: Django's own receivers.
+    """
+
+    def __init__(self, signal: Any, sender: type, known: Sequence[Any]) -> None:
+        self.signal, self.sender, self.known = signal, sender, known
+        self._seen: list[Any] = []
+        self._djangos: list[Any] = []
+        self._others = False
+
+    def _look(self) -> None:
+        connected = list(self.signal.receivers)
+        if self._seen != connected:
+            receivers, async_receivers = self.signal._live_receivers(self.sender)
+            # By identity: a proxy equals what it stands for.
+            self._djangos = [each for each in receivers if any(map(partial(is_, each), self.known))]
+            self._others = bool(async_receivers) or len(receivers) > len(self._djangos)
+            self._seen = connected
+
+    def are_djangos(self) -> bool:
+        """Tell whether all of them are Django's own."""
+        self._look()
+        return not self._others
+
+    def djangos(self) -> list[Any]:
+        """Return Django's own that are connected."""
+        self._look()
+        return self._djangos
+
+
+def _closes_in_place(response: Any) -> bool:
+    """Tell whether closing ``response``, and what it sends Django's receivers, blocks nowhere."""
+    if any(type(cache).close is not BaseCache.close for cache in caches.all(initialized_only=True)):
+        return False
+    return response is None or (
+        type(response).close is HttpResponseBase.close
+        and "close" not in vars(response)
+        and all(map(_is_harmless, response._resource_closers))
+    )
+
+
+def _is_harmless(closer: Any) -> bool:
+    request = getattr(closer, "__self__", None)
+    return (
+        isinstance(request, ASGIRequest)
+        and closer.__func__ is ASGIRequest.close
+        and type(request._stream) is io.BytesIO
+        and not vars(request).get("_files")
+    )
+
+
+def _logs_in_place(request: Any, response: Any) -> bool:
+    """Tell whether no handler would write a word of the log."""
+    level = logging.ERROR if response.status_code >= 500 else logging.WARNING
+    if not logger.isEnabledFor(level):
+        return True
+    if logger.filters or logging.Logger.callHandlers is not _CALL_HANDLERS:
+        return False
+    source: logging.Logger | None = logger
+    while source is not None:
+        if not all(handler.level > level or _turns_down(handler) for handler in source.handlers):
+            return False
+        source = source.parent if source.propagate else None
+    return bool(logger.hasHandlers())  # else it is the last resort's
+
+
+def _turns_down(handler: logging.Handler) -> bool:
+    debug = django_settings.DEBUG
+    kinds = {type(each) for each in handler.filters}
+    return (
+        type(handler) is logging.NullHandler or (log.RequireDebugTrue if not debug else log.RequireDebugFalse) in kinds
+    )
+
+
+@nonblocking(when=_logs_in_place)
+def _log(request: Any, response: Any) -> None:
+    log.log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

@@ -1,0 +1,6 @@
+"""Database connections in async code: given back while a request waits, and transactions."""
+
+from restflow.db.sessions import release
+from restflow.db.transactions import Atomic, atomic
+
+__all__ = ["Atomic", "atomic", "release"]

@@ -1,0 +1,166 @@
+"""Transactions in async code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from inspect import isasyncgenfunction
+from types import TracebackType
+from typing import Any, TypeVar, cast, overload
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from restflow.flow import arun, blocking, is_coroutine_function, may_give_coroutine
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Atomic(transaction.Atomic):
+    """What ``atomic`` returns: Django's block, for ``async with`` and ``async def`` too."""
+
+    def __call__(self, func: _F) -> _F:
+        """Have each call of ``func`` be a block.
+
+        Args:
+            func: a function of either colour.
+
+        Returns:
+            A function of the same colour.
+
+        Raises:
+            TypeError: its block would end before it runs: an async generator, or a wrapper around an ``async def``.
+        """
+        if is_coroutine_function(func):
+
+            @wraps(func)
+            async def inner(*args: Any, **kwargs: Any) -> Any:
+                async with self:
+                    return await func(*args, **kwargs)
+
+            return cast(_F, inner)
+        if isasyncgenfunction(func) or may_give_coroutine(func):
+            raise TypeError(
+                f"atomic() around {func!r} would end before it runs: it is async, but no async def. Write an async "
+                "def, or `async with atomic():` inside of it."
+            )
+        return super().__call__(func)
+
+    async def __aenter__(self) -> None:
+        """Begin the block in the request's thread, as Django's ``__enter__`` does.
+
+        Raises:
+            RuntimeError: another task of the request is in a block of the same database.
+        """
+        block = _Block(self)
+        outer = _blocks.get()
+        try:
+            await arun(blocking(block.begin, outer))
+        except BaseException as error:
+            if block.has_begun:  # who is cancelled here does not come to the block's end
+                await _for_sure(block.end, type(error), error, None)
+            raise
+        _blocks.set((*outer, block))
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """End the block there, as Django's ``__exit__`` does, whether the task is cancelled meanwhile or not.
+
+        Raises:
+            RuntimeError: it was rolled back, because its connection is no longer in it, or another task is in a block
+                inside of it.
+        """
+        *outer, block = _blocks.get()
+        _blocks.set(tuple(outer))
+        await _for_sure(block.end, exc_type, exc_value, exc_tb)
+
+
+class _Block(transaction.Atomic):
+    """One block of async code."""
+
+    has_begun = False
+
+    def __init__(self, given: Any) -> None:
+        self.alias: str = given.using or DEFAULT_DB_ALIAS
+        super().__init__(self.alias, given.savepoint, given.durable)
+
+    def begin(self, mine: tuple[_Block, ...]) -> None:
+        """Begin it, inside of those that the task is in."""
+        open_ = [each for each in connections[self.alias].atomic_blocks if type(each) is _Block]
+        if open_ and open_[-1] not in mine:
+            raise RuntimeError(
+                "Another task of this request is in an atomic() block. The tasks of a request share a connection, so "
+                "their blocks can't overlap: enter them one after the other, in one task."
+            )
+        self.__enter__()
+        self.has_begun = True
+
+    def end(self, exc_type: Any, exc_value: Any, exc_tb: Any) -> None:
+        """End it, and nothing else."""
+        blocks = connections[self.alias].atomic_blocks
+        if self not in blocks:
+            raise RuntimeError("The transaction of this atomic() block was rolled back before the block's end.")
+        error = None
+        while blocks[-1] is not self:
+            error = RuntimeError(
+                "An atomic() block ended while another task of the request was in a block inside of it. Both were "
+                "rolled back."
+            )
+            blocks[-1].__exit__(RuntimeError, error, None)
+        if error is not None and exc_type is None:
+            self.__exit__(RuntimeError, error, None)
+            raise error
+        self.__exit__(exc_type, exc_value, exc_tb)
+
+
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
+
+
+async def _for_sure(function: Callable[..., None], *args: Any) -> None:
+    """Call ``function`` in the request's thread, though the task is cancelled before it begins."""
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        begun = True
+        function(*args)
+
+    cancellation: asyncio.CancelledError | None = None
+    while not begun:
+        try:
+            await arun(blocking(begin))
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
+
+
+@overload
+def atomic(using: _F) -> _F: ...
+@overload
+def atomic(using: str | None = None, savepoint: bool = True, durable: bool = False) -> Atomic: ...
+def atomic(using: Any = None, savepoint: bool = True, durable: bool = False) -> Any:
+    """Make a block that is committed as a whole, or rolled back where an exception or a cancellation leaves it.
+
+    It is ``django.db.transaction.atomic`` for both colours: for ``with`` and ``async with``, and around a function, of
+    either colour. The whole block uses the request's thread, and the one connection that this has.
+
+    Args:
+        using: the database's alias; the default one by default. Or the function to decorate.
+        savepoint: whether a block inside of another can be rolled back by itself.
+        durable: whether it must not be inside of another.
+
+    Returns:
+        The block, or the decorated function.
+
+    Raises:
+        TypeError: the function is async, but no ``async def``.
+
+    Source:
+        Django 5.2 to 6.1, db/transaction.py, ``atomic``.
+    """
+    if callable(using):
+        return Atomic(DEFAULT_DB_ALIAS, savepoint, durable)(using)
+    return Atomic(using, savepoint, durable)
