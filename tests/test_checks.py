@@ -269,7 +269,7 @@ def test_configs_that_are_none_are_an_error(base: Any, configs: Any) -> None:
     assert "must be a" in found[0][1]
 
 
-# E003: ATOMIC_REQUESTS.
+# W008: ATOMIC_REQUESTS.
 
 
 @pytest.fixture
@@ -278,11 +278,12 @@ def atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("atomic")
-def test_atomic_requests_are_an_error_for_async_views_alone() -> None:
+def test_atomic_requests_are_warned_of_for_async_views_alone() -> None:
     assert said(at(APIView)) == []
     ((number, text, hint),) = said(at(AsyncAPIView))
-    assert number == "E003"
+    assert number == "W008"
     assert "ATOMIC_REQUESTS of the database 'default'" in text
+    assert "restflow.asgi" in hint
     assert "non_atomic_requests" in hint
     assert said([path("x/", non_atomic_requests(AsyncAPIView.as_view()))]) == []
 
