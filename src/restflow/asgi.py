@@ -27,6 +27,7 @@ from django.urls import set_script_prefix, set_urlconf
 from django.utils import log
 
 from restflow.db.sessions import close_free, discard_unfinished, watch_last
+from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
     Overloaded,
@@ -273,16 +274,18 @@ class ASGIHandler(DjangoASGIHandler):
 
         Source: Django 5.2 to 6.1, core/handlers/base.py, ``_get_response_async``.
         """
-        response = None
+        response: Any = None
         callback, args, kwargs = self.resolve_request(request)
         for method in self._view_middleware:
             response = await _asked(method, request, callback, args, kwargs)
             if response:
                 break
         if response is None:
-            view = self.make_view_atomic(callback)
+            aliases = _atomic_databases(callback)
+            view = callback if aliases else self.make_view_atomic(callback)
+            asking = partial(_asked, view, request, *args, **kwargs)
             try:
-                response = await _asked(view, request, *args, **kwargs)
+                response = await (transacted(aliases, asking) if aliases else asking())
             except Exception as error:
                 response = await self._by_exception_hooks(request, error)
                 if response is None:
@@ -313,6 +316,13 @@ async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call what Django's handler calls: on the event loop what Django takes for async."""
     answer = (awaited if is_marked_async(function) else asked)(function, *args, **kwargs)
     return await answer if type(answer) is CoroutineType else answer
+
+
+def _atomic_databases(view: Any) -> list[str]:
+    """Return the aliases of the databases in whose transaction an async view has to be; Django refuses it."""
+    exempt: set[str] = getattr(view, "_non_atomic_requests", set())
+    aliases = [name for name, each in connections.settings.items() if each["ATOMIC_REQUESTS"] and name not in exempt]
+    return aliases[::-1] if is_marked_async(view) else []
 
 
 class _Receivers:

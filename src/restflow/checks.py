@@ -195,13 +195,13 @@ def _atomic(view: _View) -> _Messages:
     exempt: set[str] = getattr(view.callback, "_non_atomic_requests", set())
     for alias, database in connections.settings.items():
         if database["ATOMIC_REQUESTS"] and alias not in exempt:
-            yield Error(
-                f"{view} is async, and ATOMIC_REQUESTS of the database {alias!r} works with sync views only: Django "
-                "answers each request with an error.",
-                hint="Set ATOMIC_REQUESTS to False and open transactions where they are needed, or wrap the view in "
-                "django.db.transaction.non_atomic_requests.",
+            yield Warning(
+                f"{view} is async, and ATOMIC_REQUESTS of the database {alias!r} is for sync views only on Django's "
+                "ASGI handler, which answers each request with an error.",
+                hint="Serve the project by restflow.asgi.get_asgi_application(), and silence this; or wrap the view in "
+                "django.db.transaction.non_atomic_requests, and use restflow.db.atomic where it writes.",
                 obj=view.cls,
-                id="restflow.E003",
+                id="restflow.W008",
             )
 
 

@@ -148,6 +148,15 @@ def test_none_switches_it_off(database: str) -> None:
     assert not waits(database, _questions, setting={"RELEASE_AFTER": None})[0]
 
 
+def test_a_database_in_memory_is_never_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings, "default", {**connections.settings["default"], "NAME": ":memory:"})
+    assert not waits("default", ask("SELECT 1"))[0]
+
+
+def test_less_than_no_time_is_at_once(database: str) -> None:
+    assert waits(database, _questions, setting={"RELEASE_AFTER": -1})[0]
+
+
 @pytest.mark.parametrize(
     ("statements", "question", "answer"),
     [

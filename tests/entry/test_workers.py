@@ -402,18 +402,3 @@ def test_a_sync_view_is_in_a_transaction_where_the_settings_say_so(database: str
         assert asyncio.run(count()) == (0 if fails else 1)
     finally:
         connections.settings[database]["ATOMIC_REQUESTS"] = False
-
-
-def test_an_async_view_is_refused_where_the_settings_want_a_transaction() -> None:
-    async def view(request: Any) -> HttpResponse:
-        return HttpResponse()
-
-    connections.settings["default"]["ATOMIC_REQUESTS"] = True
-    try:
-        with (
-            Site({"x/": view}, entry=OURS, DEBUG_PROPAGATE_EXCEPTIONS=True) as site,
-            pytest.raises(RuntimeError, match="ATOMIC_REQUESTS"),
-        ):
-            asyncio.run(site.asend("GET", "/x/"))
-    finally:
-        connections.settings["default"]["ATOMIC_REQUESTS"] = False

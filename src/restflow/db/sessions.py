@@ -83,8 +83,7 @@ watch_last()
 def _is_free(connection: Any) -> bool:
     return (
         connection.connection is not None
-        and not connection.in_atomic_block
-        and connection.autocommit
+        and connection.autocommit  # it is off in a transaction
         and not connection.allow_thread_sharing
         and _opens_cursors_as_django(type(connection))
         and any(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction
@@ -15,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from restflow.flow import arun, blocking, is_coroutine_function, may_give_coroutine
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_R = TypeVar("_R")
 
 
 class Atomic(transaction.Atomic):
@@ -113,6 +115,37 @@ class _Block(transaction.Atomic):
             self.__exit__(RuntimeError, error, None)
             raise error
         self.__exit__(exc_type, exc_value, exc_tb)
+
+
+async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]]) -> _R:
+    """Drive ``flow`` in a transaction of each database; a flow itself.
+
+    Args:
+        aliases: the databases', from the outermost to the innermost.
+        flow: makes the flow.
+
+    Returns:
+        What the flow returned, all transactions having been committed, or rolled back by ``set_rollback``.
+    """
+    outer, blocks = _blocks.get(), tuple(_Block(Atomic(alias, True, False)) for alias in aliases)
+    begun = ExitStack()
+
+    def begin() -> None:
+        for block in blocks:
+            block.begin((*outer, *blocks))
+            begun.push(block.end)
+
+    _blocks.set((*outer, *blocks))
+    try:
+        await blocking(begin)
+        result = await flow()
+    except (Exception, asyncio.CancelledError) as error:  # nobody awaits anything after a GeneratorExit
+        _blocks.set(outer)
+        await blocking(begun.__exit__, type(error), error, error.__traceback__)
+        raise
+    _blocks.set(outer)
+    await blocking(begun.__exit__, None, None, None)
+    return result
 
 
 _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())

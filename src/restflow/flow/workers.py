@@ -148,7 +148,7 @@ class _Worker:
         moment = self.workers.moment() if self.leased else None
         if moment is not None:
             with suppress(Empty):
-                return self.jobs.get(timeout=moment)
+                return self.jobs.get(timeout=max(moment, 0))
             self.workers.resting()
         while True:
             with suppress(Empty):
