@@ -187,3 +187,26 @@ def test_so_do_patches_of_generic_views_and_mixins(owner: Any, name: str, method
     with mock.patch.object(owner, name, arefuse if name.startswith("a") else refuse):
         assert ask(view, method, {"name": "Austen"} if method == "POST" else None).status == 418
     assert ask(view, method, {"name": "Austen"} if method == "POST" else None).status < 300
+
+
+# Known limits.
+
+
+@pytest.mark.xfail(strict=True, reason="LIMIT: a double is asked by the name that its class writes, and by no other")
+def test_a_double_that_says_no_under_the_other_name_says_no() -> None:
+    permission = mock.create_autospec(AsyncName, instance=True)
+    permission.has_permission.return_value = False
+    permission.ahas_permission.return_value = True
+    assert ask(view_of(AsyncAPIView, "get_permissions", permission)).status == 403
+
+
+@pytest.mark.xfail(strict=True, reason="LIMIT: async views that served do not see patches of the sync view's getters")
+def test_a_patch_of_a_getter_of_the_sync_view_counts_on_async_views_that_served() -> None:
+    class Deny(permissions.BasePermission):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            return False
+
+    view = type("View", (Plain,), {})
+    assert ask(view).status == 200
+    with mock.patch.object(APIView, "get_permissions", return_value=[Deny()]):
+        assert ask(view).status == 403

@@ -207,3 +207,20 @@ def test_a_definition_that_hands_on_a_copy_comes_to_the_base() -> None:
     view = type("View", (AsyncAPIView,), {"serializer_class": Shown, "post": post})
     assert ask(view, "POST", {"name": "Austen"}).json() == {"name": "Austen", "named": True}
     assert ask(view, "POST", {"name": "Anonymous"}).status == 400
+
+
+@pytest.mark.xfail(strict=True, reason="LIMIT: a hook that asks its twin through another method asks itself")
+def test_through_a_helper_it_comes_to_the_base_too() -> None:
+    class View(AsyncAPIView):
+        authentication_classes: Any = []
+
+        async def acheck_permissions(self, request: Any) -> None:
+            await self.helper(request)
+
+        async def helper(self, request: Any) -> None:
+            await sync_to_async(self.check_permissions)(request)
+
+        def get(self, request: Any) -> Response:
+            return Response("let in")
+
+    assert ask(View).status == 200
