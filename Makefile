@@ -101,15 +101,15 @@ run: $(VENV)/.example $(DATABASE)
 PYTEST := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test
-	@echo "All tests take about @@ minutes on two cores."
+	@echo "The tests take about three minutes on two cores."
 	@$(PYTEST) $(PYTEST_ARGS)
 
 test-long: $(VENV)/.test
-	@echo "All tests in all their cases take about @@ minutes on two cores."
+	@echo "The tests in all their cases take about ten minutes on two cores."
 	@RESTFLOW_TESTS=long $(PYTEST) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.test
-	@echo "All tests take about @@ minutes on two cores, when they are measured."
+	@echo "The tests take about five minutes on two cores, when they are measured."
 	@$(PYTEST) --cov=restflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint
