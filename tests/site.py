@@ -44,7 +44,7 @@ class CountingExecutor(ThreadPoolExecutor):
 class CountingWorkers(Workers):
     """The worker threads of our entry, with leases that count."""
 
-    def __init__(self, most: int = 100, waiting: int = 100) -> None:
+    def __init__(self, most: int = 100, waiting: int = 1000) -> None:
         ours = OurASGIHandler.workers
         super().__init__(lambda: (most, waiting), retiring=connections.close_all, resting=self.rest, moment=ours.moment)
         self.rested = threading.Event()

@@ -111,7 +111,7 @@ def test_the_command_says_what_is_wrong() -> None:
         call_command("check", stdout=output)
     assert "(restflow.E001)" in str(refusal.value)
     assert "View.action_configs has 'shelve', which is no action of it." in str(refusal.value)
-    assert "HINT: Rename the key" in str(refusal.value)
+    assert "HINT: Make the method an action" in str(refusal.value)
 
 
 @pytest.mark.django_db

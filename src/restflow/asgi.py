@@ -37,6 +37,7 @@ from restflow.flow import (
     awaited,
     blocking,
     call,
+    forget_request,
     in_any_thread,
     is_marked_async,
     nonblocking,
@@ -217,6 +218,7 @@ class ASGIHandler(DjangoASGIHandler):
                 receiver(signal=request_finished, sender=type(self))
         except Exception:
             logger.exception("A database connection could not be closed.")
+        forget_request()
 
     async def _close(self, response: Any, has_lease: bool) -> None:
         """Close the response, which ends the request; end it where the client left before there was a response."""

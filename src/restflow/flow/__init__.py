@@ -48,7 +48,7 @@ from restflow.flow.twins import (
 )
 from restflow.flow.unchanged import unchanged
 from restflow.flow.watch import Begun
-from restflow.flow.worker import provide, withdraw
+from restflow.flow.worker import forget_request, provide, withdraw
 from restflow.flow.workers import Overloaded, Workers, in_any_thread
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "dual",
     "either",
     "flow_of",
+    "forget_request",
     "give_twins",
     "gives_coroutine",
     "hook",

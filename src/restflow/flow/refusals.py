@@ -68,10 +68,11 @@ def refuse_lost_context(function: Any, name: str) -> None:
     """
     for layer in layers(function):
         if (context := _context_of(layer)) and may_give_coroutine(layer):
+            instead = ", or use restflow.db.atomic" if context == "transaction.atomic" else ""
             raise TypeError(
                 f"{name} is async, and {context} around it would end before it runs. Write {name} as a plain def, "
                 f"which runs in the worker thread, or put the statements that need {context} into a sync function of "
-                "their own."
+                f"their own{instead}."
             )
 
 

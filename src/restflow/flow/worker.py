@@ -81,3 +81,12 @@ def provide(own: Executor) -> ThreadSensitiveContext | None:
 def withdraw(context: ThreadSensitiveContext) -> None:
     """Take back what was provided; tasks that outlive the request get a thread of asgiref's."""
     SyncToAsync.context_to_thread_executor.pop(context, None)
+
+
+def forget_request() -> None:
+    """Let go, in this thread, of the event loop and the task that asgiref noted there: a thread of ours outlives them.
+
+    Source:
+        asgiref 3.13, sync.py, `SyncToAsync.thread_handler`.
+    """
+    vars(SyncToAsync.threadlocal).clear()
