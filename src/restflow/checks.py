@@ -125,7 +125,7 @@ def _unknown_actions(views: list[_View]) -> _Messages:
         if not is_known:
             yield Error(
                 f"{_name(holder)}.action_configs has {action!r}, which is no action of it.",
-                hint="Make the method an action (@action, or a route), or take the key out: what it says counts nowhere.",
+                hint="Make the method an action (@action, or a route), or take the key out: it counts nowhere.",
                 obj=holder,
                 id="restflow.E001",
             )
