@@ -291,11 +291,11 @@ class _Hop(Driver, Generic[_R]):
         away = _Away(self, loop)
         loop.call_soon(self._set_out, executor, loop, away, sys.exc_info())
         await away
-        if not self.finished:
-            if self.cancellation is not None:
-                raise self.cancellation
+        if not self.finished and self.cancellation is not None:
+            raise self.cancellation
+        if not self.finished:  # pragma: no cover - the thread could not enter the context, which only a fault here does
             assert self.job is not None
-            self.job.result()  # raises what kept it from being done
+            self.job.result()  # raises that
 
     def _set_out(self, executor: Executor, loop: asyncio.AbstractEventLoop, away: _Away, exc_info: Any) -> None:
         assert self.context is not None
