@@ -9,12 +9,11 @@ import importlib
 import importlib.util
 import inspect
 import types
-from functools import lru_cache
 
 from rest_framework.fields import Field
 from rest_framework.views import APIView
 
-from restflow.flow import at_first_use, gives_coroutine, take_into_use
+from restflow.flow import at_first_use, gives_coroutine, plan_of, remembered
 
 # By the attribute of a view that names a component: the methods of it that the view itself calls.
 HOOKS = {
@@ -61,7 +60,7 @@ def refuse_dropped(component: type) -> None:
 _CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "parse", "renderer_classes": "render"}
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def refuse_dropped_as(attribute: str, component: type) -> None:
     """Refuse a component as ``refuse_dropped`` does, whatever its bases are.
 
@@ -72,7 +71,7 @@ def refuse_dropped_as(attribute: str, component: type) -> None:
     Raises:
         TypeError: naming the method, and what to write instead.
     """
-    take_into_use(component)
+    plan_of(component)
     method = _CALLED.get(attribute, "")
     if gives_coroutine(inspect.getattr_static(component, method, None)):
         raise TypeError(

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from operator import is_
 from types import SimpleNamespace
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard
 
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
@@ -32,8 +31,8 @@ from rest_framework import (
     versioning,
 )
 
-from restflow.flow import ask, blocking, nonblocking, remember, stand_in, sync, truth, unchanged
-from restflow.flow.resolution import nature_of
+from restflow.flow import ask, blocking, nonblocking, remembered, stand_in, sync, truth, unchanged
+from restflow.flow.natures import nature_of
 
 _OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
@@ -48,22 +47,16 @@ _READ_BY_NOBODY = frozenset(
         "__weakref__",
         "_restflow_hooks",
         "_restflow_methods",
+        "_restflow_twins",
     }
 )
 _INERT = frozenset({bool, bytes, complex, float, int, str, type(None), type(Ellipsis)})
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _cached(predicate: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=1024)(predicate)
-    cached: _F = wrapper
-    return cached
 
 
 # Predicates.
 
 
-@_cached
+@remembered
 def _foreign(cls: type) -> tuple[type, ...]:
     return tuple(base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS))
 
@@ -133,7 +126,7 @@ def all_made_in_place(*lists: Sequence[Any]) -> bool:
     # A proxy equals what it stands for.
     if known is None or not (all(map(is_, classes, known[0])) and known[1]()):
         known = _look_at_makers(classes)
-        remember(_known_makers, classes, known)
+        _known_makers[classes] = known
     return known[2]
 
 
@@ -199,7 +192,7 @@ async def made(cls: Any) -> Any:
     return cls() if all_made_in_place((cls,)) else await blocking(cls)
 
 
-@_cached
+@remembered
 def _is_plain_user(cls: type, field: str) -> bool:
     """Tell whether ``field`` of a user of class ``cls``, and its truth, are read without running unknown code."""
     if cls is type(None):

@@ -11,7 +11,6 @@ import tempfile
 import types
 import weakref
 from collections.abc import Coroutine
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,18 @@ from rest_framework.settings import api_settings
 from rest_framework.utils import json
 
 from restflow.drf import is_plain_list, only_configures
-from restflow.flow import arun, blocking, call, gives_coroutine, hook, marked_async, may_block_here, run, stand_in
+from restflow.flow import (
+    arun,
+    blocking,
+    call,
+    gives_coroutine,
+    hook,
+    marked_async,
+    may_block_here,
+    remembered,
+    run,
+    stand_in,
+)
 from restflow.flow.steps import Pending, drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
@@ -111,7 +121,7 @@ def refuse_async_user(user: Any) -> None:
         )
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _async_answer(cls: Any) -> str | None:
     return next((name for name in _ASKED_OF_USERS if gives_coroutine(inspect.getattr_static(cls, name, None))), None)
 
@@ -162,7 +172,7 @@ async def _not_authenticated(request: Any) -> bool:
     return False
 
 
-@lru_cache(maxsize=8)
+@remembered
 def _is_nobody(user: Any) -> bool:
     """Tell whether making an unauthenticated user runs no code but Django's."""
     name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"

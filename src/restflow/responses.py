@@ -20,13 +20,13 @@ from restflow.flow import (
     blocking,
     bridged,
     call,
-    learn_flow,
+    learn,
     marked_async,
     never_blocks,
     on_loop,
+    plan_of,
     run,
     sync,
-    take_into_use,
 )
 from restflow.large import EncoderInTurns, is_light
 
@@ -123,13 +123,13 @@ async def _rendering(response: Any) -> Any:
     return await _rendered(response)
 
 
-learn_flow(_render, _rendering)
+learn(_render, flow=_rendering)
 
 
 def _begin_to_render(response: Any) -> None:
     del response.render  # it has served: a rendered response is pickled for the cache
     renderer = getattr(response, "accepted_renderer", None)
-    take_into_use(type(renderer))
+    plan_of(type(renderer))
     if isinstance(renderer, AdminRenderer):
         _have_get_awaited(response)
 

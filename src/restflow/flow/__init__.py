@@ -15,24 +15,10 @@ This package is the only place that decides where code runs. Users need one name
 from restflow.flow.bridges import bridged, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
-from restflow.flow.resolution import (
-    Descriptor,
-    Usual,
-    at_first_use,
-    flow_of,
-    is_async,
-    is_computed,
-    is_generated,
-    learn_flow,
-    learn_new_flow,
-    look_at,
-    never_blocks,
-    nonblocking,
-    overridden,
-    remember,
-    stand_in,
-    take_into_use,
-)
+from restflow.flow.natures import Descriptor, flow_of, learn, never_blocks, nonblocking, stand_in
+from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
+from restflow.flow.remembered import remembered
+from restflow.flow.resolution import is_computed, is_generated
 from restflow.flow.steps import ask, asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
@@ -56,7 +42,7 @@ __all__ = [
     "Descriptor",
     "Overloaded",
     "TwoColoured",
-    "Usual",
+    "Unmodified",
     "Workers",
     "arun",
     "ask",
@@ -78,13 +64,13 @@ __all__ = [
     "hook",
     "in_any_thread",
     "insist_on_awaited",
-    "is_async",
     "is_computed",
     "is_coroutine_function",
     "is_generated",
     "is_marked_async",
-    "learn_flow",
-    "learn_new_flow",
+    "is_overridden",
+    "is_written_async",
+    "learn",
     "look_at",
     "marked_async",
     "may_block_here",
@@ -94,15 +80,14 @@ __all__ = [
     "never_blocks",
     "nonblocking",
     "on_loop",
-    "overridden",
     "parent",
+    "plan_of",
     "provide",
-    "remember",
+    "remembered",
     "result_of",
     "run",
     "stand_in",
     "sync",
-    "take_into_use",
     "truth",
     "twin",
     "unchanged",

@@ -7,12 +7,13 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, update_wrapper
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-from restflow.flow import refusals, resolution
+from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
 from restflow.flow.functions import MARKED, is_coroutine_function
+from restflow.flow.remembered import remembered
 from restflow.flow.steps import call, drop, is_awaitable, settle, trap
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -46,7 +47,7 @@ def bridged(function: _F) -> _F:
     return function if never_awaits(cls) else cast(_F, _Bridge(function))
 
 
-@lru_cache(maxsize=1024)  # methods live as long as their classes; a function may have been made for one request
+@remembered  # methods live as long as their classes; a function may have been made for one request
 def _bridge_method(function: Any) -> Any:
     return _bridge_around(function) if _may_await(function) else function
 
@@ -54,7 +55,8 @@ def _bridge_method(function: Any) -> Any:
 def _may_await(function: Any) -> bool:
     if type(function) is not types.FunctionType or is_coroutine_function(function):
         return True
-    if function in resolution.duals or function in resolution.answering:  # on a loop they do
+    facts = natures.facts_of(function)
+    if facts.is_dual or facts.is_answering:  # on a loop they do
         return True
     return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
 
@@ -136,7 +138,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
     if not is_coroutine_function(raw):  # a wrapper, which may block
         return method
-    resolution.learn_dual(method)
+    natures.learn(method, is_dual=True)
     return marked_async(method)
 
 
@@ -148,7 +150,7 @@ def _is_async(frame: types.FrameType | None) -> bool:
     return bool(flags & _AWAITING) and flags & MARKED != MARKED
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def never_awaits(cls: type) -> bool:
     """Tell whether the objects of a class are called without running code but Django's, DRF's and ours.
 

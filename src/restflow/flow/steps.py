@@ -9,18 +9,9 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import (
-    ABSENT,
-    bound,
-    definition_by,
-    is_computed,
-    is_own_twin,
-    memories,
-    nature_of,
-    nearest,
-    never_blocks,
-    written,
-)
+from restflow.flow.natures import nature_of, never_blocks
+from restflow.flow.plan import Found, plan_of, plans
+from restflow.flow.resolution import ABSENT, bound, definition_by, is_computed, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -243,7 +234,7 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
     return _asked(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
 
 
-_UNKNOWN = (object(), None, None)
+_UNKNOWN: Found = ("", object(), None, None)
 
 
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
@@ -266,13 +257,13 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         BaseException: whatever the hook raised.
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
-    own, cls, memory = getattr(obj, "__dict__", _NOTHING), type(obj), memories[name]
-    async_name = memory.async_name
+    own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
+    plan = plans.get(cls) or plan_of(cls)
+    async_name, there, async_there, found = plan.hooks.get(name, _UNKNOWN)
+    if there is not getattr(cls, name, None) or async_there is not getattr(cls, async_name, None):
+        found, async_name = plan.definition(name), "a" + name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
         return _own_hook(obj, own, name, args, kwargs)
-    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
-    if there is not getattr(cls, name, None) or async_there is not getattr(cls, async_name, None):
-        found = memory.resolve(cls)
     if found is None:
         return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
@@ -308,12 +299,13 @@ def ask(obj: Any, name: str, /, *args: Any) -> Any:
     Raises:
         BaseException: whatever sync code raised that was called at once.
     """
-    cls, memory = type(obj), memories[name]
-    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
+    cls = type(obj)
+    plan = plans.get(cls) or plan_of(cls)
+    async_name, there, async_there, found = plan.hooks.get(name, _UNKNOWN)
     if (
         found is not None
         and there is getattr(cls, name, None)
-        and async_there is getattr(cls, memory.async_name, None)
+        and async_there is getattr(cls, async_name, None)
         and not getattr(obj, "__dict__", None)
     ):
         driver, function = here.driver, found.function

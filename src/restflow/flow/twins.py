@@ -7,16 +7,19 @@ import sys
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from functools import lru_cache, update_wrapper
+from functools import update_wrapper
 from itertools import filterfalse
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
+from weakref import ref
 
 from django.core.exceptions import SynchronousOnlyOperation
 
-from restflow.flow import refusals, resolution
+from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
-from restflow.flow.resolution import Flow
+from restflow.flow.natures import Flow
+from restflow.flow.plan import at_first_use, plan_of
+from restflow.flow.remembered import remembered
 from restflow.flow.steps import PLAIN, Pending, Step, call, hook, is_awaitable, trap
 
 _S = TypeVar("_S")
@@ -29,7 +32,7 @@ def _face(function: Any, flow: Flow, prefix: str = "") -> None:
     update_wrapper(function, flow)
     function.__name__ = prefix + flow.__name__
     function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
-    resolution.learn_flow(function, flow)
+    natures.learn(function, flow=flow)
 
 
 def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
@@ -73,7 +76,7 @@ def asynchronous(
     Raises:
         TypeError: ``method`` was not made by ``sync``.
     """
-    flow = resolution.flows.get(method)
+    flow = natures.facts_of(method).flow
     if flow is None:
         raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
     name = flow.__name__
@@ -106,7 +109,7 @@ def either(flow: Any, /) -> Any:
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
     """
-    written: Any = resolution.flows.get(flow, flow)
+    written: Any = natures.facts_of(flow).flow or flow
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         coroutine = written(self, *args, **kwargs)
@@ -191,7 +194,7 @@ def _dual(cls: type, name: str, raw: Any) -> None:
         update_wrapper(method, raw)
     else:
         method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
-    resolution.learn_dual(method)
+    natures.learn(method, is_dual=True)
     setattr(cls, name, marked_async(method))
 
 
@@ -206,7 +209,7 @@ def _answering(cls: type, name: str, raw: Any) -> None:
         return _pending(self, name, value, sys._getframe(1)) if is_awaitable(value) else value
 
     update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
-    resolution.learn_answering(method)
+    natures.learn(method, is_answering=True)
     setattr(cls, name, method)
 
 
@@ -245,7 +248,7 @@ def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] 
         _overrides(cls, name, cls._restflow_methods[name])
 
 
-@resolution.at_first_use
+@at_first_use
 def _complete_late(cls: type) -> None:
     """Complete a class whose mixin has an ``__init_subclass__`` that does not call ``super()``."""
     if TwoColoured in cls.__mro__ and "_restflow_hooks" not in vars(cls):
@@ -293,7 +296,7 @@ def _is_sync(base: type, name: str) -> bool:
     if resolution.written(base, "a" + name) is not resolution.ABSENT:
         return False
     raw = vars(base)[name]
-    return not (resolution.nature_of(raw).awaits or raw in resolution.answering or may_give_coroutine(raw))
+    return not (natures.nature_of(raw).awaits or natures.facts_of(raw).is_answering or may_give_coroutine(raw))
 
 
 def _is_drfs(cls: type) -> bool:
@@ -317,14 +320,14 @@ def _complete(base: type, name: str) -> None:
         _complete_sync_name(base, name, raw, raw)
     if is_coroutine_function(async_raw) and type(async_raw) is types.FunctionType:
         made = _awaited(async_raw, name)
-        resolution.learn_dual(made)
+        natures.learn(made, is_dual=True)
         setattr(base, async_name, made)
 
 
 def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
-    nature = resolution.nature_of(raw)
+    nature = natures.nature_of(raw)
     if nature.awaits:
-        if not nature.dual:
+        if not natures.facts_of(raw).is_dual:
             _dual(base, name, running)
     elif nature.harmless is None and may_give_coroutine(raw):
         _answering(base, name, running)
@@ -474,18 +477,20 @@ def _generate(holder: type, name: str, attr: str) -> None:
     made: Any = method if attr == name else _awaited(amethod, name)
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
-    resolution.learn_generated(made, holder, attr)
+    natures.learn(made, twin_of=(ref(holder), attr))
     setattr(holder, attr, made)
+    if resolution.TWINS not in vars(holder):
+        setattr(holder, resolution.TWINS, set())
+    vars(holder)[resolution.TWINS].add(attr)
 
 
 def _meant(
     obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
     """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
-    memory = resolution.memories[name]
     own = getattr(obj, "__dict__", ())
-    if name not in own and memory.async_name not in own:
-        found = memory.resolve(type(obj))
+    if name not in own and "a" + name not in own:
+        found = plan_of(type(obj)).definition(name)
         if found is not None and found.flow is flow:
             return flow(obj, *args, **kwargs)
     if _is_reached_by_name(obj, attr, face):
@@ -524,7 +529,7 @@ def give_twins(obj: Any, names: tuple[str, ...]) -> None:
             own[attr] = types.MethodType(method, obj)
 
 
-@lru_cache
+@remembered
 def _twins_of_objects(names: tuple[str, ...]) -> list[tuple[str, Callable[..., Any]]]:
     return [("a" + name, _object_twin(name)) for name in names]
 
@@ -535,7 +540,7 @@ def _object_twin(name: str) -> Callable[..., Any]:
 
     made: Callable[..., Any] = _awaited(method, name)
     made.__name__ = made.__qualname__ = "a" + name
-    resolution.learn_generated(made, object, "a" + name)
+    natures.learn(made, twin_of=(ref(object), "a" + name))
     return made
 
 

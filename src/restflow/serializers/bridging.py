@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializ
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
-from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
+from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits, remembered
 from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.serializers.sources import watch_sources
 
@@ -46,13 +46,7 @@ _NOT_HELD = frozenset(
 )
 
 
-def _cached(function: _F) -> _F:
-    wrapper: Any = functools.lru_cache(maxsize=1024)(function)
-    cached: _F = wrapper
-    return cached
-
-
-_may_give_coroutine = _cached(may_give_coroutine)
+_may_give_coroutine = remembered(may_give_coroutine)
 
 
 def make_duals(cls: type[Any]) -> None:
@@ -451,7 +445,7 @@ def _never_await(functions: tuple[Any, ...]) -> bool:
     return _FUNCTIONS.issuperset(map(type, functions)) and _are_settled(functions)
 
 
-@_cached
+@remembered
 def _are_settled(functions: tuple[Any, ...]) -> bool:
     return all(function is None or bridged(function) is function for function in functions)
 
@@ -550,7 +544,7 @@ def _held(field: Any) -> list[tuple[str, Any]]:
     return [*_fields_in(vars(field)), *_held_by_class(type(field))]
 
 
-@_cached
+@remembered
 def _held_by_class(cls: type) -> list[tuple[str, Any]]:
     return [found for base in cls.__mro__ if not is_settled(base) for found in _fields_in(vars(base))]
 
@@ -566,7 +560,7 @@ def _fields_in(kept: Any) -> list[tuple[str, Any]]:
     return [each for each in found if each[0] != "parent"]
 
 
-@_cached
+@remembered
 def is_simple(cls: type[Any]) -> bool:
     """Tell whether the fields of a class have no code but DRF's, and no fields of their own.
 
@@ -576,7 +570,7 @@ def is_simple(cls: type[Any]) -> bool:
     return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
 
 
-@_cached
+@remembered
 def _are_simple(classes: frozenset[type]) -> bool:
     return all(map(is_simple, classes))
 
@@ -615,7 +609,7 @@ def _is_drfs(cls: type, name: str) -> bool:
     )
 
 
-@_cached
+@remembered
 def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]:
     """Return what an instance of ``cls`` needs in place of its async methods that DRF calls.
 

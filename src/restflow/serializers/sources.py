@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from rest_framework import fields as drf
 
-from restflow.flow import TwoColoured, gives_coroutine, result_of
+from restflow.flow import TwoColoured, gives_coroutine, remembered, result_of
 from restflow.flow.refusals import is_settled
 from restflow.flow.steps import drop, is_awaitable, settle
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def async_names(cls: type) -> frozenset[str]:
     """Return the names of the async methods and properties that somebody wrote for a class.
 
@@ -26,7 +25,7 @@ def async_names(cls: type) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _code_names(cls: type) -> frozenset[str]:
     """Return the names under which somebody wrote code for a class: methods, properties, other descriptors."""
     return async_names(cls).union(
@@ -38,7 +37,7 @@ def _code_names(cls: type) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _leads_to_async(cls: Any, attrs: tuple[str, ...]) -> bool | None:
     """Tell whether a name of a path is async; None where only what it gives can tell.
 

@@ -23,7 +23,7 @@ from restflow.components import refuse_dropped_as
 from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
-    Usual,
+    Unmodified,
     asynchronous,
     attribute,
     blocking,
@@ -32,9 +32,9 @@ from restflow.flow import (
     either,
     hook,
     insist_on_awaited,
-    is_async,
     is_coroutine_function,
-    overridden,
+    is_overridden,
+    is_written_async,
     sync,
     twin,
     unchanged,
@@ -655,53 +655,40 @@ async def _finalized(view: APIView, request: DRFRequest, response: Any, context_
 _STRINGS = frozenset({str})
 
 # What most views leave as it is, so that it is done in place and not asked hook by hook.
-_REQUEST = Usual(
-    {
-        name: getattr(_DRFs, name)
-        for name in ("get_parser_context", "get_parsers", "get_authenticators", "get_content_negotiator")
-    },
-    {
-        "parser_classes": is_plain_list,
-        "authentication_classes": is_plain_list,
-        "content_negotiation_class": partial(is_, DefaultContentNegotiation),
-    },
+_NEGOTIATOR: dict[str, Any] = {"content_negotiation_class": partial(is_, DefaultContentNegotiation)}
+_REQUEST = Unmodified(
+    AsyncAPIView,
+    ("get_parser_context", "get_parsers", "get_authenticators", "get_content_negotiator"),
+    {"parser_classes": is_plain_list, "authentication_classes": is_plain_list, **_NEGOTIATOR},
 )
-_NEGOTIATION = Usual(
-    {
-        "get_format_suffix": _DRFs.get_format_suffix,
-        "get_renderers": _DRFs.get_renderers,
-        "get_content_negotiator": _DRFs.get_content_negotiator,
-        "perform_content_negotiation": APIView.perform_content_negotiation,
-        "determine_version": APIView.determine_version,
-    },
-    {
-        "renderer_classes": is_plain_list,
-        "content_negotiation_class": partial(is_, DefaultContentNegotiation),
-        "versioning_class": partial(is_, None),
-    },
+_NEGOTIATION = Unmodified(
+    AsyncAPIView,
+    (
+        "get_format_suffix",
+        "get_renderers",
+        "get_content_negotiator",
+        "perform_content_negotiation",
+        "determine_version",
+    ),
+    {"renderer_classes": is_plain_list, "versioning_class": partial(is_, None), **_NEGOTIATOR},
 )
-_AUTHENTICATION = Usual({"perform_authentication": APIView.perform_authentication}, {})
-_PERMISSIONS = Usual(
-    {"check_permissions": APIView.check_permissions, "get_permissions": _DRFs.get_permissions},
-    {"permission_classes": is_plain_list},
-)
-_THROTTLES = Usual(
-    {"check_throttles": APIView.check_throttles, "get_throttles": _DRFs.get_throttles},
-    {"throttle_classes": is_plain_list},
-)
-_RENDERER_CONTEXT = Usual({"get_renderer_context": _DRFs.get_renderer_context}, {})
+_AUTHENTICATION = Unmodified(AsyncAPIView, ("perform_authentication",), {})
+_PERMISSIONS = Unmodified(AsyncAPIView, ("check_permissions", "get_permissions"), {"permission_classes": is_plain_list})
+_THROTTLES = Unmodified(AsyncAPIView, ("check_throttles", "get_throttles"), {"throttle_classes": is_plain_list})
+_RENDERER_CONTEXT = Unmodified(AsyncAPIView, ("get_renderer_context",), {})
 
 # All that comes before a user's code, and all that comes after it.
-_BEFORE = Usual(
-    {
-        "initialize_request": AsyncAPIView.initialize_request,
-        "initial": APIView.initial,
-        **_REQUEST.functions,
-        **_NEGOTIATION.functions,
-        **_AUTHENTICATION.functions,
-        **_PERMISSIONS.functions,
-        **_THROTTLES.functions,
-    },
+_BEFORE = Unmodified(
+    AsyncAPIView,
+    (
+        "initialize_request",
+        "initial",
+        *_REQUEST.hooks,
+        *_NEGOTIATION.hooks,
+        *_AUTHENTICATION.hooks,
+        *_PERMISSIONS.hooks,
+        *_THROTTLES.hooks,
+    ),
     {
         "default_response_headers": partial(is_, _DRFs.default_response_headers),
         "allowed_methods": partial(is_, _DRFs.allowed_methods),
@@ -713,7 +700,7 @@ _BEFORE = Usual(
         **_THROTTLES.attributes,
     },
 )
-_AFTER = Usual({"finalize_response": AsyncAPIView.finalize_response, **_RENDERER_CONTEXT.functions}, {})
+_AFTER = Unmodified(AsyncAPIView, ("finalize_response", "get_renderer_context"), {})
 
 
 async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
@@ -721,10 +708,10 @@ async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
 
     Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
     """
-    if "_user" in vars(request) or overridden(view, "perform_authentication", APIView.perform_authentication):
+    if "_user" in vars(request) or is_overridden(view, "perform_authentication", APIView.perform_authentication):
         return
     asked: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
-    if any(map(is_coroutine_function, asked)) or any(is_async(view, name) for name in _AFTER_A_REFUSAL):
+    if any(map(is_coroutine_function, asked)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
         with suppress(Exception):  # it was refused for another reason already
             await authenticated(request)
 

@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 
 from restflow.drf import made
 from restflow.flow import (
-    Usual,
+    Unmodified,
     asynchronous,
     attribute,
     blocking,
@@ -228,8 +228,9 @@ def _is_text(value: Any) -> bool:
 
 _queryset = flow_of(GenericAPIView.get_queryset)
 _filtered = flow_of(GenericAPIView.filter_queryset)
-_LOOKUP = Usual(
-    {"get_queryset": GenericAPIView.get_queryset, "filter_queryset": GenericAPIView.filter_queryset},
+_LOOKUP = Unmodified(
+    GenericAPIView,
+    ("get_queryset", "filter_queryset"),
     {"lookup_field": _is_text, "lookup_url_kwarg": lambda value: value is None or _is_text(value)},
 )
 GenericAPIView._restflow_usual_serializers = usual_serializers(GenericAPIView, "get_serializer_context")

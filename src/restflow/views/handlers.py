@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import types
-from functools import lru_cache
 from itertools import compress, repeat
 from typing import Any
 
 from rest_framework.views import APIView
 
-from restflow.flow import is_coroutine_function
+from restflow.flow import is_coroutine_function, remembered
 
 
 def headers_of(view: APIView) -> dict[str, str]:
@@ -26,7 +25,7 @@ def headers_of(view: APIView) -> dict[str, str]:
     return headers
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
     return ", ".join(name.upper() for name in compress(names, has))
 
@@ -42,6 +41,6 @@ def reads_on_the_loop(handler: Any) -> bool:
     return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _function_reads_on_the_loop(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))

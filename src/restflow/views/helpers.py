@@ -7,7 +7,7 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
 
@@ -19,12 +19,13 @@ from rest_framework.serializers import BaseSerializer
 from restflow.flow import (
     Descriptor,
     TwoColoured,
-    Usual,
+    Unmodified,
     asynchronous,
     attribute,
     blocking,
     hook,
-    overridden,
+    is_overridden,
+    remembered,
     run,
     sync,
 )
@@ -88,7 +89,7 @@ def _shown_with_serializer(function: _F) -> _F:
 def _has_serializer(view: Any) -> bool:
     return (
         view.serializer_class is not None
-        or overridden(view, "get_serializer_class", Helpers.get_serializer_class)
+        or is_overridden(view, "get_serializer_class", Helpers.get_serializer_class)
         or run(has_directions(view))
     )
 
@@ -144,7 +145,7 @@ class Helpers(
     pagination_class: PaginationClass | None = None
     request: Any
 
-    _restflow_usual_serializers: ClassVar[Usual]
+    _restflow_usual_serializers: ClassVar[Unmodified]
 
     @property
     def paginator(self) -> BasePagination | None:
@@ -382,9 +383,11 @@ async def _class_for(view: Helpers, direction: str | None) -> SerializerClass | 
     return chosen
 
 
-@lru_cache(maxsize=1024)
-def _names_direction(override: Any) -> bool:
+def _takes_direction(override: Any) -> bool:
     return callable(override) and "direction" in inspect.signature(override).parameters
+
+
+_names_direction = remembered(_takes_direction)
 
 
 async def build(
@@ -415,12 +418,12 @@ async def build(
             kwargs["context"] = view._usual_context()
         made = await blocking(chosen, *args, **kwargs)
         return leave_unseen(made) if unseen else with_async_surface(made)
-    if overridden(view, "get_serializer", Helpers.get_serializer):
+    if is_overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
         own = vars(view).get("get_serializer")
         of_class = getattr(type(view), "get_serializer", None)
-        if _names_direction(of_class) if own is None else _names_direction.__wrapped__(own):
+        if _names_direction(of_class) if own is None else _takes_direction(own):
             kwargs["direction"] = direction
         if serializer_class is not None or await has_directions(view):
             chosen = serializer_class or await _class_for(view, direction)
@@ -455,29 +458,34 @@ async def has_directions(view: Any) -> bool:
         ("request_serializer", Helpers.get_request_serializer_class),
         ("response_serializer", Helpers.get_response_serializer_class),
     ):
-        if overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
+        if is_overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
             return True
     return False
 
 
 def _has_usual_serializers(view: Any) -> bool:
-    usual: Usual | None = getattr(type(view), "_restflow_usual_serializers", None)  # DRF's mixins may have no helpers
+    # Over DRF's mixins there may be no helpers.
+    usual: Unmodified | None = getattr(type(view), "_restflow_usual_serializers", None)
     return usual is not None and usual.holds(view)
 
 
-def usual_serializers(view: type[Helpers], *names: str) -> Usual:
+def usual_serializers(view: type[Helpers], *names: str) -> Unmodified:
     """Return what makes ``serializer_class`` the serializer of both directions.
 
     Args:
         view: the class whose getters are usual.
         names: further hooks of the class that must be as they are there.
     """
-    getters = ("get_serializer_class", "get_request_serializer_class", "get_response_serializer_class")
-    return Usual(
-        {
-            "get_serializer": Helpers.get_serializer,
-            **{name: getattr(view, name) for name in (*getters, "get_context", *names)},
-        },
+    return Unmodified(
+        view,
+        (
+            "get_serializer",
+            "get_serializer_class",
+            "get_request_serializer_class",
+            "get_response_serializer_class",
+            "get_context",
+            *names,
+        ),
         {
             "serializer_class": _is_class,
             "request_serializer_class": partial(is_, None),

@@ -18,7 +18,7 @@ from restflow.flow import (
     call,
     either,
     hook,
-    overridden,
+    is_overridden,
     stand_in,
     sync,
     twin,
@@ -83,7 +83,7 @@ class CreateModelMixin(
         Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
         """
         data = await data_of(request)
-        unseen = not overridden(self, "perform_create", CreateModelMixin.perform_create)
+        unseen = not is_overridden(self, "perform_create", CreateModelMixin.perform_create)
         serializer = await build(self, "request", unseen=unseen, data=data)
         await validated(serializer)
         await hook(self, "perform_create", serializer)
@@ -178,7 +178,7 @@ class UpdateModelMixin(
         partial = kwargs.pop("partial", False)
         instance = await hook(self, "get_object")
         data = await data_of(request)
-        unseen = not overridden(self, "perform_update", UpdateModelMixin.perform_update)
+        unseen = not is_overridden(self, "perform_update", UpdateModelMixin.perform_update)
         serializer = await build(self, "request", instance, unseen=unseen, data=data, partial=partial)
         await validated(serializer)
         await hook(self, "perform_update", serializer)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, remember, truth, unchanged
+from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, plan_of, truth
 from restflow.request import refuse_async_user
 
 # What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
@@ -90,16 +89,13 @@ def may_be_dropped(cls: type) -> list[str]:
     Args:
         cls: a sync view's class.
     """
-    known = _known_effects.get(cls)
-    if known is None or not known[0]():
-        known = unchanged(cls, CALLED_FOR_EFFECT), [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
-        remember(_known_effects, cls, known)
-    return known[1]
+    return plan_of(cls).ask("may be dropped", CALLED_FOR_EFFECT, _dropped)
+
+
+def _dropped(cls: type) -> list[str]:
+    return [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
 
 
 def _is_dropped(cls: type, name: str) -> bool:
     function = getattr(cls, name, None)
     return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
-
-
-_known_effects: dict[type, tuple[Callable[[], bool], list[str]]] = {}

@@ -1,0 +1,218 @@
+"""What is known of one class: what its hooks mean, and which groups of them nobody changed.
+
+Looks at classes, and calls none of their code. ``flow/steps.py`` asks for the definition of each hook; fast versions of
+whole flows (``views/fast.py``) ask whether a group of hooks is unmodified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from restflow.flow.natures import facts_of, forget_with_natures, nature_of
+from restflow.flow.refusals import refuse_lost_contexts
+from restflow.flow.resolution import Definition, definition_in, is_computed
+from restflow.flow.unchanged import unchanged
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_R = TypeVar("_R")
+
+Found = tuple[str, Any, Any, Definition | None]
+"""A hook's async name, what its two names find on the class, and what they mean."""
+
+
+class Plan:
+    """What is known of one class.
+
+    Nothing in it is taken for granted: what a hook means holds while its two names find the same on the class, and an
+    answer of ``ask`` while one compiled comparison says so. So a test's patch of a class attribute is obeyed.
+
+    Attributes:
+        cls: the class.
+        hooks: what was found, by the hook's name.
+    """
+
+    __slots__ = ("_answers", "cls", "hooks")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.hooks: dict[str, Found] = {}
+        self._answers: dict[Any, tuple[Callable[[], bool], Any]] = {}
+
+    def definition(self, name: str) -> Definition | None:
+        """Return what the objects of the class take for a hook: the nearest class that writes it decides.
+
+        Args:
+            name: the hook's sync name.
+
+        Returns:
+            The definition, or None where no class in the MRO writes it.
+        """
+        async_name = "a" + name
+        there, async_there = getattr(self.cls, name, None), getattr(self.cls, async_name, None)
+        found = self.hooks.get(name)
+        if found is None or found[1] is not there or found[2] is not async_there:
+            found = self.hooks[name] = async_name, there, async_there, definition_in(self.cls.__mro__, name)
+        return found[3]
+
+    def ask(self, key: Any, names: Sequence[str], look: Callable[[type], _R]) -> _R:
+        """Return what ``look`` says of the class, which holds as long as each of ``names`` finds the same on it.
+
+        Args:
+            key: by which the answer is remembered.
+            names: attributes of the class.
+            look: asked when nothing is known, or something changed.
+        """
+        is_as_seen, answer = self._answers.get(key, (None, None))
+        if is_as_seen is None or not is_as_seen():
+            # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
+            # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
+            is_as_seen = unchanged(self.cls, [name for name in names if not is_computed(self.cls, name)])
+            answer = look(self.cls)
+            self._answers[key] = is_as_seen, answer
+        known: _R = answer  # type: ignore[assignment]
+        return known
+
+
+plans: dict[type, Plan] = {}
+forget_with_natures(plans.clear)
+_MOST_PLANS = 4096  # so that classes made for one request do not pile up
+
+
+def plan_of(cls: type) -> Plan:
+    """Return the plan of a class; it is looked at, or refused, when it is first used.
+
+    Args:
+        cls: the class of a view, a component or a serializer.
+
+    Raises:
+        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+    """
+    plan = plans.get(cls)
+    if plan is None:
+        look_at(cls)
+        plan = Plan(cls)
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
+        plans[cls] = plan
+    return plan
+
+
+_first_uses: list[Callable[[type], None]] = [refuse_lost_contexts]
+
+
+def at_first_use(look: Callable[[type], None]) -> Callable[[type], None]:
+    """Have each class looked at before the first of its hooks is asked.
+
+    Args:
+        look: a function of the class, which raises to refuse it.
+
+    Returns:
+        The same function.
+    """
+    _first_uses.append(look)
+    return look
+
+
+def look_at(cls: type) -> None:
+    """Look at a class whose hooks will be asked, or refuse it.
+
+    Args:
+        cls: the class of a view, a component or a serializer.
+
+    Raises:
+        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+    """
+    for look in _first_uses:
+        look(cls)
+
+
+class Unmodified:
+    """A group of hooks and attributes that a flow may count on as long as nobody replaced one.
+
+    Where it holds, a fast version of a flow may do in place what these hooks do, without asking each.
+
+    Args:
+        base: a class of ours, on which the hooks mean now what they must go on to mean.
+        hooks: their sync names.
+        attributes: by name, what must be true of a value for the group to hold, whether the class has it or the object.
+    """
+
+    __slots__ = ("_expected", "_looks", "attributes", "hooks", "names")
+
+    def __init__(self, base: type, hooks: Sequence[str], attributes: Mapping[str, Callable[[Any], bool]]) -> None:
+        self.hooks, self.attributes = hooks, attributes
+        self._looks = (*hooks, *("a" + name for name in hooks), *attributes)
+        self.names = frozenset(self._looks)
+        self._expected = {name: _meaning(definition_in(base.__mro__, name)) for name in hooks}
+
+    def holds(self, obj: Any) -> bool:
+        """Tell whether neither the class of ``obj`` nor the object itself has anything else.
+
+        Args:
+            obj: the owner of the hooks.
+        """
+        return plan_of(type(obj)).ask(self, self._looks, self._fits) and self.is_untouched(obj)
+
+    def is_untouched(self, obj: Any) -> bool:
+        """Tell whether the object itself has nothing else; its class has been looked at.
+
+        Args:
+            obj: the owner of the hooks.
+        """
+        own = obj.__dict__
+        if self.names.isdisjoint(own):
+            return True
+        return all(
+            name in self.attributes and self.attributes[name](own[name]) for name in self.names.intersection(own)
+        )
+
+    def _fits(self, cls: type) -> bool:
+        if any(is_computed(cls, name) for name in self.attributes):
+            return False
+        plan = plan_of(cls)
+        return all(_meaning(plan.definition(name)) is self._expected[name] for name in self.hooks) and all(
+            is_usual(getattr(cls, name, None)) for name, is_usual in self.attributes.items()
+        )
+
+
+def _meaning(definition: Definition | None) -> Any:
+    """Return what tells definitions apart: the flow they enter, or the one function that both drivers call."""
+    if definition is None:
+        return None
+    return definition.flow or definition.function or definition
+
+
+def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
+    """Tell whether the hook ``name`` of ``obj`` is anything else than our ``method``.
+
+    Args:
+        obj: the owner of the hook.
+        name: the hook's sync name.
+        method: the sync method of ours, made of a flow.
+
+    Returns:
+        True where a subclass, or the object itself, replaced it.
+    """
+    if name in vars(obj) or "a" + name in vars(obj):
+        return True
+    definition = plan_of(type(obj)).definition(name)
+    flow = facts_of(method).flow  # None where a patch stands in our class
+    return definition is None or flow is None or definition.flow is not flow
+
+
+def is_written_async(obj: Any, name: str) -> bool:
+    """Tell whether somebody wrote the hook ``name`` of ``obj`` as an ``async def``, which an async driver takes.
+
+    Args:
+        obj: the owner of the hook.
+        name: the hook's sync name.
+
+    Returns:
+        False for a sync one, and for a flow of ours.
+    """
+    own = vars(obj)
+    if name in own or "a" + name in own:
+        return nature_of(own.get("a" + name, own.get(name))).awaits
+    definition = plan_of(type(obj)).definition(name)
+    return definition is not None and definition.flow is None and definition.for_async_awaits
