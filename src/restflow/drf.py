@@ -13,10 +13,7 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
-from operator import is_
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from django.db.models.query_utils import DeferredAttribute
@@ -31,7 +28,7 @@ from rest_framework import (
     versioning,
 )
 
-from restflow.flow import ask, blocking, nonblocking, remembered, stand_in, sync, truth, unchanged
+from restflow.flow import ask, blocking, nonblocking, plan_of, remembered, stand_in, sync, truth
 from restflow.flow.natures import nature_of
 
 _OURS = ("rest_framework.", "restflow.")
@@ -108,71 +105,52 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(component)
 
 
-# By lists of classes: the lists, whether they are made as they were, and whether that runs no code of a user's.
-_known_makers: dict[tuple[Any, ...], tuple[tuple[Any, ...], Callable[[], bool], bool]] = {}
-
-
-def all_made_in_place(*lists: Sequence[Any]) -> bool:
-    """Tell whether making an instance of each class runs no code of a user's.
-
-    Args:
-        lists: lists or tuples of components' classes.
-    """
-    classes = (*chain.from_iterable(lists),)
-    try:
-        known = _known_makers.get(classes)
-    except TypeError:  # something that can't be hashed, so it is no class
-        return False
-    # A proxy equals what it stands for.
-    if known is None or not (all(map(is_, classes, known[0])) and known[1]()):
-        known = _look_at_makers(classes)
-        _known_makers[classes] = known
-    return known[2]
-
-
-def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[[], bool], bool]:
-    owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
-    parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
-    if all(type(cls) in METACLASSES for _, cls in parts):
-        is_as_seen = unchanged(owner, [look for name, cls in parts for look in _looks_at(name, cls)])
-        if is_as_seen():
-            return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
-    return classes, unchanged(owner, ()), False
-
-
 METACLASSES = {type, permissions.BasePermissionMetaclass}
 """Metaclasses that make instances as `type` does; restflow's own join them."""
 
 
-def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
-    """Go through the classes that a composed permission is made of, by the names that lead there."""
-    maker = type(component).__call__
+_object: Any = object
+_MAKERS = _object.__init__, _object.__new__
+
+
+def all_made_in_place(classes: Iterable[Any]) -> bool:
+    """Tell whether making an instance of each class runs no code of a user's.
+
+    Args:
+        classes: components' classes, in a list or a tuple.
+    """
+    for cls in classes:
+        if not (type(cls) in METACLASSES and cls.__init__ is _MAKERS[0] and cls.__new__ is _MAKERS[1]) and not (
+            _is_composed_in_place(cls) or _is_throttle_made_in_place(cls)
+        ):
+            return False
+    return True
+
+
+def _is_composed_in_place(permission: Any) -> bool:
+    """Tell whether making a composed permission, of DRF's own holders, runs no code of a user's."""
+    maker = type(permission).__call__
     if maker is permissions.OperandHolder.__call__:
-        yield from _parts(f"{name}.op1_class", component.op1_class)
-        yield from _parts(f"{name}.op2_class", component.op2_class)
-    elif maker is permissions.SingleOperandHolder.__call__:
-        yield from _parts(f"{name}.op1_class", component.op1_class)
-    else:
-        yield name, component
+        return all_made_in_place((permission.op1_class, permission.op2_class))
+    return maker is permissions.SingleOperandHolder.__call__ and all_made_in_place((permission.op1_class,))
 
 
 # What DRF's throttles ask when they are made.
-_ASKED = ("THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
+_ASKED = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
 _THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
 
-def _looks_at(name: str, cls: Any) -> Iterator[str]:
-    asked = _ASKED if issubclass(cls, throttling.SimpleRateThrottle) else ()
-    return (f"{name}.{each}" for each in ("__init__", "__new__", *asked) if hasattr(cls, each))
+def _is_throttle_made_in_place(cls: Any) -> bool:
+    return (
+        type(cls) in METACLASSES
+        and issubclass(cls, throttling.SimpleRateThrottle)
+        and cls.__new__ is _MAKERS[1]
+        and plan_of(cls).ask("is made in place", _ASKED, _makes_as_drf)
+    )
 
 
-def _is_made_in_place(cls: Any) -> bool:
-    plain: Any = object
-    if cls.__new__ is not plain.__new__:
-        return False
-    if issubclass(cls, throttling.SimpleRateThrottle):
-        return any(cls.__init__ is maker for maker in _THROTTLES_MAKERS) and only_configures(cls)
-    return cls.__init__ is plain.__init__
+def _makes_as_drf(cls: Any) -> bool:
+    return any(cls.__init__ is maker for maker in _THROTTLES_MAKERS) and only_configures(cls)
 
 
 def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:

@@ -17,7 +17,7 @@ from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
 from restflow.request import Request
 
-__all__ = ["negotiate", "remembered"]
+__all__ = ["chosen_before", "negotiate"]
 
 _Default: Any = drf.DefaultContentNegotiation
 _limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
@@ -68,7 +68,9 @@ def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) 
     return renderers.index(chosen), media_type
 
 
-def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any) -> tuple[Any, str] | None:
+def chosen_before(
+    request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any
+) -> tuple[Any, str] | None:
     """Return what DRF's default negotiation chose by this Accept header, among the same media types.
 
     Args:
@@ -134,5 +136,5 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
         NotAcceptable: no renderer gives what the client accepts.
         Http404: the format asked for is not the view's.
     """
-    chosen = remembered(request, renderers, negotiator, view.format_kwarg)
+    chosen = chosen_before(request, renderers, negotiator, view.format_kwarg)
     return chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)

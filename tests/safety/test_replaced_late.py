@@ -23,6 +23,8 @@ from tests.matrix import each_pair
 from tests.safety.support import ask, here
 from tests.shop.models import Author
 
+pytestmark = pytest.mark.usefixtures("each_version")
+
 CHECKS = ("perform_authentication", "check_permissions", "check_throttles")
 GETTERS = ("get_permissions", "get_throttles")
 

@@ -15,7 +15,7 @@ This package is the only place that decides where code runs. Users need one name
 from restflow.flow.bridges import bridged, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
-from restflow.flow.natures import Descriptor, flow_of, learn, never_blocks, nonblocking, stand_in
+from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import remembered
 from restflow.flow.resolution import is_computed, is_generated
@@ -33,6 +33,7 @@ from restflow.flow.twins import (
     twin,
 )
 from restflow.flow.unchanged import unchanged
+from restflow.flow.versions import fast_version_of, has_fast_version
 from restflow.flow.watch import Begun
 from restflow.flow.worker import forget_request, provide, withdraw
 from restflow.flow.workers import Overloaded, Workers, in_any_thread
@@ -44,6 +45,7 @@ __all__ = [
     "TwoColoured",
     "Unmodified",
     "Workers",
+    "always",
     "arun",
     "ask",
     "asked",
@@ -57,10 +59,12 @@ __all__ = [
     "call",
     "dual",
     "either",
+    "fast_version_of",
     "flow_of",
     "forget_request",
     "give_twins",
     "gives_coroutine",
+    "has_fast_version",
     "hook",
     "in_any_thread",
     "insist_on_awaited",

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from weakref import ref
 
-from restflow.flow.natures import Flow, Nature, always, facts_of, nature_of
+from restflow.flow.natures import Descriptor, Flow, Nature, always, facts_of, nature_of
 
 
 @dataclass(slots=True)
@@ -170,5 +170,5 @@ def is_computed(cls: type, name: str) -> bool:
     for base in cls.__mro__:
         raw = base.__dict__.get(name, ABSENT)
         if raw is not ABSENT:
-            return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType))
+            return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType, Descriptor))
     return False

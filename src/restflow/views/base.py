@@ -5,8 +5,7 @@ from __future__ import annotations
 import types
 import weakref
 from contextlib import suppress
-from functools import partial
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,21 +14,20 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions, status
 from rest_framework import views as drf
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
-from restflow.drf import all_made_in_place, is_plain_list, made, permits
+from restflow.drf import made, permits
 from restflow.flow import (
     TwoColoured,
-    Unmodified,
     asynchronous,
     attribute,
     blocking,
     bridged,
     call,
     either,
+    has_fast_version,
     hook,
     insist_on_awaited,
     is_coroutine_function,
@@ -39,14 +37,14 @@ from restflow.flow import (
     twin,
     unchanged,
 )
-from restflow.negotiation import negotiate, remembered
-from restflow.request import Request, authenticated, has_body, read_ahead
+from restflow.negotiation import negotiate
+from restflow.request import Request, authenticated
 from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
-from restflow.views.handlers import headers_of, reads_on_the_loop
+from restflow.views.handlers import prepare_body
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
-from restflow.views.known import mark_drfs_views
-from restflow.views.policies import CALLED_FOR_EFFECT, may_be_dropped, permit, refuse, throttle_by
+from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names
+from restflow.views.policies import may_be_dropped, permit, refuse, throttle_by
 from restflow.views.serving import served
 
 __all__ = ["APIView", "AsyncAPIView"]
@@ -55,42 +53,9 @@ _DRFs: Any = drf.APIView
 _STEPS = ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
 _DRFS_STEPS = attrgetter(*_STEPS)(_DRFs)
 _drf_has_its_steps = unchanged(_DRFs, _STEPS)
-mark_drfs_views()
-
-# Every method of DRF's APIView that a view may override. Each may be written in either colour, under either name.
-_HOOKS = (
-    "check_object_permissions",
-    "check_permissions",
-    "check_throttles",
-    "determine_version",
-    "finalize_response",
-    "get_authenticate_header",
-    "get_authenticators",
-    "get_content_negotiator",
-    "get_exception_handler",
-    "get_exception_handler_context",
-    "get_format_suffix",
-    "get_parser_context",
-    "get_parsers",
-    "get_permissions",
-    "get_renderer_context",
-    "get_renderers",
-    "get_throttles",
-    "get_view_description",
-    "get_view_name",
-    "handle_exception",
-    "http_method_not_allowed",
-    "initial",
-    "initialize_request",
-    "perform_authentication",
-    "perform_content_negotiation",
-    "permission_denied",
-    "raise_uncaught_exception",
-    "throttled",
-)
 
 
-class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatch", "options")):
+class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=("dispatch", "options")):
     """DRF's ``APIView`` with restflow's helper methods; the dispatch loop is DRF's own.
 
     Its checks ask permissions, throttles and authenticators of either colour: an ``async def has_permission`` is
@@ -135,9 +100,13 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
+        self._name_action(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         insist_on_awaited(self)
         return response
+
+    def _name_action(self, request: HttpRequest) -> None:
+        """Do what a viewset does before all else."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
@@ -176,6 +145,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         return made
 
     @sync
+    @has_fast_version
     async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
         """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
 
@@ -189,20 +159,15 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``initial``.
         """
-        if _NEGOTIATION.holds(self) and all_made_in_place(self.renderer_classes):
-            await _begin(self, request, kwargs)
-        else:
-            _show_to_sentry(request)
-            self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
-            negotiated = await hook(self, "perform_content_negotiation", request)
-            request.accepted_renderer, request.accepted_media_type = negotiated
-            version = await hook(self, "determine_version", request, *args, **kwargs)
-            request.version, request.versioning_scheme = version
-        if _AUTHENTICATION.holds(self):
-            await authenticated(request)
-        else:
-            await hook(self, "perform_authentication", request)
-        await _check(self, request)
+        show_to_sentry(request)
+        self.format_kwarg = await hook(self, "get_format_suffix", **kwargs)
+        negotiated = await hook(self, "perform_content_negotiation", request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        version = await hook(self, "determine_version", request, *args, **kwargs)
+        request.version, request.versioning_scheme = version
+        await hook(self, "perform_authentication", request)
+        await hook(self, "check_permissions", request)
+        await hook(self, "check_throttles", request)
 
     @sync
     async def perform_content_negotiation(self, request: DRFRequest, force: bool = False) -> tuple[Any, str]:
@@ -394,44 +359,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
         return Response(data, status=status.HTTP_200_OK)
 
 
-def _show_to_sentry(request: DRFRequest) -> None:
-    """Do what sentry-sdk does around DRF's own `initial`, to find in an event's request the data that DRF parsed."""
-    if (http_request := getattr(request, "_request", None)) is not None:
-        vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
-
-
-async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> bool:
-    """Negotiate, and have no version: what ``initial`` begins with where ``_NEGOTIATION`` holds.
-
-    Returns:
-        Whether no code but DRF's and ours has run.
-    """
-    _show_to_sentry(request)
-    suffix = view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
-    renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
-    known = remembered(request, renderers, negotiator, suffix)
-    chosen = known or await hook(negotiator, "select_renderer", request, renderers, suffix)
-    request.accepted_renderer, request.accepted_media_type = chosen
-    request.version = request.versioning_scheme = None
-    return known is not None
-
-
-async def _check(view: APIView, request: DRFRequest) -> None:
-    """Permit and throttle: what ``initial`` ends with."""
-    if not _PERMISSIONS.holds(view):
-        await hook(view, "check_permissions", request)
-    elif view.permission_classes:
-        made_in_place = all_made_in_place(view.permission_classes)
-        permissions = _DRFs.get_permissions(view) if made_in_place else await hook(view, "get_permissions")
-        await permit(view, request, permissions)
-    if not _THROTTLES.holds(view):
-        await hook(view, "check_throttles", request)
-    elif view.throttle_classes:
-        made_in_place = all_made_in_place(view.throttle_classes)
-        throttles = _DRFs.get_throttles(view) if made_in_place else await hook(view, "get_throttles")
-        await throttle_by(view, request, throttles)
-
-
 class AsyncAPIView(AsyncHelpers, APIView):
     """DRF's ``APIView`` with an async ``dispatch``; handlers, hooks and components may be of either colour.
 
@@ -471,6 +398,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         return served(cls, initkwargs, super().as_view(**initkwargs))
 
     @either
+    @has_fast_version
     async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
@@ -487,50 +415,24 @@ class AsyncAPIView(AsyncHelpers, APIView):
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self.args, self.kwargs = args, kwargs
-        # Asked once, before any code of a user's runs.
-        usual = _BEFORE.holds(self) and all_made_in_place(
-            self.parser_classes, self.authentication_classes, self.renderer_classes
-        )
-        drf_request: DRFRequest
-        if usual:
-            drf_request = self.request = _request_of(self, request)
-            self.headers = headers_of(self)
-        else:
-            drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
-            self.headers = await attribute(self, "default_response_headers")
+        self._name_action(request)
+        drf_request: DRFRequest = await hook(self, "initialize_request", request, *args, **kwargs)
+        self.request = drf_request
+        self.headers = await attribute(self, "default_response_headers")
         try:
-            if usual:
-                alone = await _begin(self, drf_request, kwargs)
-                if alone or _AUTHENTICATION.holds(self):
-                    alone = await authenticated(drf_request) and alone
-                else:
-                    await hook(self, "perform_authentication", drf_request)
-                if not alone or self.permission_classes or self.throttle_classes:
-                    await _check(self, drf_request)
-                method_names = self.http_method_names
-            else:
-                await hook(self, "initial", drf_request, *args, **kwargs)
-                method_names = await attribute(self, "http_method_names")
+            await hook(self, "initial", drf_request, *args, **kwargs)
             method = (drf_request.method or "").lower()
-            if method in method_names and hasattr(self, method):
+            if method in await attribute(self, "http_method_names") and hasattr(self, method):
                 handler = getattr(self, method)
-                if has_body(drf_request) and reads_on_the_loop(handler):
-                    await read_ahead(drf_request)
+                await prepare_body(drf_request, handler)
                 response = await call(handler, drf_request, *args, **kwargs)
             else:
                 response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
         except Exception as error:
-            await _know_the_user(self, drf_request)
+            await know_the_user(self, drf_request)
             response = await hook(self, "handle_exception", error)
-        if _AFTER.holds(self):
-            self.response = await _finalized(self, drf_request, response, True)
-        else:
-            self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
-        insist_on_awaited(self)
-        if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
-            answer: Any = self.response
-            answer._resource_closers.append(ahead._closing)
-        return rendered_where_it_belongs(self.response)
+        self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
+        return finished(self, drf_request)
 
     @sync
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
@@ -546,8 +448,6 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        if _REQUEST.holds(self) and all_made_in_place(self.parser_classes, self.authentication_classes):
-            return _request_of(self, request)
         context = await hook(self, "get_parser_context", request)
         return Request(
             request,
@@ -577,7 +477,20 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
         Source: DRF 3.18, views.py, ``finalize_response``.
         """
-        return await _finalized(self, request, response, _RENDERER_CONTEXT.holds(self))
+        assert isinstance(response, HttpResponseBase), (
+            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
+            f"received a `{type(response)}`"
+        )
+        if isinstance(response, DRFResponse):
+            if not getattr(request, "accepted_renderer", None):
+                negotiated = await hook(self, "perform_content_negotiation", request, force=True)
+                request.accepted_renderer, request.accepted_media_type = negotiated
+            response.accepted_renderer = request.accepted_renderer
+            response.accepted_media_type = request.accepted_media_type
+            context = await hook(self, "get_renderer_context")
+            response.renderer_context = context  # type: ignore[attr-defined]  # the stubs leave it out
+        await put_headers(self, response)
+        return response
 
     options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
 
@@ -613,97 +526,59 @@ class AsyncAPIView(AsyncHelpers, APIView):
     athrottled = twin("throttled")
 
 
-def _request_of(view: APIView, request: HttpRequest) -> Request:
-    """Wrap Django's request: what ``initialize_request`` does where ``_REQUEST`` holds."""
-    return Request(
-        request,
-        parsers=_DRFs.get_parsers(view),
-        authenticators=_DRFs.get_authenticators(view),
-        negotiator=_DRFs.get_content_negotiator(view),
-        parser_context=_DRFs.get_parser_context(view, request),
-    )
+# What both versions of the flows above do: the general ones here, and those in `fast`.
 
 
-async def _finalized(view: APIView, request: DRFRequest, response: Any, context_is_usual: bool) -> Any:
-    """Do what ``finalize_response`` does."""
-    assert isinstance(response, HttpResponseBase), (
-        "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
-        f"received a `{type(response)}`"
-    )
-    if isinstance(response, DRFResponse):
-        if not getattr(request, "accepted_renderer", None):
-            negotiated = await hook(view, "perform_content_negotiation", request, force=True)
-            request.accepted_renderer, request.accepted_media_type = negotiated
-            context_is_usual = _RENDERER_CONTEXT.holds(view)
-        response.accepted_renderer = request.accepted_renderer
-        response.accepted_media_type = request.accepted_media_type
-        if context_is_usual:
-            context = _DRFs.get_renderer_context(view)
-        else:
-            context = await hook(view, "get_renderer_context")
-        response.renderer_context = context  # type: ignore[attr-defined]  # the stubs leave it out
-    vary = view.headers.pop("Vary", None)
+def show_to_sentry(request: DRFRequest) -> None:
+    """Do what sentry-sdk does around DRF's own `initial`, to find in an event's request the data that DRF parsed."""
+    if (http_request := getattr(request, "_request", None)) is not None:
+        vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
+
+
+async def put_headers(view: APIView, response: HttpResponseBase) -> None:
+    """Put a view's headers into its response, as ``finalize_response`` does.
+
+    Args:
+        view: the view.
+        response: the response.
+    """
+    headers = view.headers
+    vary = headers.pop("Vary", None)
     if vary is not None:
         patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
-    if _STRINGS.issuperset(map(type, view.headers.values())):
-        _set_headers(response, view.headers)
+    if _STRINGS.issuperset(map(type, headers.values())):
+        _set_headers(response, headers)
     else:  # a lazy value is evaluated when it is set
-        await blocking(_set_headers, response, view.headers)
-    return response
+        await blocking(_set_headers, response, headers)
 
 
 _STRINGS = frozenset({str})
 
-# What most views leave as it is, so that it is done in place and not asked hook by hook.
-_NEGOTIATOR: dict[str, Any] = {"content_negotiation_class": partial(is_, DefaultContentNegotiation)}
-_REQUEST = Unmodified(
-    AsyncAPIView,
-    ("get_parser_context", "get_parsers", "get_authenticators", "get_content_negotiator"),
-    {"parser_classes": is_plain_list, "authentication_classes": is_plain_list, **_NEGOTIATOR},
-)
-_NEGOTIATION = Unmodified(
-    AsyncAPIView,
-    (
-        "get_format_suffix",
-        "get_renderers",
-        "get_content_negotiator",
-        "perform_content_negotiation",
-        "determine_version",
-    ),
-    {"renderer_classes": is_plain_list, "versioning_class": partial(is_, None), **_NEGOTIATOR},
-)
-_AUTHENTICATION = Unmodified(AsyncAPIView, ("perform_authentication",), {})
-_PERMISSIONS = Unmodified(AsyncAPIView, ("check_permissions", "get_permissions"), {"permission_classes": is_plain_list})
-_THROTTLES = Unmodified(AsyncAPIView, ("check_throttles", "get_throttles"), {"throttle_classes": is_plain_list})
-_RENDERER_CONTEXT = Unmodified(AsyncAPIView, ("get_renderer_context",), {})
 
-# All that comes before a user's code, and all that comes after it.
-_BEFORE = Unmodified(
-    AsyncAPIView,
-    (
-        "initialize_request",
-        "initial",
-        *_REQUEST.hooks,
-        *_NEGOTIATION.hooks,
-        *_AUTHENTICATION.hooks,
-        *_PERMISSIONS.hooks,
-        *_THROTTLES.hooks,
-    ),
-    {
-        "default_response_headers": partial(is_, _DRFs.default_response_headers),
-        "allowed_methods": partial(is_, _DRFs.allowed_methods),
-        "_allowed_methods": partial(is_, _DRFs._allowed_methods),
-        "http_method_names": is_plain_list,
-        **_REQUEST.attributes,
-        **_NEGOTIATION.attributes,
-        **_PERMISSIONS.attributes,
-        **_THROTTLES.attributes,
-    },
-)
-_AFTER = Unmodified(AsyncAPIView, ("finalize_response", "get_renderer_context"), {})
+def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
+    for name, value in headers.items():
+        response[name] = value
 
 
-async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
+def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
+    """Return the response of a view, to be rendered where it belongs.
+
+    Args:
+        view: the view, which has made its response.
+        request: the request.
+
+    Raises:
+        RuntimeError: a check was asked for, and not awaited.
+    """
+    insist_on_awaited(view)
+    response: Any = view.response
+    if ahead := vars(request).get("_ahead"):  # uploads that nobody read
+        response._resource_closers.append(ahead._closing)
+    rendered: HttpResponseBase = rendered_where_it_belongs(response)
+    return rendered
+
+
+async def know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
     """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
 
     Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
@@ -717,8 +592,3 @@ async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
 
 
 _AFTER_A_REFUSAL = ("finalize_response", "get_exception_handler_context", "handle_exception")
-
-
-def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
-    for name, value in headers.items():
-        response[name] = value

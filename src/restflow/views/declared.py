@@ -18,9 +18,7 @@ from restflow.components import HOOKS, refuse_dropped_as
 from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
-
-MODEL_ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
-"""The actions that DRF's routers know by name."""
+from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
 
 
 @dataclass
@@ -72,7 +70,7 @@ class DeclaredView:
     def known_actions(self) -> set[str]:
         """Return the names of the class's actions, and of those that ``as_view`` was given."""
         extra = (method.__name__ for method in _extra_actions(self.cls))
-        model = (name for name in MODEL_ACTIONS if inspect.getattr_static(self.cls, name, None))
+        model = (name for name in ACTIONS if inspect.getattr_static(self.cls, name, None))
         return {*self.actions.values(), *extra, *model, "metadata"}
 
 
@@ -191,14 +189,14 @@ def refuse_super_of_drfs_mixins(cls: Any) -> None:
 
 
 _TO_A_THREAD = {"database_sync_to_async", "run_in_executor", "sync_to_async", "to_thread"}
-_OF_MIXINS = {*MODEL_ACTIONS, "perform_create", "perform_destroy", "perform_update"}
+_OF_MIXINS = {*ACTIONS, *names((*OF_CREATE, *OF_UPDATE, *OF_DESTROY))} - {"get_success_headers"}
 
 
 def _is_handler_or_action(cls: Any, name: str) -> bool:
-    if name in MODEL_ACTIONS and viewsets.ViewSetMixin in cls.__mro__:
+    if name in ACTIONS and viewsets.ViewSetMixin in cls.__mro__:
         return True
     found = inspect.getattr_static(cls, name, None)
-    return found is not None and (name in View.http_method_names or name in MODEL_ACTIONS or hasattr(found, "mapping"))
+    return found is not None and (name in View.http_method_names or name in ACTIONS or hasattr(found, "mapping"))
 
 
 def _refuse_unknown_actions(view: DeclaredView) -> None:

@@ -13,20 +13,19 @@ from rest_framework.settings import api_settings
 
 from restflow.drf import made
 from restflow.flow import (
-    Unmodified,
     asynchronous,
     attribute,
     blocking,
     call,
     either,
-    flow_of,
     hook,
     run,
     sync,
     twin,
 )
 from restflow.views.base import APIView, AsyncAPIView
-from restflow.views.helpers import OFF, PaginationClass, SerializerClass, usual_serializers
+from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.hooks import ACTIONS, OF_GENERIC_VIEWS, names
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -40,20 +39,6 @@ from restflow.views.mixins import (
     UpdateModelMixin,
 )
 
-_HOOKS = (
-    "filter_queryset",
-    "get_object",
-    "get_paginated_response",
-    "get_queryset",
-    "get_serializer_context",
-    "get_success_headers",
-    "paginate_queryset",
-    "perform_create",
-    "perform_destroy",
-    "perform_update",
-)
-_METHODS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
-
 
 def no_queryset(view: Any) -> str:
     """Return what DRF says of a view that names no query set."""
@@ -61,7 +46,7 @@ def no_queryset(view: Any) -> str:
     return f"'{name}' should either include a `queryset` attribute, or override the `get_queryset()` method."
 
 
-class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_METHODS):
+class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VIEWS), methods=ACTIONS):
     """DRF's ``GenericAPIView`` with restflow's helper methods. Source: DRF 3.18, generics.py."""
 
     serializer_class: SerializerClass | None = None
@@ -114,13 +99,9 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
-        if _LOOKUP.holds(self):
-            queryset = await _filtered(self, await _queryset(self))
-            field, keyword = self.lookup_field, self.lookup_url_kwarg or self.lookup_field
-        else:
-            queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
-            field = await attribute(self, "lookup_field")
-            keyword = await attribute(self, "lookup_url_kwarg") or field
+        queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
+        field = await attribute(self, "lookup_field")
+        keyword = await attribute(self, "lookup_url_kwarg") or field
         assert keyword in self.kwargs, (
             f"Expected view {type(self).__name__} to be called with a URL keyword argument named "
             f'"{keyword}". Fix your URL conf, or set the `.lookup_field` attribute on the view correctly.'
@@ -213,27 +194,10 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         context: dict[str, Any] = await hook(self, "get_serializer_context")
         return context
 
-    def _usual_context(self) -> dict[str, Any]:
-        return dict(drf.GenericAPIView.get_serializer_context(self))
-
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         if pagination_class is None:
             return await hook(self, "paginate_queryset", queryset), self
         return await super()._page_of(queryset, pagination_class)
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
-_queryset = flow_of(GenericAPIView.get_queryset)
-_filtered = flow_of(GenericAPIView.filter_queryset)
-_LOOKUP = Unmodified(
-    GenericAPIView,
-    ("get_queryset", "filter_queryset"),
-    {"lookup_field": _is_text, "lookup_url_kwarg": lambda value: value is None or _is_text(value)},
-)
-GenericAPIView._restflow_usual_serializers = usual_serializers(GenericAPIView, "get_serializer_context")
 
 
 async def _paginator_of(view: GenericAPIView) -> Any:
@@ -252,8 +216,6 @@ async def _made_paginator(view: GenericAPIView) -> Any:
 
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
-
-    _restflow_usual_serializers = GenericAPIView._restflow_usual_serializers
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
     get_context = GenericAPIView.get_context

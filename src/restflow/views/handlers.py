@@ -10,6 +10,7 @@ from typing import Any
 from rest_framework.views import APIView
 
 from restflow.flow import is_coroutine_function, remembered
+from restflow.request import has_body, read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
@@ -28,6 +29,17 @@ def headers_of(view: APIView) -> dict[str, str]:
 @remembered
 def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
     return ", ".join(name.upper() for name in compress(names, has))
+
+
+async def prepare_body(request: Any, handler: Any) -> None:
+    """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
+
+    Args:
+        request: the request, of any class.
+        handler: the handler that is about to be called.
+    """
+    if has_body(request) and reads_on_the_loop(handler):
+        await read_ahead(request)
 
 
 def reads_on_the_loop(handler: Any) -> bool:

@@ -7,9 +7,7 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from operator import is_
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import empty
@@ -19,10 +17,10 @@ from rest_framework.serializers import BaseSerializer
 from restflow.flow import (
     Descriptor,
     TwoColoured,
-    Unmodified,
     asynchronous,
     attribute,
     blocking,
+    has_fast_version,
     hook,
     is_overridden,
     remembered,
@@ -33,7 +31,8 @@ from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import with_async_surface
-from restflow.serializers.plain import leave_unseen, represented, runs_drfs_code_only
+from restflow.serializers.plain import represented
+from restflow.views.hooks import OF_HELPERS, names
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
@@ -124,18 +123,7 @@ def _missing(view: Any) -> MissingSerializer:
 
 class Helpers(
     TwoColoured,
-    hooks=(
-        "get_context",
-        "get_pagination_class",
-        "get_request_serializer_class",
-        "get_response_serializer_class",
-        "get_serializer",
-        "get_serializer_class",
-        "paginated_response",
-        "perform_post_fetches",
-        "serialized_response",
-        "validated_serializer",
-    ),
+    hooks=names(OF_HELPERS),
 ):
     """The helper methods and their getters, in sync colour."""
 
@@ -144,8 +132,6 @@ class Helpers(
     response_serializer_class: SerializerClass | None = None
     pagination_class: PaginationClass | None = None
     request: Any
-
-    _restflow_usual_serializers: ClassVar[Unmodified]
 
     @property
     def paginator(self) -> BasePagination | None:
@@ -163,9 +149,6 @@ class Helpers(
         Returns:
             A dict with ``request`` and ``view``.
         """
-        return self._usual_context()
-
-    def _usual_context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self}
 
     @sync
@@ -390,6 +373,7 @@ def _takes_direction(override: Any) -> bool:
 _names_direction = remembered(_takes_direction)
 
 
+@has_fast_version
 async def build(
     view: Any,
     direction: str,
@@ -409,15 +393,8 @@ async def build(
         kwargs: keyword arguments of the serializer.
 
     Returns:
-        The serializer, with the async surface; one that is unseen and runs DRF's code only has none.
+        The serializer, with the async surface; one that is unseen and runs DRF's code only may have none.
     """
-    if serializer_class is None and _has_usual_serializers(view):
-        chosen = view.serializer_class
-        unseen = unseen and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
-        if "context" not in kwargs:
-            kwargs["context"] = view._usual_context()
-        made = await blocking(chosen, *args, **kwargs)
-        return leave_unseen(made) if unseen else with_async_surface(made)
     if is_overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
@@ -443,17 +420,12 @@ def is_filled_list(items: Any) -> bool:
     return type(items) is list and bool(items)
 
 
-_GIVEN_BY_DRF = frozenset({"data", "many", "partial"})
-
-
 async def has_directions(view: Any) -> bool:
     """Tell whether ``view`` may represent a response by another serializer class than it validates a request by.
 
     Args:
         view: a view with the helpers.
     """
-    if _has_usual_serializers(view):
-        return False
     for name, getter in (
         ("request_serializer", Helpers.get_request_serializer_class),
         ("response_serializer", Helpers.get_response_serializer_class),
@@ -461,44 +433,6 @@ async def has_directions(view: Any) -> bool:
         if is_overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
             return True
     return False
-
-
-def _has_usual_serializers(view: Any) -> bool:
-    # Over DRF's mixins there may be no helpers.
-    usual: Unmodified | None = getattr(type(view), "_restflow_usual_serializers", None)
-    return usual is not None and usual.holds(view)
-
-
-def usual_serializers(view: type[Helpers], *names: str) -> Unmodified:
-    """Return what makes ``serializer_class`` the serializer of both directions.
-
-    Args:
-        view: the class whose getters are usual.
-        names: further hooks of the class that must be as they are there.
-    """
-    return Unmodified(
-        view,
-        (
-            "get_serializer",
-            "get_serializer_class",
-            "get_request_serializer_class",
-            "get_response_serializer_class",
-            "get_context",
-            *names,
-        ),
-        {
-            "serializer_class": _is_class,
-            "request_serializer_class": partial(is_, None),
-            "response_serializer_class": partial(is_, None),
-        },
-    )
-
-
-def _is_class(value: Any) -> bool:
-    return isinstance(value, type)
-
-
-Helpers._restflow_usual_serializers = usual_serializers(Helpers)
 
 
 class AsyncHelpers(Helpers):

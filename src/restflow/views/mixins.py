@@ -27,6 +27,7 @@ from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers.plain import is_unseen, represented, validated
 from restflow.views.helpers import build, has_directions, is_filled_list
+from restflow.views.hooks import OF_CREATE, OF_DESTROY, OF_UPDATE, names
 
 __all__ = [
     "AsyncCreateModelMixin",
@@ -60,9 +61,7 @@ def _forget_prefetched(instance: Any) -> None:
         instance._prefetched_objects_cache = {}
 
 
-class CreateModelMixin(
-    TwoColoured, drf.CreateModelMixin, hooks=("perform_create", "get_success_headers"), methods=("create",)
-):
+class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE), methods=("create",)):
     """Create a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync
@@ -152,9 +151,7 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         return Response(await represented(await build(self, "response", instance, unseen=True)))
 
 
-class UpdateModelMixin(
-    TwoColoured, drf.UpdateModelMixin, hooks=("perform_update",), methods=("update", "partial_update")
-):
+class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE), methods=("update", "partial_update")):
     """Update a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync
@@ -203,7 +200,7 @@ class UpdateModelMixin(
         await hook(serializer, "save")
 
 
-class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=("perform_destroy",), methods=("destroy",)):
+class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTROY), methods=("destroy",)):
     """Destroy a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync

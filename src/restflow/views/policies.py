@@ -9,24 +9,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, plan_of, truth
+from restflow.flow import ask, attribute, bridged, hook, plan_of, truth
 from restflow.request import refuse_async_user
-
-# What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
-# dropped, and with it a check.
-CALLED_FOR_EFFECT = (
-    "check_object_permissions",
-    "check_permissions",
-    "check_throttles",
-    "initial",
-    "perform_authentication",
-    "perform_create",
-    "perform_destroy",
-    "perform_update",
-    "permission_denied",
-    "throttled",
-)
-must_be_awaited(*CALLED_FOR_EFFECT, "get_object", is_view=True)
+from restflow.views.hooks import CALLED_FOR_EFFECT
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:

@@ -12,9 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
-from rest_framework.request import Request as DRFRequest
 
-from restflow.flow import Descriptor, TwoColoured, asynchronous, is_computed, is_coroutine_function, parent, sync
+from restflow.flow import Descriptor, TwoColoured, is_computed, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.declared import take_view_into_use
@@ -47,7 +46,7 @@ __all__ = [
 ]
 
 
-class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_request")):
+class ViewSetMixin(TwoColoured, drf.ViewSetMixin):
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
     action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
@@ -110,55 +109,20 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
         """
         return config_of(self, action)
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
+    def _name_action(self, request: HttpRequest) -> None:
+        """Set ``action`` by the request's method, before anything is asked that its ``ActionConfig`` may say.
 
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The request that the view works with.
-
-        Source: DRF 3.18, viewsets.py, ``initialize_request``. DRF sets the action a moment later, when the getters of
-        authenticators and parsers were asked already.
+        Source: DRF 3.18, viewsets.py, ``initialize_request``, where it is set when the getters of authenticators and
+        parsers were asked already.
         """
-        _name_action(self, request)
-        made: DRFRequest = super().initialize_request(request, *args, **kwargs)
-        return made
-
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the action, as DRF does.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Raises:
-            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
-        """
-        _insist_on_an_action(self)
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
+        view: Any = self
+        method = (request.method or "").lower()
+        action = "metadata" if method == "options" else view.action_map.get(method)
+        vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
 
     def _queryset_maker(self) -> Any:
         config = self.action_config
         return None if config is None else config.queryset_maker
-
-
-def _name_action(view: Any, request: HttpRequest) -> None:
-    method = (request.method or "").lower()
-    action = "metadata" if method == "options" else view.action_map.get(method)
-    vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
-
-
-def _insist_on_an_action(view: Any) -> None:
-    if "action" not in vars(view):
-        name = type(view).__name__
-        raise ImproperlyConfigured(
-            f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
-        )
 
 
 class AsyncViewSetMixin(ViewSetMixin):
@@ -180,41 +144,6 @@ class AsyncViewSetMixin(ViewSetMixin):
         """
         viewset: Any = cls
         return served(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
-
-    @sync
-    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
-
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The request that the view works with.
-        """
-        _name_action(self, request)
-        ours = (AsyncViewSetMixin, ViewSetMixin, drf.ViewSetMixin)
-        made: DRFRequest = await parent(ours, self, "initialize_request", request, *args, **kwargs)
-        return made
-
-    @sync
-    async def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the action, as DRF does.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Raises:
-            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
-        """
-        _insist_on_an_action(self)
-        await parent((AsyncViewSetMixin, ViewSetMixin), self, "initial", request, *args, **kwargs)
-
-    ainitialize_request = asynchronous(initialize_request)
-    ainitial = asynchronous(initial)
 
 
 class MissingQueryset(AssertionError, AttributeError):
