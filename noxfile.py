@@ -19,7 +19,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 @nox.session
 @nox.parametrize(["python", "pins"], CORNERS)
 def tests(session: nox.Session, pins: list[str]) -> None:
-    """Run the tests on Django's ASGI handler, and on ours without the fast versions; arguments after -- go to pytest."""
+    """Run the tests on Django's ASGI handler, and on ours by the general flows; arguments after -- go to pytest."""
     session.install("--upgrade", "-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"), *pins)
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
     for entry, fast in (("django", "on"), ("restflow", "off")):

@@ -28,10 +28,10 @@ from rest_framework import (
     versioning,
 )
 
-from restflow.flow import ask, blocking, nonblocking, plan_of, remembered, stand_in, sync, truth
+from restflow.flow import blocking, hook, nonblocking, plan_of, remembered, stand_in, sync, truth
 from restflow.flow.natures import nature_of
+from restflow.flow.trust import is_drfs, is_ours
 
-_OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
 _CONTAINERS = frozenset({dict, frozenset, list, set, tuple})
 _READ_BY_NOBODY = frozenset(
@@ -55,7 +55,7 @@ _INERT = frozenset({bool, bytes, complex, float, int, str, type(None), type(Elli
 
 @remembered
 def _foreign(cls: type) -> tuple[type, ...]:
-    return tuple(base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS))
+    return tuple(base for base in cls.__mro__ if base is not object and not (is_drfs(base) or is_ours(base)))
 
 
 def only_configures(component: Any) -> bool:
@@ -290,7 +290,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
-    allowed = ask(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
+    allowed = await hook(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
     return allowed if type(allowed) is bool else await truth(allowed)
 
 

@@ -19,7 +19,7 @@ from restflow.flow.natures import Descriptor, always, flow_of, learn, never_bloc
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import remembered
 from restflow.flow.resolution import is_computed, is_generated
-from restflow.flow.steps import ask, asked, attribute, awaited, blocking, call, hook, may_block_here, truth
+from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
     async_twin,
@@ -28,7 +28,6 @@ from restflow.flow.twins import (
     give_twins,
     insist_on_awaited,
     must_be_awaited,
-    parent,
     sync,
     twin,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "Workers",
     "always",
     "arun",
-    "ask",
     "asked",
     "async_twin",
     "asynchronous",
@@ -84,7 +82,6 @@ __all__ = [
     "never_blocks",
     "nonblocking",
     "on_loop",
-    "parent",
     "plan_of",
     "provide",
     "remembered",

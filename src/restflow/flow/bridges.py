@@ -15,12 +15,12 @@ from restflow.flow.drivers import marked_async, on_loop, run
 from restflow.flow.functions import MARKED, is_coroutine_function
 from restflow.flow.remembered import remembered
 from restflow.flow.steps import call, drop, is_awaitable, settle, trap
+from restflow.flow.trust import is_frameworks, is_frameworks_function
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _AWAITING = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
-_SETTLED = ("rest_framework.", "django.", "restflow.")
 
 
 def bridged(function: _F) -> _F:
@@ -58,7 +58,7 @@ def _may_await(function: Any) -> bool:
     facts = natures.facts_of(function)
     if facts.is_dual or facts.is_answering:  # on a loop they do
         return True
-    return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
+    return not is_frameworks_function(function)
 
 
 def _bridge_around(function: Any) -> Any:
@@ -161,10 +161,10 @@ def never_awaits(cls: type) -> bool:
         False for a class of others, and for one with an ``async def __call__``.
     """
     # Python's own callables hold one of anybody's, as a static method does.
-    settled = all(base is object or base.__module__.startswith(_SETTLED) for base in cls.__mro__)
+    is_known = all(base is object or is_frameworks(base) for base in cls.__mro__)
     function = getattr(cls, "__call__", None)  # noqa: B004 - the function itself
     refusals.refuse_lost_context(function, f"{cls.__qualname__}.__call__")
-    return settled and not is_coroutine_function(function)
+    return is_known and not is_coroutine_function(function)
 
 
 def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

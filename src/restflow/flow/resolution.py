@@ -13,16 +13,21 @@ from functools import partial
 from typing import Any
 from weakref import ref
 
-from restflow.flow.natures import Descriptor, Flow, Nature, always, facts_of, nature_of
+from restflow.flow.natures import Descriptor, Flow, always, facts_of, nature_of
 
 
 @dataclass(slots=True)
 class Definition:
     """What a class says of one hook.
 
-    ``for_sync`` and ``for_async`` are what the two drivers take, as it stands in the class; ``sync_function`` and
-    ``async_function`` the same where it is a plain sync function. ``function`` is one that may be called in place where
-    ``when`` (None: always) agrees.
+    Attributes:
+        for_sync: what the sync driver takes, as it stands in the class.
+        for_sync_awaits: whether calling that gives an awaitable.
+        for_async: what the async driver takes.
+        for_async_awaits: whether calling that gives an awaitable.
+        flow: the flow that both are faces of; it is entered in their place.
+        function: a sync function that may be called in place on the event loop, where ``when`` agrees.
+        when: a predicate of the same arguments; None: always.
     """
 
     for_sync: Any
@@ -32,8 +37,6 @@ class Definition:
     flow: Flow | None
     function: Callable[..., Any] | None
     when: Callable[..., bool] | None
-    sync_function: Callable[..., Any] | None
-    async_function: Callable[..., Any] | None
 
 
 class _Absent:
@@ -65,24 +68,15 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
     when = natures[0].harmless if len(natures) == 1 else None
-    for_sync = sync_raw if sync_nature else async_raw
-    for_async = async_raw if async_nature else sync_raw
     return Definition(
-        for_sync=for_sync,
+        for_sync=sync_raw if sync_nature else async_raw,
         for_sync_awaits=natures[0].awaits,
-        for_async=for_async,
+        for_async=async_raw if async_nature else sync_raw,
         for_async_awaits=natures[-1].awaits,
         flow=flow,
         function=None if when is None else sync_raw if sync_nature else async_raw,
         when=None if when is always else when,
-        sync_function=_plain_function(for_sync, natures[0]),
-        async_function=_plain_function(for_async, natures[-1]),
     )
-
-
-def _plain_function(raw: Any, nature: Nature) -> Callable[..., Any] | None:
-    function: Callable[..., Any] | None = raw
-    return function if type(raw) is types.FunctionType and nature.flow is None and not nature.awaits else None
 
 
 def is_own_twin(raw: Any, obj: Any) -> bool:

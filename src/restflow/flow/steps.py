@@ -271,52 +271,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     driver = here.driver
     if driver is not None and not driver.cancelled:
         in_async = driver.prefers_async
-        function = found.async_function if in_async else found.sync_function
-        if function is not None:
-            return _done(function(obj, *args, **kwargs))
         if not (found.for_async_awaits if in_async else found.for_sync_awaits):
             return _done(bound(found.for_async if in_async else found.for_sync, obj)(*args, **kwargs))
     elif (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
         return _done(function(obj, *args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
-
-
-def ask(obj: Any, name: str, /, *args: Any) -> Any:
-    """Call the hook ``name`` of ``obj`` as ``hook`` does, and give a plain answer of sync code at once.
-
-    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
-
-    Args:
-        obj: the component that owns the hook.
-        name: the hook's sync name.
-        args: positional arguments of the hook.
-
-    Returns:
-        The answer, where sync code may run here and gave a bool, None, a number, a string or a container; else what
-        ``hook`` returns, a coroutine. ``truth`` takes both.
-
-    Raises:
-        BaseException: whatever sync code raised that was called at once.
-    """
-    cls = type(obj)
-    plan = plans.get(cls) or plan_of(cls)
-    async_name, there, async_there, found = plan.hooks.get(name, _UNKNOWN)
-    if (
-        found is not None
-        and there is getattr(cls, name, None)
-        and async_there is getattr(cls, async_name, None)
-        and not getattr(obj, "__dict__", None)
-    ):
-        driver, function = here.driver, found.function
-        if driver is not None and not driver.cancelled:
-            function = found.async_function if driver.prefers_async else found.sync_function
-        elif function is not None and found.when is not None and not found.when(obj, *args):
-            function = None
-        if function is not None:
-            value = function(obj, *args)
-            return value if type(value) in PLAIN else _done(value)
-    return hook(obj, name, *args)
 
 
 async def _done(value: Any) -> Any:
@@ -408,11 +368,6 @@ async def truth(value: Any) -> bool:
     """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
 
     Args:
-        value: what a check answered, or what ``ask`` returned.
-
-    Returns:
-        Its truth.
+        value: what a check answered.
     """
-    if type(value) is types.CoroutineType:
-        value = await value
     return bool(value) if type(value) in PLAIN else await blocking(bool, value)

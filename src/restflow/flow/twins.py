@@ -8,7 +8,6 @@ import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from functools import update_wrapper
-from itertools import filterfalse
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
 from weakref import ref
 
@@ -21,6 +20,7 @@ from restflow.flow.natures import Flow
 from restflow.flow.plan import at_first_use, plan_of
 from restflow.flow.remembered import remembered
 from restflow.flow.steps import PLAIN, Pending, Step, call, hook, is_awaitable, trap
+from restflow.flow.trust import is_drfs, is_frameworks, is_ours, is_trusted
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -239,7 +239,7 @@ def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] 
     cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
     cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
     names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
-    written = {name for base in cls.__mro__ if not refusals.is_settled(base) for name in names & vars(base).keys()}
+    written = {name for base in cls.__mro__ if not is_trusted(base) for name in names & vars(base).keys()}
     for name, declarer in cls._restflow_hooks.items():
         if name in written or "a" + name in written:
             for base in _overrides(cls, name, declarer):
@@ -273,23 +273,20 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     ours: type | None = None
     is_behind_drfs = False
     for base in cls.__mro__:
-        is_behind_drfs = is_behind_drfs or (name in vars(base) and base.__module__.startswith(_BELOW))
+        is_behind_drfs = is_behind_drfs or (name in vars(base) and is_frameworks(base) and not is_ours(base))
         # By membership, not issubclass, which would ask the metaclass of a user's class (a Protocol, an ABC).
         if resolution.nearest([base], name) is None or (base is not declarer and base in declarer.__mro__):
             continue
-        if not _is_drfs(base) and resolution.definition_by(base, name).flow is not None:
+        if not is_drfs(base) and resolution.definition_by(base, name).flow is not None:
             ours = ours or base
         elif ours is None:
             found.append(base)
-        elif not refusals.is_settled(base) and not (is_behind_drfs and _is_sync(base, name)):
+        elif not is_trusted(base) and not (is_behind_drfs and _is_sync(base, name)):
             raise TypeError(
                 f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before "
                 f"it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
             )
     return found
-
-
-_BELOW = ("rest_framework.", "django.")
 
 
 def _is_sync(base: type, name: str) -> bool:
@@ -299,13 +296,9 @@ def _is_sync(base: type, name: str) -> bool:
     return not (natures.nature_of(raw).awaits or natures.facts_of(raw).is_answering or may_give_coroutine(raw))
 
 
-def _is_drfs(cls: type) -> bool:
-    return cls.__module__.startswith("rest_framework.")
-
-
 def _complete(base: type, name: str) -> None:
     """Give ``base``, which writes a hook, both names of it. A class of DRF's is left alone."""
-    if _is_drfs(base):
+    if is_drfs(base):
         return
     async_name = "a" + name
     raw, async_raw = resolution.written(base, name), resolution.written(base, async_name)
@@ -419,7 +412,7 @@ async def _next_after(
     mro = holder.__mro__ if copied or holder not in type(obj).__mro__ else type(obj).__mro__
     start = mro.index(holder)
     # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
-    while start and (_is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
+    while start and (is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
     return await _nearest_of(mro[start:], obj, name, args, kwargs)
 
@@ -432,27 +425,6 @@ async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[A
         return await found.flow(obj, *args, **kwargs)
     for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
     return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
-
-
-def parent(classes: tuple[type, ...], obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call, from a flow, the hook ``name`` of ``obj`` as a class behind the flow's writes it: ``super()`` of a flow.
-
-    Args:
-        classes: the flow's class, and others that are passed over.
-        obj: the owner of the hook.
-        name: the hook's sync name.
-        args: positional arguments of the hook.
-        kwargs: keyword arguments of the hook.
-
-    Returns:
-        To be awaited: what the hook returned.
-
-    Raises:
-        AttributeError: no class behind has such a hook.
-    """
-    mro = type(obj).__mro__
-    behind = tuple(filterfalse(classes.__contains__, mro[mro.index(classes[0]) + 1 :]))
-    return _nearest_of(behind, obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:

@@ -19,6 +19,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 from restflow.drf import members
 from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits, remembered
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow.trust import is_drfs, is_trusted
 from restflow.serializers.sources import watch_sources
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -589,7 +590,7 @@ _SETTLED: set[type] = set()  # they are there for good
 
 def _look_whether_settled(cls: type) -> bool:
     name = cls.__module__
-    if not name.startswith(("rest_framework.", "django.", "restflow.", "builtins")):
+    if not is_trusted(cls):
         return False
     if getattr(sys.modules.get(name), cls.__name__, None) is cls:
         _SETTLED.add(cls)  # a class that is being made is not in its module yet: only a yes is kept
@@ -604,9 +605,7 @@ def _is_code(name: str, value: Any) -> bool:
 
 def _is_drfs(cls: type, name: str) -> bool:
     """Tell whether DRF's own code knows a method of this name."""
-    return not name.startswith("__") and any(
-        name in vars(base) for base in cls.__mro__ if base.__module__.startswith("rest_framework.")
-    )
+    return not name.startswith("__") and any(name in vars(base) for base in cls.__mro__ if is_drfs(base))
 
 
 @remembered

@@ -9,8 +9,8 @@ from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from rest_framework import fields as drf
 
 from restflow.flow import TwoColoured, gives_coroutine, remembered, result_of
-from restflow.flow.refusals import is_settled
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow.trust import is_trusted
 
 
 @remembered
@@ -21,7 +21,7 @@ def async_names(cls: type) -> frozenset[str]:
         cls: the class of what is represented; Django's own ``asave`` and the like don't count.
     """
     return frozenset(
-        name for base in cls.__mro__ if not is_settled(base) for name, raw in vars(base).items() if gives_coroutine(raw)
+        name for base in cls.__mro__ if not is_trusted(base) for name, raw in vars(base).items() if gives_coroutine(raw)
     )
 
 
@@ -31,7 +31,7 @@ def _code_names(cls: type) -> frozenset[str]:
     return async_names(cls).union(
         name
         for base in cls.__mro__
-        if not is_settled(base)
+        if not is_trusted(base)
         for name, raw in vars(base).items()
         if hasattr(type(raw), "__get__") and not type(raw).__module__.startswith("django.db.")
     )

@@ -1,6 +1,6 @@
 """Views in both colours, and what their helpers take."""
 
-import restflow.views.fast  # noqa: F401  # the fast versions of the flows below
+import restflow.views.fast  # noqa: F401  # pyright: ignore[reportUnusedImport]  # has effects
 from restflow.flow import TwoColoured
 from restflow.post_fetch import PostFetch
 from restflow.views.action_config import ActionConfig

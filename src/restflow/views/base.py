@@ -37,6 +37,7 @@ from restflow.flow import (
     twin,
     unchanged,
 )
+from restflow.flow.trust import is_frameworks
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
 from restflow.responses import Response, rendered_where_it_belongs
@@ -389,7 +390,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
             TypeError: a class behind AsyncAPIView has an ``as_view`` of its own, whose wrapper would be lost.
         """
         for base in cls.__mro__[cls.__mro__.index(AsyncAPIView) + 1 :]:
-            if "as_view" in vars(base) and not base.__module__.startswith(("restflow.", "rest_framework.", "django.")):
+            if "as_view" in vars(base) and not is_frameworks(base):
                 raise TypeError(
                     f"{base.__name__}.as_view would not wrap {cls.__name__}, because AsyncAPIView comes before it. "
                     f"List {base.__name__} first."

@@ -16,7 +16,7 @@ from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
 from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
-from restflow.flow.refusals import is_settled
+from restflow.flow.trust import is_drfs, is_trusted
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
 
@@ -143,7 +143,7 @@ def refuse_names_nobody_calls(cls: Any) -> None:
         TypeError: naming the method, and the name that is called.
     """
     for base in cls.__mro__:
-        for name, raw in () if is_settled(base) else tuple(vars(base).items()):
+        for name, raw in () if is_trusted(base) else tuple(vars(base).items()):
             if name in _STEPS_OF_ADRF and not _is_named_by_others(cls, name):
                 raise TypeError(
                     f"{base.__name__}.{name} would never be called. Write {_STEPS_OF_ADRF[name]}, which may be async."
@@ -159,7 +159,7 @@ def refuse_names_nobody_calls(cls: Any) -> None:
 
 def _is_named_by_others(cls: Any, name: str) -> bool:
     """Tell whether code of a user's that a class has calls its method ``name``."""
-    theirs = [vars(base) for base in cls.__mro__ if not is_settled(base)]
+    theirs = [vars(base) for base in cls.__mro__ if not is_trusted(base)]
     functions = [raw for holder in theirs for raw in tuple(holder.values()) if type(raw) is types.FunctionType]
     return any(name in getattr(inspect.unwrap(each), "__code__", each.__code__).co_names for each in functions)
 
@@ -174,9 +174,9 @@ def refuse_super_of_drfs_mixins(cls: Any) -> None:
         TypeError: naming the action, and restflow's mixin.
     """
     for place, base in enumerate(cls.__mro__):
-        for name in () if is_settled(base) else _OF_MIXINS & vars(base).keys():
+        for name in () if is_trusted(base) else _OF_MIXINS & vars(base).keys():
             behind = next((each for each in cls.__mro__[place + 1 :] if name in vars(each)), None)
-            if behind is None or not behind.__module__.startswith("rest_framework."):
+            if behind is None or not is_drfs(behind):
                 continue
             function = inspect.unwrap(vars(base)[name])
             names = {*getattr(getattr(function, "__code__", None), "co_names", ())}
@@ -239,7 +239,7 @@ def _is_slip(written: str, meant: str) -> bool:
 def _may_be_routed(cls: Any, name: str) -> bool:
     """Tell whether another route may name a method as an action."""
     holder = next((base for base in cls.__mro__ if name in vars(base)), object)
-    return not is_settled(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
+    return not is_trusted(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
 
 
 def _refuse_hidden_configs(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import ask, attribute, bridged, hook, plan_of, truth
+from restflow.flow import attribute, bridged, hook, plan_of, truth
 from restflow.request import refuse_async_user
 from restflow.views.hooks import CALLED_FOR_EFFECT
 
@@ -42,11 +42,11 @@ async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
     Raises:
         Throttled: at least one refused.
     """
-    waits = []
-    for throttle in throttles:
-        answer = ask(throttle, "allow_request", request, view)
-        if not (answer if type(answer) is bool else await truth(answer)):
-            waits.append(await hook(throttle, "wait"))
+    waits = [
+        await hook(throttle, "wait")
+        for throttle in throttles
+        if not await truth(await hook(throttle, "allow_request", request, view))
+    ]
     if waits:
         known = [wait for wait in waits if wait is not None]
         await hook(view, "throttled", request, max(known, default=None))
