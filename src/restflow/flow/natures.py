@@ -58,6 +58,11 @@ def facts_of(function: Any) -> Facts:
     return _facts.get(function, _NONE) if type(function) is types.FunctionType else _NONE
 
 
+def functions_with_facts() -> list[Callable[..., Any]]:
+    """Return all functions of which something was said."""
+    return list(_facts)
+
+
 def learn(function: Callable[..., Any], **said: Any) -> None:
     """Note what is said of a function.
 
