@@ -1961,18 +1961,5 @@ def test_a_look_at_what_is_new_each_time_never_finds_the_same() -> None:
     assert not unchanged(type("C", (), {"made": classmethod(here)}), ("made",))()
 
 
-def test_a_class_that_makes_names_up_is_refused() -> None:
-    class Mixin:
-        def __getattribute__(self, name: str) -> Any:
-            return object.__getattribute__(self, name)
-
-    class Base(TwoColoured, hooks=("allows",)):
-        def allows(self) -> bool:
-            return True
-
-    with pytest.raises(TypeError, match=r"Mixin writes __getattribute__.* methods of Leaf by its classes"):
-        type("Leaf", (Mixin, Base), {})
-
-
 def test_a_look_at_no_name_finds_nothing_changed() -> None:
     assert unchanged(object, ())()

@@ -18,7 +18,7 @@ from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import remembered
-from restflow.flow.resolution import is_computed, is_generated
+from restflow.flow.resolution import ABSENT, held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
@@ -38,6 +38,7 @@ from restflow.flow.worker import forget_request, provide, withdraw
 from restflow.flow.workers import Overloaded, Workers, in_any_thread
 
 __all__ = [
+    "ABSENT",
     "Begun",
     "Descriptor",
     "Overloaded",
@@ -63,10 +64,10 @@ __all__ = [
     "give_twins",
     "gives_coroutine",
     "has_fast_version",
+    "held",
     "hook",
     "in_any_thread",
     "insist_on_awaited",
-    "is_computed",
     "is_coroutine_function",
     "is_generated",
     "is_marked_async",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from restflow.flow.natures import facts_of, forget_with_natures, nature_of
 from restflow.flow.refusals import refuse_lost_contexts
-from restflow.flow.resolution import Definition, definition_in, is_computed
+from restflow.flow.resolution import Definition, definition_in, held, is_computed
 from restflow.flow.unchanged import unchanged
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -67,7 +67,7 @@ class Plan:
         if is_as_seen is None or not is_as_seen():
             # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
             # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
-            is_as_seen = unchanged(self.cls, [name for name in names if not is_computed(self.cls, name)])
+            is_as_seen = unchanged(self.cls, [name for name in names if not is_computed(held(self.cls, name))])
             answer = look(self.cls)
             self._answers[key] = is_as_seen, answer
         known: _R = answer  # type: ignore[assignment]
@@ -168,11 +168,9 @@ class Unmodified:
         )
 
     def _fits(self, cls: type) -> bool:
-        if any(is_computed(cls, name) for name in self.attributes):
-            return False
         plan = plan_of(cls)
         return all(_meaning(plan.definition(name)) is self._expected[name] for name in self.hooks) and all(
-            is_usual(getattr(cls, name, None)) for name, is_usual in self.attributes.items()
+            is_usual(held(cls, name)) for name, is_usual in self.attributes.items()
         )
 
 

@@ -21,20 +21,6 @@ _ENTERS_A_CONTEXT = next(
 )
 
 
-def refuse_computed_names(cls: type) -> None:
-    """Refuse a ``__getattribute__``: a hook that it makes up would not be found, because hooks are found by class.
-
-    Raises:
-        TypeError: naming the class.
-    """
-    for base in cls.__mro__:
-        if "__getattribute__" in vars(base) and base is not object and not is_trusted(base):
-            raise TypeError(
-                f"{base.__name__} writes __getattribute__, and a method that it makes up would not be asked: restflow "
-                f"finds the methods of {cls.__name__} by its classes. Write methods or properties."
-            )
-
-
 def refuse_lost_contexts(cls: type) -> None:
     """Refuse a sync context manager around an ``async def`` that a class has.
 

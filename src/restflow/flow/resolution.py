@@ -154,15 +154,16 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
     return found
 
 
-def is_computed(cls: type, name: str) -> bool:
-    """Tell whether reading ``name`` from the class itself runs code, as with Django's ``classproperty``.
+def held(cls: type, name: str) -> Any:
+    """Return what stands in the nearest class under a name, or ``ABSENT``; a descriptor is not asked, as it may block.
 
     Args:
         cls: a class.
         name: an attribute's name.
     """
-    for base in cls.__mro__:
-        raw = base.__dict__.get(name, ABSENT)
-        if raw is not ABSENT:
-            return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType, Descriptor))
-    return False
+    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), ABSENT)
+
+
+def is_computed(raw: Any) -> bool:
+    """Tell whether reading what ``held`` returned from its class runs code, as Django's ``classproperty`` does."""
+    return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType, Descriptor))

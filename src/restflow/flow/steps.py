@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from restflow.flow.natures import nature_of, never_blocks
 from restflow.flow.plan import Found, plan_of, plans
-from restflow.flow.resolution import ABSENT, bound, definition_by, is_computed, is_own_twin, nearest, written
+from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -348,15 +348,11 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     Raises:
         AttributeError: there is no such attribute, and no default.
     """
-    cls: Any = type(obj)
-    if is_computed(cls, name):
-        return blocking(getattr, obj, name, *default)
-    found: Any = getattr(cls, name, None)
-    kind = type(found)
-    if kind in PLAIN or not hasattr(kind, "__get__"):
+    raw = held(type(obj), name)
+    if type(raw) in PLAIN or not hasattr(type(raw), "__get__"):
         return _value(getattr(obj, name, *default))
-    if kind is property and found.fget is not None and never_blocks(found.fget, obj):
-        return _value(found.fget(obj))
+    if type(raw) is property and raw.fget is not None and never_blocks(raw.fget, obj):
+        return _value(raw.fget(obj))
     return blocking(getattr, obj, name, *default)
 
 

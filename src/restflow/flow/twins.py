@@ -234,7 +234,6 @@ class TwoColoured:
 
 
 def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
-    refusals.refuse_computed_names(cls)
     refusals.refuse_lost_contexts(cls)
     cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
     cls._restflow_methods = _declared(cls, methods, "_restflow_methods")

@@ -15,7 +15,7 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
-from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
+from restflow.flow import ABSENT, gives_coroutine, held, is_coroutine_function, look_at
 from restflow.flow.trust import is_drfs, is_trusted
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
@@ -44,9 +44,8 @@ class DeclaredView:
         """Return what ``name`` is on each instance; None where a property or another descriptor decides."""
         if name in self.initkwargs:
             return self.initkwargs[name]
-        return (
-            None if is_computed(self.cls, name) or is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
-        )
+        raw = held(self.cls, name)
+        return None if raw is ABSENT or hasattr(type(raw), "__get__") else raw
 
     def read_configs(self) -> dict[str, ActionConfig]:
         """Return the configs of the view's actions.

@@ -16,7 +16,7 @@ from django.db import connections
 from rest_framework import generics, views
 
 from restflow.drf import all_made_in_place, is_inert, is_plain_list
-from restflow.flow import always, is_computed, must_be_awaited, nonblocking
+from restflow.flow import always, held, must_be_awaited, nonblocking
 
 _APIView: Any = views.APIView
 
@@ -26,22 +26,16 @@ _APIView: Any = views.APIView
 
 def _makes_in_place(name: str) -> Callable[..., bool]:
     def predicate(view: Any, *args: Any, **kwargs: Any) -> bool:
-        cls: Any = type(view)
-        if is_computed(cls, name):
-            return False
-        classes: Any = view.__dict__.get(name) or getattr(cls, name, None)
+        classes: Any = view.__dict__.get(name) or held(type(view), name)
         return is_plain_list(classes) and all_made_in_place(classes)
 
     return predicate
 
 
 def _negotiator_is_made_in_place(view: Any) -> bool:
-    own, cls = view.__dict__, type(view)
-    if "_negotiator" in own:
-        return True
-    if is_computed(cls, "content_negotiation_class"):
-        return False
-    return all_made_in_place((own.get("content_negotiation_class") or cls.content_negotiation_class,))
+    own = view.__dict__
+    name = "content_negotiation_class"
+    return "_negotiator" in own or all_made_in_place((own.get(name) or held(type(view), name),))
 
 
 def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
@@ -56,11 +50,10 @@ def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
 def _keeps_allowed_methods(view: Any) -> bool:
     cls = type(view)
     return (
-        not (is_computed(cls, "http_method_names") or is_computed(cls, "renderer_classes"))
-        and cls.allowed_methods is _APIView.allowed_methods
+        cls.allowed_methods is _APIView.allowed_methods
         and cls._allowed_methods is _APIView._allowed_methods
-        and is_plain_list(cls.http_method_names)
-        and is_plain_list(view.__dict__.get("renderer_classes") or cls.renderer_classes)
+        and is_plain_list(held(cls, "http_method_names"))
+        and is_plain_list(view.__dict__.get("renderer_classes") or held(cls, "renderer_classes"))
     )
 
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
 
-from restflow.flow import Descriptor, TwoColoured, is_computed, is_coroutine_function
+from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.declared import take_view_into_use
@@ -163,7 +163,7 @@ class _ShownWithQueryset(Descriptor):
         if view is None:
             return self.function
         if not (
-            is_computed(owner, "queryset")
+            hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
             or getattr(view, "queryset", None) is not None
             or view._queryset_maker() is not None
         ):
