@@ -33,13 +33,13 @@ from restflow.flow import (
     attribute,
     blocking,
     call,
-    either,
     hook,
     is_overridden,
     nonblocking,
     run,
     stand_in,
     sync,
+    sync_or_async,
     twin,
     unchanged,
 )
@@ -1555,7 +1555,7 @@ def test_an_async_def_under_the_sync_name_gives_its_coroutine_on_the_loop() -> N
 
 def test_either_is_awaited_on_the_loop_and_runs_to_its_result_elsewhere() -> None:
     class View:
-        @either
+        @sync_or_async
         async def get(self, x: int) -> str:
             """Get."""
             place: str = await hook(Places(), "sync")

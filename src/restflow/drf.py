@@ -163,9 +163,6 @@ async def made(cls: Any) -> Any:
 
     Args:
         cls: a class, or whatever gives an instance when it is called.
-
-    Returns:
-        The instance.
     """
     return cls() if all_made_in_place((cls,)) else await blocking(cls)
 
@@ -276,9 +273,6 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     """Ask a permission, of whichever colour, simple or composed.
 
     Args:
-        permission: an instance of a permission.
-        request: the request to be permitted.
-        view: the view it is for.
         obj: one object, to ask ``has_object_permission`` about it.
 
     Returns:

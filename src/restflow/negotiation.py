@@ -74,7 +74,6 @@ def chosen_before(
     """Return what DRF's default negotiation chose by this Accept header, among the same media types.
 
     Args:
-        request: a DRF request of any class.
         renderers: the view's renderers.
         negotiator: the view's content negotiation.
         format_suffix: the format that the URL's suffix names, if any.
@@ -125,7 +124,6 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
 
     Args:
         view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
-        request: a DRF request of any class.
         renderers: the view's renderers.
         negotiator: the view's content negotiation, of either colour.
 

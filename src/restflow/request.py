@@ -62,9 +62,6 @@ _LIKE_ASCII = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1"}
 async def authenticate(request: Any) -> None:
     """Ask the request's authenticators in turn, in whichever colour each is written.
 
-    Args:
-        request: a DRF request of any class.
-
     Raises:
         APIException: an authenticator refused.
 
@@ -182,9 +179,6 @@ def _is_nobody(user: Any) -> bool:
 async def authenticated(request: Any) -> bool:
     """Have ``request.user`` and ``request.auth`` set, asking the authenticators unless they were asked before.
 
-    Args:
-        request: a DRF request of any class.
-
     Returns:
         Whether it is known that no code but DRF's and ours has run.
 
@@ -213,9 +207,6 @@ async def authenticated(request: Any) -> bool:
 
 async def data_of(request: Any) -> Any:
     """Return ``request.data``, parsed in place where that can't block.
-
-    Args:
-        request: a DRF request of any class.
 
     Returns:
         What ``request.data`` is.

@@ -18,8 +18,8 @@ from restflow.flow import (
     arun,
     asynchronous,
     blocking,
-    bridged,
     call,
+    callable_from_sync,
     learn,
     marked_async,
     never_blocks,
@@ -138,7 +138,7 @@ def _have_get_awaited(response: Any) -> None:
     """Have the view's ``get`` give a response: beside an invalid form, DRF's admin shows what a GET would show."""
     view: Any = response.renderer_context["view"]
     if hasattr(view, "get"):
-        view.get = bridged(view.get)
+        view.get = callable_from_sync(view.get)
 
 
 class _Rendered(Awaitable[drf.Response]):

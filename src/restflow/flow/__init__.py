@@ -12,7 +12,7 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import bridged, dual, never_awaits, result_of
+from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
@@ -24,11 +24,11 @@ from restflow.flow.twins import (
     TwoColoured,
     async_twin,
     asynchronous,
-    either,
     give_twins,
     insist_on_awaited,
     must_be_awaited,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.flow.unchanged import unchanged
@@ -54,10 +54,9 @@ __all__ = [
     "attribute",
     "awaited",
     "blocking",
-    "bridged",
     "call",
+    "callable_from_sync",
     "dual",
-    "either",
     "fast_version_of",
     "flow_of",
     "forget_request",
@@ -90,6 +89,7 @@ __all__ = [
     "run",
     "stand_in",
     "sync",
+    "sync_or_async",
     "truth",
     "twin",
     "unchanged",

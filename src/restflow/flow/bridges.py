@@ -23,7 +23,7 @@ _AWAITING = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
 
 
-def bridged(function: _F) -> _F:
+def callable_from_sync(function: _F) -> _F:
     """Return ``function`` for sync code to call: what it returns is awaited where it can be.
 
     Called in a thread, the result is that of the coroutine, which runs on the request's event loop. Called on an event
@@ -115,7 +115,6 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
 
     Args:
         raw: the method, as it stands in the class; a sync wrapper around an async one stays sync.
-        name: its name.
         owner: the class that writes it.
 
     Returns:
@@ -185,9 +184,6 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
 
 def result_of(value: Any) -> Any:
     """Return a value that sync code was given, awaited where it can be.
-
-    Args:
-        value: anything.
 
     Raises:
         RuntimeError: it can be awaited, and an event loop runs in this thread.

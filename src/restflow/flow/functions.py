@@ -26,9 +26,6 @@ def is_coroutine_function(function: Any) -> bool:
     A mark (``inspect.markcoroutinefunction``) does not count: ``functools.wraps`` copies it onto wrappers that may
     block. A marked function is called in the worker thread, and what it returns is awaited on the loop.
 
-    Args:
-        function: any object.
-
     Returns:
         True for an ``async def``, however bound or partially applied, and for an object whose class has an
         ``async def __call__``.

@@ -158,9 +158,7 @@ def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
     """Tell whether ``function``, called with these arguments, is known never to block.
 
     Args:
-        function: any callable.
         args: the positional arguments it is to be called with.
-        kwargs: its keyword arguments.
 
     Returns:
         True for a function that was marked ``nonblocking`` and whose predicate, if any, agrees.
@@ -183,9 +181,6 @@ def nonblocking(
     Args:
         function: the hook; it must not query, read files, sleep or wait for a lock.
         when: for a function that never blocks only at times, a predicate of the same arguments (``self`` first).
-
-    Returns:
-        The same function.
 
     Raises:
         TypeError: ``function`` is an ``async def``, which needs no such promise.

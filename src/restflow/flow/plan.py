@@ -106,9 +106,6 @@ def at_first_use(look: Callable[[type], None]) -> Callable[[type], None]:
 
     Args:
         look: a function of the class, which raises to refuse it.
-
-    Returns:
-        The same function.
     """
     _first_uses.append(look)
     return look
@@ -147,19 +144,11 @@ class Unmodified:
         self._expected = {name: _meaning(definition_in(base.__mro__, name)) for name in hooks}
 
     def holds(self, obj: Any) -> bool:
-        """Tell whether neither the class of ``obj`` nor the object itself has anything else.
-
-        Args:
-            obj: the owner of the hooks.
-        """
+        """Tell whether neither the class of ``obj`` nor the object itself has anything else."""
         return plan_of(type(obj)).ask(self, self._looks, self._fits) and self.is_untouched(obj)
 
     def is_untouched(self, obj: Any) -> bool:
-        """Tell whether the object itself has nothing else; its class has been looked at.
-
-        Args:
-            obj: the owner of the hooks.
-        """
+        """Tell whether the object itself has nothing else; its class has been looked at."""
         own = obj.__dict__
         if self.names.isdisjoint(own):
             return True
@@ -185,7 +174,6 @@ def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
     """Tell whether the hook ``name`` of ``obj`` is anything else than our ``method``.
 
     Args:
-        obj: the owner of the hook.
         name: the hook's sync name.
         method: the sync method of ours, made of a flow.
 
@@ -203,7 +191,6 @@ def is_written_async(obj: Any, name: str) -> bool:
     """Tell whether somebody wrote the hook ``name`` of ``obj`` as an ``async def``, which an async driver takes.
 
     Args:
-        obj: the owner of the hook.
         name: the hook's sync name.
 
     Returns:

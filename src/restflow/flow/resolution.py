@@ -155,12 +155,7 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
 
 
 def held(cls: type, name: str) -> Any:
-    """Return what stands in the nearest class under a name, or ``ABSENT``; a descriptor is not asked, as it may block.
-
-    Args:
-        cls: a class.
-        name: an attribute's name.
-    """
+    """Return what the nearest class holds under a name, or ``ABSENT``. A descriptor, which may block, is not asked."""
     return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), ABSENT)
 
 

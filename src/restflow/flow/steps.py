@@ -144,8 +144,6 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
 
     Args:
         function: any sync callable (the ORM, a file, a parser). What it returns is awaited if it can be.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         What ``function`` returned.
@@ -167,8 +165,6 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
 
     Args:
         function: a function, bound method, partial or callable object; a twin of a flow is entered as that flow.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         To be awaited: what it returned, awaited where it can be awaited.
@@ -188,8 +184,6 @@ def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
     Args:
         function: as for ``call``.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         What sync code gave that may run here; else what ``call`` returns, a coroutine to be awaited.
@@ -217,8 +211,6 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
 
     Args:
         function: a callable that Django takes for async, by a mark; a twin of a flow is entered as that flow.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         To be awaited: what it gave, awaited.
@@ -246,8 +238,6 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     Args:
         obj: the component or view that owns the hook.
         name: the hook's sync name (``"has_permission"``).
-        args: positional arguments of the hook.
-        kwargs: keyword arguments of the hook.
 
     Returns:
         To be awaited: what the hook returned, awaited where it can be awaited.
@@ -338,7 +328,6 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     """Read an attribute that a subclass may have made a property that blocks.
 
     Args:
-        obj: the owner.
         name: the attribute's name.
         default: what to return where there is none.
 

@@ -92,12 +92,14 @@ def asynchronous(
 
 
 @overload
-def either(
+def sync_or_async(
     flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
 ) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
 @overload
-def either(flow: Callable[Concatenate[_S, _P], _R], /) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
-def either(flow: Any, /) -> Any:
+def sync_or_async(
+    flow: Callable[Concatenate[_S, _P], _R], /
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+def sync_or_async(flow: Any, /) -> Any:
     """Make a flow a method with one name for both colours, as handlers have.
 
     Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker

@@ -17,7 +17,15 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializ
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
-from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits, remembered
+from restflow.flow import (
+    TwoColoured,
+    callable_from_sync,
+    dual,
+    gives_coroutine,
+    may_give_coroutine,
+    never_awaits,
+    remembered,
+)
 from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.flow.trust import is_drfs, is_trusted
 from restflow.serializers.sources import watch_sources
@@ -193,7 +201,6 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
     """Note that nothing has to be done with a serializer of ours, and nobody will change it.
 
     Args:
-        serializer: the serializer.
         to_validate: whether that is known of what validation asks too.
     """
     vars(serializer)[_SHOWN] = True
@@ -202,11 +209,7 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
 
 
 def forget_prepared(serializer: Any) -> None:
-    """Forget what ``know_as_prepared`` noted: somebody may change the serializer from now on.
-
-    Args:
-        serializer: any serializer.
-    """
+    """Forget what ``know_as_prepared`` noted: somebody may change the serializer from now on."""
     if isinstance(serializer, TwoColoured):
         vars(serializer).pop(_SHOWN, None)
         vars(serializer).pop(_PREPARED, None)
@@ -335,9 +338,6 @@ def _has_async_code(field: Any, around: tuple[type, ...] = ()) -> bool:
 def async_code_in(cls: Any) -> list[str]:
     """Return what in a plain serializer class is async, which a view of DRF's would not await.
 
-    Args:
-        cls: any class.
-
     Returns:
         The names of methods and of declared fields; none of one of our classes, which awaits them.
     """
@@ -400,7 +400,7 @@ def _bridge_own(field: Any) -> None:
     """Make the async functions that somebody put on a field itself callable by the loops."""
     own = vars(field)
     if not _OF_FIELDS.isdisjoint(own):
-        own.update({name: bridged(own[name]) for name in _OF_FIELDS.intersection(own)})
+        own.update({name: callable_from_sync(own[name]) for name in _OF_FIELDS.intersection(own)})
 
 
 def _bridge_one(serializer: Any, name: str, field: Any) -> None:
@@ -428,7 +428,7 @@ def bridge_validators(field: Any) -> None:
     """
     validators = field.validators
     given = validators if type(validators) is list else [*validators]  # what was given may be read once only
-    made = given if all(map(never_awaits, map(type, given))) else [bridged(each) for each in given]
+    made = given if all(map(never_awaits, map(type, given))) else [callable_from_sync(each) for each in given]
     if made is validators:
         return
     of_class = getattr(type(field), "validators", None)
@@ -448,7 +448,7 @@ def _never_await(functions: tuple[Any, ...]) -> bool:
 
 @remembered
 def _are_settled(functions: tuple[Any, ...]) -> bool:
-    return all(function is None or bridged(function) is function for function in functions)
+    return all(function is None or callable_from_sync(function) is function for function in functions)
 
 
 def _ask_validators(field: Any) -> None:
@@ -466,9 +466,6 @@ def _run_validators(self: Any, value: Any) -> None:
 def bridge_initial(serializer: Any) -> bool:
     """Make what the fields of a serializer begin with callable by the loop that is about to ask for it.
 
-    Args:
-        serializer: any serializer.
-
     Returns:
         Whether that holds for later loops too.
     """
@@ -479,7 +476,7 @@ def bridge_initial(serializer: Any) -> bool:
 def _bridge_initial(serializer: Any, fields: dict[str, Any]) -> None:
     for field in (serializer, *fields.values()):
         if callable(initial := field.initial):
-            field.initial = bridged(initial)
+            field.initial = callable_from_sync(initial)
 
 
 # The methods by which the loops of a serializer begin.
@@ -517,7 +514,7 @@ def _bridge_values(field: Any) -> None:
 def _bridged_default(value: Any) -> Any:
     if type(value) is CreateOnlyDefault and callable(value.default):
         return CreateOnlyDefault(_bridged_default(value.default))
-    return bridged(value)
+    return callable_from_sync(value)
 
 
 def _bridge_methods(field: Any) -> None:
@@ -531,7 +528,7 @@ def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> N
     function = method.__func__ if type(method) is types.MethodType else None
     if method is None or (only_async and function is not None and not _may_give_coroutine(function)):
         return
-    if (ours := bridged(method)) is not method:
+    if (ours := callable_from_sync(method)) is not method:
         setattr(serializer, name, ours)
 
 
@@ -563,11 +560,7 @@ def _fields_in(kept: Any) -> list[tuple[str, Any]]:
 
 @remembered
 def is_simple(cls: type[Any]) -> bool:
-    """Tell whether the fields of a class have no code but DRF's, and no fields of their own.
-
-    Args:
-        cls: a field class.
-    """
+    """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
     return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
 
 

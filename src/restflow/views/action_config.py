@@ -136,7 +136,6 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     """Return the ``ActionConfig`` of an action: that of the view itself, or of its nearest class that has one.
 
     Args:
-        view: a viewset.
         action: the action's name; None has no config.
 
     Raises:

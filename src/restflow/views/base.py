@@ -24,9 +24,8 @@ from restflow.flow import (
     asynchronous,
     attribute,
     blocking,
-    bridged,
     call,
-    either,
+    callable_from_sync,
     has_fast_version,
     hook,
     insist_on_awaited,
@@ -34,6 +33,7 @@ from restflow.flow import (
     is_overridden,
     is_written_async,
     sync,
+    sync_or_async,
     twin,
     unchanged,
 )
@@ -46,7 +46,7 @@ from restflow.views.handlers import prepare_body
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names
 from restflow.views.policies import may_be_dropped, permit, refuse, throttle_by
-from restflow.views.serving import served
+from restflow.views.serving import make_async_view
 
 __all__ = ["APIView", "AsyncAPIView"]
 
@@ -91,14 +91,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Take a request through DRF's cycle, as DRF does, and let no response go while a check is pending.
 
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The response.
-
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
@@ -115,11 +107,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         It is the first thing that DRF's loop calls: from here on, the view's checks run to their end where they are
         async, or refuse to where an event loop runs in this thread.
 
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             The request that the view works with.
 
@@ -128,7 +115,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         own = vars(self)
         for name in {*may_be_dropped(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
             method = getattr(self, name, None)
-            if method is not None and (awaiting := bridged(method)) is not method:
+            if method is not None and (awaiting := callable_from_sync(method)) is not method:
                 own[name] = awaiting
                 if getattr(self, name) is not awaiting:
                     raise ImproperlyConfigured(
@@ -150,11 +137,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
         """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Raises:
             APIException: the request is refused.
 
@@ -175,7 +157,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         """Choose the renderer and the media type of the response.
 
         Args:
-            request: the request.
             force: take the first renderer where none is acceptable.
 
         Returns:
@@ -203,11 +184,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Determine the API version that the request asks for.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             The version and the versioning scheme; two Nones where the view has no scheme.
 
@@ -229,9 +205,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
         read, which async code does with ``await request.auser()``.
 
-        Args:
-            request: the request.
-
         Raises:
             APIException: an authenticator refused.
 
@@ -242,9 +215,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     @sync
     async def check_permissions(self, request: DRFRequest) -> None:
         """Ask the view's permissions in order, up to the first refusal.
-
-        Args:
-            request: the request to be permitted.
 
         Raises:
             NotAuthenticated: refused, and nobody is authenticated.
@@ -257,10 +227,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     @sync
     async def check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
         """Ask the view's permissions about one object, in order, up to the first refusal.
-
-        Args:
-            request: the request to be permitted.
-            obj: the object it is about.
 
         Raises:
             NotAuthenticated: refused, and nobody is authenticated.
@@ -276,9 +242,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     async def check_throttles(self, request: DRFRequest) -> None:
         """Ask every throttle of the view; refuse with the longest wait of those that refused.
 
-        Args:
-            request: the request to be throttled.
-
         Raises:
             Throttled: at least one throttle refused.
 
@@ -289,9 +252,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     @sync
     async def get_authenticate_header(self, request: DRFRequest) -> Any:
         """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
-
-        Args:
-            request: the request.
 
         Returns:
             The header; None makes the response a 403.
@@ -336,11 +296,6 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         self, request: DRFRequest, *args: Any, **kwargs: Any
     ) -> DRFResponse:
         """Answer OPTIONS with the view's metadata.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
 
         Returns:
             The metadata, 200.
@@ -396,19 +351,14 @@ class AsyncAPIView(AsyncHelpers, APIView):
                     f"List {base.__name__} first."
                 )
 
-        return served(cls, initkwargs, super().as_view(**initkwargs))
+        return make_async_view(cls, initkwargs, super().as_view(**initkwargs))
 
-    @either
+    @sync_or_async
     @has_fast_version
     async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Take a request through DRF's cycle: initialise, check, handle, and finalise the response.
-
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
 
         Returns:
             The response, to be rendered by Django.
@@ -439,11 +389,6 @@ class AsyncAPIView(AsyncHelpers, APIView):
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Wrap Django's request in DRF's.
 
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             The request that the view works with.
 
@@ -465,13 +410,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """Give the response its renderer and the view's headers.
 
         Args:
-            request: the request.
             response: what the handler or the exception handler returned.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The same response.
 
         Raises:
             AssertionError: the handler returned something else than a response.
@@ -493,7 +432,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         await put_headers(self, response)
         return response
 
-    options = either(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
+    options = sync_or_async(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
 
     ainitialize_request = asynchronous(initialize_request)
     ainitial = asynchronous(APIView.initial)
@@ -537,12 +476,7 @@ def show_to_sentry(request: DRFRequest) -> None:
 
 
 async def put_headers(view: APIView, response: HttpResponseBase) -> None:
-    """Put a view's headers into its response, as ``finalize_response`` does.
-
-    Args:
-        view: the view.
-        response: the response.
-    """
+    """Put a view's headers into its response, as ``finalize_response`` does."""
     headers = view.headers
     vary = headers.pop("Vary", None)
     if vary is not None:
@@ -563,10 +497,6 @@ def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
 
 def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
     """Return the response of a view, to be rendered where it belongs.
-
-    Args:
-        view: the view, which has made its response.
-        request: the request.
 
     Raises:
         RuntimeError: a check was asked for, and not awaited.

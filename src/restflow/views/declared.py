@@ -26,7 +26,6 @@ class DeclaredView:
     """A view's class, with what ``as_view`` was given.
 
     Args:
-        cls: the class.
         initkwargs: attributes of each instance.
         actions: a viewset's actions by HTTP method.
     """
@@ -92,7 +91,6 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     """Look at a view before it serves, and at its components.
 
     Args:
-        cls: the view's class.
         initkwargs: what ``as_view`` was given.
         actions: a viewset's actions by HTTP method.
 
@@ -135,9 +133,6 @@ _STEPS_OF_ADRF = {
 def refuse_names_nobody_calls(cls: Any) -> None:
     """Refuse an async method that is named as a handler or an action with an ``a`` before it: it would never run.
 
-    Args:
-        cls: a view's class.
-
     Raises:
         TypeError: naming the method, and the name that is called.
     """
@@ -165,9 +160,6 @@ def _is_named_by_others(cls: Any, name: str) -> bool:
 
 def refuse_super_of_drfs_mixins(cls: Any) -> None:
     """Refuse an async action that calls ``super()`` over a mixin of DRF's, which is sync and would run on the loop.
-
-    Args:
-        cls: an async view's class.
 
     Raises:
         TypeError: naming the action, and restflow's mixin.

@@ -23,7 +23,7 @@ from restflow.drf import all_made_in_place, is_plain_list
 from restflow.flow import Unmodified, blocking, call, fast_version_of, flow_of, hook
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
-from restflow.serializers import with_async_surface
+from restflow.serializers import add_async_methods
 from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
 from restflow.settings import settings
 from restflow.views.base import APIView, AsyncAPIView, finished, know_the_user, put_headers, show_to_sentry
@@ -185,4 +185,4 @@ async def build_of_one_class(
             dict(drfs.get_serializer_context(view)) if is_generic else {"request": view.request, "view": view}
         )
     made = await blocking(chosen, *args, **kwargs)
-    return leave_unseen(made) if unseen else with_async_surface(made)
+    return leave_unseen(made) if unseen else add_async_methods(made)

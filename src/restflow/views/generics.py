@@ -17,10 +17,10 @@ from restflow.flow import (
     attribute,
     blocking,
     call,
-    either,
     hook,
     run,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.views.base import APIView, AsyncAPIView
@@ -90,9 +90,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
     async def get_object(self) -> Any:
         """Return the instance that the URL names, and that the request may see.
 
-        Returns:
-            The instance.
-
         Raises:
             Http404: there is none, or the value in the URL can't name one.
             PermissionDenied: a permission refused it.
@@ -115,9 +112,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
     async def filter_queryset(self, queryset: Any) -> Any:
         """Filter a query set by the view's filter backends.
 
-        Args:
-            queryset: the query set.
-
         Returns:
             What the last backend returned.
 
@@ -130,9 +124,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
     @sync
     async def paginate_queryset(self, queryset: Any) -> Any:
         """Return one page of a query set.
-
-        Args:
-            queryset: the query set.
 
         Returns:
             The page as a list; None where there is no pagination.
@@ -153,9 +144,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
 
         Args:
             data: the representation of the page's items.
-
-        Returns:
-            The response.
 
         Source: DRF 3.18, generics.py, ``get_paginated_response``.
         """
@@ -307,7 +295,7 @@ def _handler(method: str, action: str) -> Any:
 
     handler.__name__ = handler.__qualname__ = method
     handler.__doc__ = f"Answer by ``{action}``."
-    return either(handler)
+    return sync_or_async(handler)
 
 
 class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, _CreateAPIView):

@@ -14,11 +14,7 @@ from restflow.request import has_body, read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
-    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's.
-
-    Args:
-        view: the view.
-    """
+    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
     names = view.http_method_names
     headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
     if len(view.renderer_classes) > 1:

@@ -30,7 +30,7 @@ from restflow.flow import (
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers import with_async_surface
+from restflow.serializers import add_async_methods
 from restflow.serializers.plain import represented
 from restflow.views.hooks import OF_HELPERS, names
 
@@ -222,7 +222,7 @@ class Helpers(
             raise _missing(self)
         if "context" not in kwargs:
             kwargs["context"] = await hook(self, "get_context")
-        return with_async_surface(await blocking(chosen, *args, **kwargs))
+        return add_async_methods(await blocking(chosen, *args, **kwargs))
 
     @sync
     async def validated_serializer(
@@ -271,9 +271,6 @@ class Helpers(
             serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
             post_fetches: joins to run first.
             kwargs: further arguments of the serializer (``context``, …).
-
-        Returns:
-            The response.
         """
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
@@ -387,10 +384,8 @@ async def build(
     Args:
         view: whose serializer it is.
         direction: ``"request"`` or ``"response"``.
-        args: positional arguments of the serializer.
         unseen: whether no code of a user's will see the serializer, unless it has some itself.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
-        kwargs: keyword arguments of the serializer.
 
     Returns:
         The serializer, with the async surface; one that is unseen and runs DRF's code only may have none.
@@ -408,7 +403,7 @@ async def build(
                 kwargs["serializer_class"] = chosen
     else:
         kwargs.update(direction=direction, serializer_class=serializer_class)
-    return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
+    return add_async_methods(await hook(view, "get_serializer", *args, **kwargs))
 
 
 def is_filled_list(items: Any) -> bool:
@@ -421,11 +416,7 @@ def is_filled_list(items: Any) -> bool:
 
 
 async def has_directions(view: Any) -> bool:
-    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by.
-
-    Args:
-        view: a view with the helpers.
-    """
+    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by."""
     for name, getter in (
         ("request_serializer", Helpers.get_request_serializer_class),
         ("response_serializer", Helpers.get_response_serializer_class),

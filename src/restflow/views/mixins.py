@@ -16,11 +16,11 @@ from restflow.flow import (
     asynchronous,
     blocking,
     call,
-    either,
     hook,
     is_overridden,
     stand_in,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.request import data_of
@@ -68,11 +68,6 @@ class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE)
     async def create(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Create an instance of what the request's data say.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             201 with the representation of what was saved, and its ``Location`` where that has a URL field.
 
@@ -107,11 +102,6 @@ class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
     async def list(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Represent the view's query set: filtered, and a page of it where there is pagination.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             The paginator's response, else all instances.
 
@@ -134,11 +124,6 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
     async def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Represent the instance that the URL names.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             Its representation.
 
@@ -159,8 +144,6 @@ class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE)
         """Update the instance that the URL names by the request's data.
 
         Args:
-            request: the request.
-            args: the URL's positional arguments.
             kwargs: the URL's keyword arguments; ``partial=True`` lets fields be left out.
 
         Returns:
@@ -207,11 +190,6 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
     async def destroy(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Delete the instance that the URL names.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             204, without a body.
 
@@ -225,11 +203,7 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
 
     @sync
     async def perform_destroy(self, instance: Any) -> None:
-        """Delete an instance, by its own ``delete``.
-
-        Args:
-            instance: the instance.
-        """
+        """Delete an instance, by its own ``delete``."""
         await blocking(instance.delete)
 
 
@@ -261,7 +235,7 @@ else:
 class AsyncCreateModelMixin(_Create):
     """Create a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    create: ClassVar[Callable[..., Any]] = either(CreateModelMixin.create)
+    create: ClassVar[Callable[..., Any]] = sync_or_async(CreateModelMixin.create)
     if not TYPE_CHECKING:
         aperform_create = asynchronous(CreateModelMixin.perform_create)
     aget_success_headers = twin("get_success_headers")
@@ -270,20 +244,20 @@ class AsyncCreateModelMixin(_Create):
 class AsyncListModelMixin(_List):
     """List a query set, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    list: ClassVar[Callable[..., Any]] = either(ListModelMixin.list)
+    list: ClassVar[Callable[..., Any]] = sync_or_async(ListModelMixin.list)
 
 
 class AsyncRetrieveModelMixin(_Retrieve):
     """Retrieve a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    retrieve: ClassVar[Callable[..., Any]] = either(RetrieveModelMixin.retrieve)
+    retrieve: ClassVar[Callable[..., Any]] = sync_or_async(RetrieveModelMixin.retrieve)
 
 
 class AsyncUpdateModelMixin(_Update):
     """Update a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    update: ClassVar[Callable[..., Any]] = either(UpdateModelMixin.update)
-    partial_update: ClassVar[Callable[..., Any]] = either(UpdateModelMixin.partial_update)
+    update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.update)
+    partial_update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.partial_update)
     if not TYPE_CHECKING:
         aperform_update = asynchronous(UpdateModelMixin.perform_update)
 
@@ -291,7 +265,7 @@ class AsyncUpdateModelMixin(_Update):
 class AsyncDestroyModelMixin(_Destroy):
     """Destroy a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    destroy: ClassVar[Callable[..., Any]] = either(DestroyModelMixin.destroy)
+    destroy: ClassVar[Callable[..., Any]] = sync_or_async(DestroyModelMixin.destroy)
     if not TYPE_CHECKING:
         aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)
 

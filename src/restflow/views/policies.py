@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import attribute, bridged, hook, plan_of, truth
+from restflow.flow import attribute, callable_from_sync, hook, plan_of, truth
 from restflow.request import refuse_async_user
 from restflow.views.hooks import CALLED_FOR_EFFECT
 
@@ -19,7 +19,6 @@ async def permit(view: APIView, request: Request, permissions: Any) -> None:
 
     Args:
         view: the view, whose ``permission_denied`` says no.
-        request: the request to be permitted.
         permissions: what is asked, of either colour.
 
     Raises:
@@ -36,7 +35,6 @@ async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
 
     Args:
         view: the view, whose ``throttled`` says no.
-        request: the request to be throttled.
         throttles: what is asked, of either colour.
 
     Raises:
@@ -57,7 +55,6 @@ async def refuse(view: APIView, request: Request, permission: Any) -> None:
 
     Args:
         view: the view, whose ``permission_denied`` says no.
-        request: the request.
         permission: whose ``message`` and ``code`` reach the client.
 
     Raises:
@@ -69,11 +66,7 @@ async def refuse(view: APIView, request: Request, permission: Any) -> None:
 
 
 def may_be_dropped(cls: type) -> list[str]:
-    """Return the names under which a class has what is not known to be sync code of DRF's and ours.
-
-    Args:
-        cls: a sync view's class.
-    """
+    """Return the names under which a class has what is not known to be sync code of DRF's and ours."""
     return plan_of(cls).ask("may be dropped", CALLED_FOR_EFFECT, _dropped)
 
 
@@ -83,4 +76,6 @@ def _dropped(cls: type) -> list[str]:
 
 def _is_dropped(cls: type, name: str) -> bool:
     function = getattr(cls, name, None)
-    return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
+    return function is not None and not (
+        type(function) is types.FunctionType and callable_from_sync(function) is function
+    )

@@ -14,11 +14,10 @@ from restflow.flow import arun, blocking, call, insist_on_awaited, learn, rememb
 from restflow.flow.refusals import refuse_lost_context
 
 
-def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
+def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
     """Return the coroutine function that serves ``cls``.
 
     Args:
-        cls: the view's class.
         initkwargs: attributes to set on each instance.
         sync_view: the view function that DRF made, whose attributes the new one carries.
         actions: a viewset's actions by HTTP method.

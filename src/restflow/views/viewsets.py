@@ -30,7 +30,7 @@ from restflow.views.mixins import (
     RetrieveModelMixin,
     UpdateModelMixin,
 )
-from restflow.views.serving import served
+from restflow.views.serving import make_async_view
 
 __all__ = [
     "AsyncGenericViewSet",
@@ -143,7 +143,7 @@ class AsyncViewSetMixin(ViewSetMixin):
             TypeError: no actions, or an unknown attribute.
         """
         viewset: Any = cls
-        return served(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
+        return make_async_view(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
 
 
 class MissingQueryset(AssertionError, AttributeError):
