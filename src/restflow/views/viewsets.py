@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
+from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 
-class ViewSetMixin(TwoColoured, drf.ViewSetMixin):
+class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_request")):
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
     action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
@@ -109,6 +110,27 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin):
         """
         return config_of(self, action)
 
+    # A view of restflow's has named the action by then. These are for a view of DRF's, behind this mixin.
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
+        """Name the action, and wrap Django's request in DRF's."""
+        self._name_action(request)
+        made: DRFRequest = super().initialize_request(request, *args, **kwargs)
+        return made
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Do what comes before the action, as DRF does.
+
+        Raises:
+            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
+        """
+        if "action" not in vars(self):
+            name = type(self).__name__
+            raise ImproperlyConfigured(
+                f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
+            )
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
+
     def _name_action(self, request: HttpRequest) -> None:
         """Set ``action`` by the request's method, before anything is asked that its ``ActionConfig`` may say.
 
@@ -123,6 +145,9 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin):
     def _queryset_maker(self) -> Any:
         config = self.action_config
         return None if config is None else config.queryset_maker
+
+
+_async_view: Any = AsyncAPIView
 
 
 class AsyncViewSetMixin(ViewSetMixin):
@@ -144,6 +169,12 @@ class AsyncViewSetMixin(ViewSetMixin):
         """
         viewset: Any = cls
         return make_async_view(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
+
+    # The view's own, which name the action first.
+    initialize_request = _async_view.initialize_request
+    ainitialize_request = _async_view.ainitialize_request
+    initial = _async_view.initial
+    ainitial = _async_view.ainitial
 
 
 class MissingQueryset(AssertionError, AttributeError):
