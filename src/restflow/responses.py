@@ -159,7 +159,7 @@ def _filled_in_place(response: Any) -> bool:
         if is_light(response.data):
             _fill_by(_UNTOUCHED if _is_untouched(renderer) else renderer, response)
     elif renderer is not None and _is_said_not_to_block(renderer):
-        _fill(response)
+        response.content = response.rendered_content
     return bool(response.is_rendered)
 
 
@@ -171,17 +171,13 @@ def _fill_in_thread(response: Any) -> None:
         in_turns.encoder_class = EncoderInTurns
         _fill_by(in_turns, response)
     else:
-        _fill(response)
-
-
-def _fill(response: Any) -> None:
-    response.content = response.rendered_content
+        response.content = response.rendered_content
 
 
 def _fill_by(renderer: Any, response: Any) -> None:
     own, response.accepted_renderer = response.accepted_renderer, renderer
     try:
-        _fill(response)
+        response.content = response.rendered_content
     finally:
         response.accepted_renderer = own
 

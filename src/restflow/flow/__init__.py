@@ -17,7 +17,7 @@ from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, 
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
-from restflow.flow.remembered import remembered
+from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import ABSENT, held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
@@ -32,7 +32,7 @@ from restflow.flow.twins import (
     twin,
 )
 from restflow.flow.unchanged import unchanged
-from restflow.flow.versions import fast_version_of, has_fast_version
+from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun
 from restflow.flow.worker import forget_request, provide, withdraw
 from restflow.flow.workers import Overloaded, Workers, in_any_thread
@@ -72,6 +72,7 @@ __all__ = [
     "is_marked_async",
     "is_overridden",
     "is_written_async",
+    "keep",
     "learn",
     "look_at",
     "marked_async",
@@ -88,6 +89,7 @@ __all__ = [
     "result_of",
     "run",
     "stand_in",
+    "switch_fast_versions_by",
     "sync",
     "sync_or_async",
     "truth",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from restflow.flow.natures import facts_of, forget_with_natures, nature_of
 from restflow.flow.refusals import refuse_lost_contexts
+from restflow.flow.remembered import keep
 from restflow.flow.resolution import Definition, definition_in, held, is_computed
 from restflow.flow.unchanged import unchanged
 
@@ -30,14 +31,15 @@ class Plan:
     Attributes:
         cls: the class.
         hooks: what was found, by the hook's name.
+        answers: what ``ask`` found, by its key, and what tells whether it holds.
     """
 
-    __slots__ = ("_answers", "cls", "hooks")
+    __slots__ = ("answers", "cls", "hooks")
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
         self.hooks: dict[str, Found] = {}
-        self._answers: dict[Any, tuple[Callable[[], bool], Any]] = {}
+        self.answers: dict[Any, tuple[Callable[[], bool], Any]] = {}
 
     def definition(self, name: str) -> Definition | None:
         """Return what the objects of the class take for a hook: the nearest class that writes it decides.
@@ -48,9 +50,9 @@ class Plan:
         Returns:
             The definition, or None where no class in the MRO writes it.
         """
-        async_name = "a" + name
-        there, async_there = getattr(self.cls, name, None), getattr(self.cls, async_name, None)
         found = self.hooks.get(name)
+        async_name = "a" + name if found is None else found[0]
+        there, async_there = getattr(self.cls, name, None), getattr(self.cls, async_name, None)
         if found is None or found[1] is not there or found[2] is not async_there:
             found = self.hooks[name] = async_name, there, async_there, definition_in(self.cls.__mro__, name)
         return found[3]
@@ -63,20 +65,19 @@ class Plan:
             names: attributes of the class.
             look: asked when nothing is known, or something changed.
         """
-        is_as_seen, answer = self._answers.get(key, (None, None))
-        if is_as_seen is None or not is_as_seen():
+        is_as_seen, answer = self.answers.get(key, _UNKNOWN)
+        if not is_as_seen():
             # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
             # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
             is_as_seen = unchanged(self.cls, [name for name in names if not is_computed(held(self.cls, name))])
             answer = look(self.cls)
-            self._answers[key] = is_as_seen, answer
-        known: _R = answer  # type: ignore[assignment]
+            self.answers[key] = is_as_seen, answer
+        known: _R = answer
         return known
 
 
 plans: dict[type, Plan] = {}
 forget_with_natures(plans.clear)
-_MOST_PLANS = 4096  # so that classes made for one request do not pile up
 
 
 def plan_of(cls: type) -> Plan:
@@ -92,9 +93,7 @@ def plan_of(cls: type) -> Plan:
     if plan is None:
         look_at(cls)
         plan = Plan(cls)
-        if len(plans) >= _MOST_PLANS:
-            plans.clear()
-        plans[cls] = plan
+        keep(plans, cls, plan)
     return plan
 
 
@@ -124,6 +123,13 @@ def look_at(cls: type) -> None:
         look(cls)
 
 
+def _never() -> bool:
+    return False
+
+
+_UNKNOWN: tuple[Callable[[], bool], Any] = _never, None
+
+
 class Unmodified:
     """A group of hooks and attributes that a flow may count on as long as nobody replaced one.
 
@@ -143,15 +149,23 @@ class Unmodified:
         self.names = frozenset(self._looks)
         self._expected = {name: _meaning(definition_in(base.__mro__, name)) for name in hooks}
 
-    def holds(self, obj: Any) -> bool:
-        """Tell whether neither the class of ``obj`` nor the object itself has anything else."""
-        return plan_of(type(obj)).ask(self, self._looks, self._fits) and self.is_untouched(obj)
+    def holds(self, obj: Any, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether neither the class of ``obj`` nor the object itself has anything else.
+
+        Args:
+            obj: the owner of the hooks.
+            args: not looked at, so that this can be the condition of a fast version; nor are ``kwargs``.
+        """
+        cls = type(obj)
+        plan = plans.get(cls) or plan_of(cls)
+        is_as_seen, fits = plan.answers.get(self, _UNKNOWN)
+        if not is_as_seen():
+            fits = plan.ask(self, self._looks, self._fits)
+        return fits and (self.names.isdisjoint(obj.__dict__) or self.is_untouched(obj))
 
     def is_untouched(self, obj: Any) -> bool:
         """Tell whether the object itself has nothing else; its class has been looked at."""
         own = obj.__dict__
-        if self.names.isdisjoint(own):
-            return True
         return all(
             name in self.attributes and self.attributes[name](own[name]) for name in self.names.intersection(own)
         )
@@ -165,9 +179,7 @@ class Unmodified:
 
 def _meaning(definition: Definition | None) -> Any:
     """Return what tells definitions apart: the flow they enter, or the one function that both drivers call."""
-    if definition is None:
-        return None
-    return definition.flow or definition.function or definition
+    return definition and (definition.flow or definition.function or definition)
 
 
 def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:

@@ -18,6 +18,19 @@ def _answer(question: Callable[..., Any], *about: Any) -> Any:
     return question(*about)
 
 
+def keep(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep an answer in a memory of its own, which is emptied when it is full.
+
+    For what is compared at each use. Classes that were made for one request do not pile up.
+    """
+    if len(memory) >= _MOST:
+        memory.clear()
+    memory[key] = value
+
+
+_MOST = 4096
+
+
 def remembered(question: _F) -> _F:
     """Have a question asked once for each thing that it is about, and its answer remembered.
 

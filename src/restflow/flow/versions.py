@@ -15,6 +15,18 @@ from restflow.flow.natures import Flow, facts_of
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+class _Switch:
+    settings: Any
+
+
+_switch = _Switch()
+
+
+def switch_fast_versions_by(settings: Any) -> None:
+    """Have fast versions taken as long as ``settings.FAST_VERSIONS`` is true."""
+    _switch.settings = settings
+
+
 def has_fast_version(flow: _F) -> _F:
     """Let a flow have a fast version, which ``fast_version_of`` gives it.
 
@@ -27,9 +39,10 @@ def has_fast_version(flow: _F) -> _F:
     fast: list[tuple[Callable[..., bool], Flow]] = []
 
     def chosen(*args: Any, **kwargs: Any) -> Any:
-        for when, version in fast:
-            if when(*args, **kwargs):
-                return version(*args, **kwargs)
+        if _switch.settings.FAST_VERSIONS:
+            for when, version in fast:
+                if when(*args, **kwargs):
+                    return version(*args, **kwargs)
         return flow(*args, **kwargs)
 
     made: Any = update_wrapper(chosen, flow)

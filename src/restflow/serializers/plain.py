@@ -12,7 +12,7 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, unchanged
+from restflow.flow import TwoColoured, blocking, hook, is_generated, keep, never_awaits, unchanged
 from restflow.serializers import classes as ours
 from restflow.serializers.bridging import (
     HOOKS,
@@ -82,9 +82,7 @@ def runs_drfs_code_only(cls: type[Any]) -> bool:
     answer = _answers.get(cls)
     if answer is None or not _still_holds(cls, answer):
         answer = _look(cls)
-        if len(_answers) >= 4096:
-            _answers.clear()
-        _answers[cls] = answer
+        keep(_answers, cls, answer)
     return answer[-1]
 
 

@@ -20,7 +20,7 @@ from rest_framework.response import Response as DRFResponse
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.drf import all_made_in_place, is_plain_list
-from restflow.flow import Unmodified, blocking, call, fast_version_of, flow_of, hook
+from restflow.flow import Unmodified, blocking, call, fast_version_of, flow_of, hook, switch_fast_versions_by
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
 from restflow.serializers import add_async_methods
@@ -71,11 +71,10 @@ _THROTTLES = Unmodified(AsyncAPIView, names(OF_VIEWS, THROTTLES), {"throttle_cla
 _END = Unmodified(AsyncAPIView, names(OF_VIEWS, END), {})
 
 
-def _begins_in_place(view: Any, *args: Any, **kwargs: Any) -> bool:
-    return settings.FAST_VERSIONS and _BEGINNING.holds(view)
+switch_fast_versions_by(settings)
 
 
-@fast_version_of(AsyncAPIView.dispatch, when=_begins_in_place)
+@fast_version_of(AsyncAPIView.dispatch, when=_BEGINNING.holds)
 async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
     view.args, view.kwargs = args, kwargs
@@ -123,7 +122,7 @@ _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ign
 
 
 def _is_initial_in_place(view: Any, *args: Any, **kwargs: Any) -> bool:
-    return settings.FAST_VERSIONS and _INITIAL.holds(view) and all_made_in_place(view.renderer_classes)
+    return _INITIAL.holds(view) and all_made_in_place(view.renderer_classes)
 
 
 @fast_version_of(APIView.initial, when=_is_initial_in_place)
@@ -166,7 +165,7 @@ _GIVEN_BY_DRF = frozenset({"data", "many", "partial"})
 def _has_one_serializer_class(
     view: Any, direction: str, *args: Any, serializer_class: SerializerClass | None = None, **kwargs: Any
 ) -> bool:
-    if serializer_class is not None or not settings.FAST_VERSIONS or not isinstance(view, APIView):
+    if serializer_class is not None or not isinstance(view, APIView):
         return False
     return (_GENERIC_SERIALIZERS if isinstance(view, GenericAPIView) else _SERIALIZERS).holds(view)
 
