@@ -156,7 +156,10 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
 
 def held(cls: type, name: str) -> Any:
     """Return what the nearest class holds under a name, or ``ABSENT``. A descriptor, which may block, is not asked."""
-    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), ABSENT)
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return ABSENT
 
 
 def is_computed(raw: Any) -> bool:
