@@ -20,6 +20,11 @@ from benchmarks.client import Application
 POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
 POSTGRES_USER = os.environ.get("RESTFLOW_POSTGRES_USER", "postgres")
+HANDLERS = {
+    "django": "django.core.handlers.asgi.ASGIHandler",
+    "restflow": "restflow.asgi.ASGIHandler",
+    "bound": "benchmarks.bound.BoundHandler",
+}
 
 
 def _postgres_answers() -> bool:
@@ -42,12 +47,11 @@ class Entries:
         self._made: dict[tuple[str, tuple[str, ...]], Application] = {}
 
     def of(self, case: Case, variant: Variant) -> Application:
-        """Return the handler that serves ``variant``: Django's stock one or restflow's, with the case's middleware."""
+        """Return the handler that serves ``variant``, with the case's middleware."""
         key = (variant.entry, case.middleware)
         if key not in self._made:
-            handler = {"django": "django.core.handlers.asgi.ASGIHandler", "restflow": "restflow.asgi.ASGIHandler"}
             with override_settings(MIDDLEWARE=list(case.middleware)):
-                self._made[key] = import_string(handler[variant.entry])()
+                self._made[key] = import_string(HANDLERS[variant.entry])()
         return self._made[key]
 
 

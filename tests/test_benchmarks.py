@@ -30,16 +30,26 @@ ENTRY = {
     for entry in ("Django", "restflow")
     for view in (
         "Django async def",
+        "Django def",
+        "DRF APIView",
         "restflow AsyncAPIView",
         "restflow AsyncAPIView, sync policies",
         "restflow AsyncAPIView, async policies",
     )
-}
+} | {"bound: Django async def"}
 GENERIC = {
     "DRF",
     "restflow sync",
     "restflow async, DRF's serializer",
     "restflow async, its own serializer",
+}
+ENTRY_GENERIC = {
+    "Django's entry: DRF",
+    "restflow's entry: DRF",
+    "restflow's entry: restflow async, DRF's serializer",
+    "restflow's entry: restflow async, its own serializer",
+    "bound: DRF in one trip",
+    "bound: Django alone in one trip",
 }
 PEERS = {"adrf"}  # measured where they are installed
 
@@ -65,7 +75,12 @@ def test_a_short_run_reports_every_view(tmp_path):
         "policies": POLICIES,
         "entry": ENTRY,
         "entry-default": ENTRY,
-        **{f"{work}-{database}": GENERIC for database in databases for work in ("list100", "detail", "create")},
+        **{
+            f"{entry}{work}-{database}": views
+            for entry, views in (("", GENERIC), ("entry-", ENTRY_GENERIC))
+            for database in databases
+            for work in ("list100", "detail", "create")
+        },
     }
     assert settings.POSTGRES or "PostgreSQL does not answer" in run.stdout
     for case in cases.values():
@@ -74,4 +89,4 @@ def test_a_short_run_reports_every_view(tmp_path):
             assert len(variant["rounds_us"]) == 1
             assert variant["ratio"] > 0
             assert variant["cpu_us"] > 0
-            assert variant["threads_started"] >= 1 or variant["name"].startswith("restflow's entry")
+            assert variant["threads_started"] >= 1 or variant["name"].startswith(("restflow's entry", "bound"))
