@@ -12,22 +12,16 @@ from django.http import HttpRequest, JsonResponse
 from rest_framework import generics as drf
 from rest_framework import serializers as drf_serializers
 
+from benchmarks.bare import view_of as bare_view_of
 from benchmarks.bound import in_one_trip
 from benchmarks.case import Case, Variant
-from benchmarks.cases import bare, books, ping, policies
+from benchmarks.cases import books, ping, policies
+from benchmarks.data import SHOWN, WRITTEN
+from benchmarks.generic import view_of
 from benchmarks.models import Book
+from benchmarks.project import DEFAULT_MIDDLEWARE
 from restflow import serializers
 from restflow.views import generics
-
-DEFAULT = (
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-)
 
 
 def plain(request: HttpRequest) -> JsonResponse:
@@ -57,7 +51,7 @@ def case(name: str, middleware: tuple[str, ...], goals: tuple[float | None, ...]
 
 CASES = (
     case("entry", (), (0.10, None, None, 0.20, 0.36, 0.25)),
-    case("entry-default", DEFAULT, (0.06, None, None, 0.08, 0.13, 0.10)),
+    case("entry-default", DEFAULT_MIDDLEWARE, (0.06, None, None, 0.08, 0.13, 0.10)),
 )
 
 # The view, and its goal.
@@ -72,30 +66,32 @@ def generic_cases(model: type[Book], database: str) -> tuple[Case, ...]:
         work = of_books.name.removesuffix(f"-{database}")
         name, goal = _GENERIC[work]
         drfs, ours = getattr(drf, name), getattr(generics, f"Async{name}")
-        fields = ("id", *books.WRITTEN) if work == "create" else books.SHOWN
+        fields = ("id", *WRITTEN) if work == "create" else SHOWN
         variants = (
-            Variant("Django's entry: DRF", books.view_of(drfs, plain, model, fields)),
-            Variant("restflow's entry: DRF", books.view_of(drfs, plain, model, fields), entry="restflow"),
+            Variant("Django's entry: DRF", view_of(drfs, plain, model, fields)),
+            Variant("restflow's entry: DRF", view_of(drfs, plain, model, fields), entry="restflow"),
             Variant(
                 "restflow's entry: restflow async, DRF's serializer",
-                books.view_of(ours, plain, model, fields),
+                view_of(ours, plain, model, fields),
                 goal,
                 "restflow",
             ),
             Variant(
                 "restflow's entry: restflow async, its own serializer",
-                books.view_of(ours, own, model, fields),
+                view_of(ours, own, model, fields),
                 goal,
                 "restflow",
             ),
-            Variant("bound: DRF in one trip", in_one_trip(books.view_of(drfs, plain, model, fields)), entry="bound"),
+            Variant("bound: DRF in one trip", in_one_trip(view_of(drfs, plain, model, fields)), entry="bound"),
             Variant(
                 "bound: Django alone in one trip",
-                in_one_trip(bare.view_of(work, model, books.Pages.page_size)),
+                in_one_trip(bare_view_of(work, model)),
                 entry="bound",
             ),
         )
         found.append(
-            replace(of_books, name=f"entry-{of_books.name}", variants=variants, middleware=DEFAULT, by_cpu=True)
+            replace(
+                of_books, name=f"entry-{of_books.name}", variants=variants, middleware=DEFAULT_MIDDLEWARE, by_cpu=True
+            )
         )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The same answers by Django alone, as short as they can be: it is checked that a new book is unique, and nothing else."""
+"""The same answers by Django alone, as short as they can be: nothing is checked but that a new book is unique."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from benchmarks.cases.books import SHOWN, WRITTEN
+from benchmarks.data import SHOWN, WRITTEN
 from benchmarks.models import Book
 
 
@@ -32,11 +32,11 @@ def made(model: type[Book], data: dict[str, Any]) -> Book:
     return model(**values)
 
 
-def view_of(work: str, model: type[Book], page_size: int) -> Callable[..., JsonResponse]:
+def view_of(work: str, model: type[Book]) -> Callable[..., JsonResponse]:
     """Return the sync view for ``work``: "list100", "detail" or "create"."""
 
     def list100(request: HttpRequest) -> JsonResponse:
-        return JsonResponse(page(request, model.objects.count(), model.objects.all()[:page_size]))
+        return JsonResponse(page(request, model.objects.count(), model.objects.all()[:100]))
 
     def detail(request: HttpRequest, pk: int) -> JsonResponse:
         return JsonResponse(shown(model.objects.get(pk=pk)))
