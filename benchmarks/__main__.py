@@ -91,5 +91,13 @@ def positive(text: str) -> int:
     return value
 
 
+def seconds(text: str) -> float:
+    """Return ``text`` as a number above 0."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {value}")
+    return value
+
+
 if __name__ == "__main__":
     main()

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import positive
+from benchmarks.__main__ import positive, seconds
 from benchmarks.data import NEW, ROWS
 from benchmarks.project import NO_POSTGRES, POSTGRES
 from benchmarks.report import aligned
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description=__doc__)
     parser.add_argument("--rounds", type=positive, default=5, help="rounds (default: %(default)s)")
     parser.add_argument(
-        "--duration", type=positive, default=3, help="seconds a server and scenario a round (default: %(default)s)"
+        "--duration", type=seconds, default=3, help="seconds a server and scenario a round (default: %(default)s)"
     )
     parser.add_argument("--connections", type=positive, default=32, help="that are kept (default: %(default)s)")
     names = ", ".join(scenario.name for scenario in SCENARIOS)
@@ -99,10 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := set(only).difference(known):
         parser.error(f"--only must name scenarios of {names}, got {', '.join(sorted(unknown))}")
     chosen = [server for server in SERVERS if any(text in server.name for text in options.servers or [""])]
-    absent = {server.name: missing for server in chosen if (missing := server.missing())}
+    absent = {server.name: f"{', '.join(lacks)} not installed" for server in chosen if (lacks := server.missing())}
     chosen = [server for server in chosen if server.name not in absent]
     if not chosen:
-        parser.error(f"no server to measure; missing: {absent}")
+        parser.error(f"no server to measure: {absent}")
 
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in only]
     data = measured(options, chosen, scenarios, absent)
@@ -111,51 +111,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measured(
-    options: argparse.Namespace, servers: Sequence[Server], scenarios: Sequence[Scenario], absent: dict[str, list[str]]
+    options: argparse.Namespace, servers: list[Server], scenarios: Sequence[Scenario], absent: dict[str, str]
 ) -> dict[str, Any]:
-    """Measure in rounds: in each, one server after the other is started, asked for each scenario, and stopped."""
+    """Measure in rounds: in each, one server after the other is started, asked for each scenario, and stopped.
+
+    Args:
+        options: of the command.
+        servers: what to measure; a peer that doesn't serve is taken out.
+        scenarios: what to ask.
+        absent: what is not measured, and why; what is taken out is added.
+    """
     environment = {
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in PACKAGES if find_spec_of(name)},
+        **{name: metadata.version(name) for name in PACKAGES if is_installed(name)},
         "cpu_count": os.cpu_count(),
         "client": options.client,
     }
     print(", ".join(f"{key} {value}" for key, value in environment.items()))
-    print(
-        f"{options.rounds} rounds of {options.duration} s, {options.connections} connections; one server runs at a time"
-    )
-    for name, missing in absent.items():
-        print(f"Not measured: {name}, for want of {', '.join(missing)}")
+    print(f"{options.rounds} rounds of {options.duration:g} s, {options.connections} connections, one server at a time")
     draw = random.Random(SEED)
     rounds: dict[tuple[str, str], list[dict[str, Any]]] = {}
     expected: dict[str, Any] = {}
     with database.made() as name:
         for number in range(options.rounds):
             # The first round in the order of the list: the first answers are what all others are held against.
-            for server in draw.sample(servers, len(servers)) if number else servers:
-                with running(server, name) as started:
-                    for scenario in scenarios:
-                        verify(started, scenario, expected)
-                    for scenario in scenarios:
-                        rounds.setdefault((scenario.name, server.name), []).append(one(started, scenario, options))
-                    if text := started.written():
-                        print(f"{server.name} wrote:\n{text}", file=sys.stderr)
+            for server in draw.sample(servers, len(servers)) if number else list(servers):
+                try:
+                    with running(server, name) as started:
+                        for scenario in scenarios:
+                            verify(started, scenario, expected)
+                        for scenario in scenarios:
+                            rounds.setdefault((scenario.name, server.name), []).append(one(started, scenario, options))
+                        if text := started.written():
+                            print(f"{server.name} wrote:\n{text}", file=sys.stderr)
+                except NotServed as problem:
+                    if not server.needs:
+                        raise
+                    absent[server.name] = str(problem)  # a peer that does not go with this Django, for one
+                    servers.remove(server)
                 database.tidy()
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
     found = [summary(scenario.name, servers, rounds) for scenario in scenarios]
     for each in found:
         print("\n" + table(each), flush=True)
+    for name, reason in absent.items():
+        print(f"\nNot measured: {name}: {reason}")
     return {
         "environment": environment,
         "rounds": options.rounds,
         "seconds": options.duration,
         "connections": options.connections,
-        "missing": absent,
+        "not_measured": absent,
         "scenarios": found,
     }
 
 
-def find_spec_of(package: str) -> bool:
+def is_installed(package: str) -> bool:
     """Tell whether the distribution ``package`` is installed."""
     try:
         metadata.version(package)
@@ -197,9 +208,9 @@ def ask(started: Running, scenario: Scenario, number: str) -> tuple[int, str, An
 
 
 def one(started: Running, scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure a scenario on a server once, after a second that is thrown away."""
+    """Measure a scenario on a server once, after a short while that is thrown away."""
     by_wrk = options.client == "wrk"
-    load(started.port, scenario, WARMUP, options.connections, with_wrk=by_wrk)
+    load(started.port, scenario, min(WARMUP, options.duration), options.connections, with_wrk=by_wrk)
     before = started.cpu()
     answered: Answered = load(started.port, scenario, options.duration, options.connections, with_wrk=by_wrk)
     after = started.cpu()
@@ -236,7 +247,17 @@ def summary(
 
 def table(scenario: dict[str, Any]) -> str:
     """Return a scenario as aligned text."""
-    rows = [("req/s", "ratio", "p50 ms", "p99 ms", "cpu ms", "errors", scenario["name"])]
+    rows = [
+        (
+            "req/s",
+            "ratio",
+            "p50 ms",
+            "p99 ms",
+            "cpu ms",
+            "errors",
+            f"{scenario['name']}; ratio to {scenario['against']}",
+        )
+    ]
     rows += [
         (
             f"{each['rps']:.0f}",

@@ -108,6 +108,7 @@ class Soak:
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
+            self.samples.append({"phase": self.phase, **await self.sample()})
             patience = monotonic() + QUIET
             while (last := await self.sample())["tasks"] > first["tasks"] or last["taken"]:
                 if monotonic() > patience:
@@ -121,7 +122,7 @@ class Soak:
         client: Client | None = None
         while monotonic() < self.end:
             kind = draw.choices(names, weights)[0]
-            phase = self.phase  # of the request's beginning
+            began = self.phase
             error = ""
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -134,6 +135,7 @@ class Soak:
                 if client is not None:
                     client.close()
                 client = None
+            phase = began if began == self.phase else PHASES[1]
             self.requests[phase, kind] += 1
             if error:
                 self.errors[phase, kind, error] += 1
@@ -181,12 +183,7 @@ class Soak:
             _, body = await client.fetch("GET", "/state/")
             client.close()
         (connections,) = (await asyncio.to_thread(self.all, "SELECT count(*) FROM {}"))[0]
-        status = dict(
-            line.split(":", 1)
-            for line in Path(f"/proc/{self.started.pid}/status").read_text().splitlines()
-            if ":" in line
-        )
-        return {**json.loads(body), "connections": connections, "rss_mb": int(status["VmRSS"].split()[0]) / 1024}
+        return {**json.loads(body), "connections": connections, "rss_mb": resident(self.started.pid)}
 
     def all(self, statement: str) -> list[Any]:
         """Return what ``statement`` finds among the server's connections."""
@@ -203,14 +200,18 @@ class Soak:
         if (most := max(sample["connections"] for sample in self.samples)) > POOL:
             found.append(f"{most} connections, in a pool of {POOL}")
         before, after = self.quiet
-        for name in ("tasks", "taken"):
-            if after[name] > before[name]:
-                found.append(f"{name}: {before[name]} at rest before the load, {after[name]} after it")
+        found += [
+            f"{name}: {before[name]} at rest before the load, {after[name]} after it"
+            for name in ("tasks", "taken")
+            if after[name] > before[name]
+        ]
         before, after = self.typical(PHASES[0]), self.typical(PHASES[2])
-        for name, room in (("threads", 10), ("tasks", 50)):
-            if after[name] > before[name] * 1.25 + room:
-                found.append(f"{name}: {before[name]:.0f} under load at first, {after[name]:.0f} in the end")
-        return found
+        # A request holds a thread at most, and is a task or two, with that which listens for the client to leave.
+        return found + [
+            f"{name}: {before[name]:.0f} under load at first, {after[name]:.0f} in the end"
+            for name, of_client in (("threads", 1), ("tasks", 2))
+            if after[name] > max(before[name], of_client * self.options.clients) * 1.25 + 10
+        ]
 
     def typical(self, phase: str) -> dict[str, float]:
         """Return the medians of the samples of ``phase``: of its second half, when the load is on."""
@@ -268,6 +269,11 @@ class Soak:
             "quiet": self.quiet,
             "samples": self.samples,
         }
+
+
+def resident(pid: int) -> float:
+    """Return the megabytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def has_wrk() -> bool:
 
 
 def new_prefix() -> str:
-    """Return four characters that begin the numbers of one load; no number of the table begins like it."""
-    return f"L{next(_prefixes):03}"
+    """Return four characters that begin the numbers of one load, as no others in the table do."""
+    return f"L{next(_prefixes) % 1000:03}"
 
 
 def load(port: int, scenario: Scenario, seconds: float, connections: int, *, with_wrk: bool) -> Answered:
