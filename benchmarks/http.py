@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import positive, seconds
 from benchmarks.data import NEW, ROWS
+from benchmarks.options import positive, seconds
 from benchmarks.project import NO_POSTGRES, POSTGRES
 from benchmarks.report import aligned
 from benchmarks.served import database
@@ -30,11 +30,12 @@ WARMUP = 1  # seconds
 
 # The first is what the others are measured against.
 SERVERS = (
-    Server("DRF, gunicorn 2x8 threads", "drf", "wsgi", workers=2, threads=8),
+    Server("DRF, gunicorn 2x8 threads", "drf", "wsgi", workers=2, threads=8, pool=0),
     Server("DRF, uvicorn, Django's entry", "drf", "django"),
     Server("Django async def, uvicorn, Django's entry", "plain", "django"),
     Server("restflow, uvicorn, its entry", "restflow", "restflow"),
-    Server("restflow, uvicorn x2, its entry", "restflow", "restflow", workers=2),
+    Server("restflow, 2 uvicorn workers, its entry", "restflow", "restflow", workers=2),
+    Server("restflow, 2 uvicorn workers, its entry, no pool", "restflow", "restflow", workers=2, pool=0),
     Server("restflow, uvicorn, Django's entry", "restflow", "django"),
     Server("adrf, uvicorn, Django's entry", "adrf", "django", needs=("adrf",)),
     Server("django-aiodrf, uvicorn, Django's entry", "aiodrf", "django", needs=("aiodrf",)),
@@ -59,6 +60,7 @@ PACKAGES = (
     "djangorestframework",
     "uvicorn",
     "gunicorn",
+    "uvicorn-worker",
     "uvloop",
     "httptools",
     "adrf",
@@ -125,6 +127,7 @@ def measured(
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES if is_installed(name)},
         "cpu_count": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 1),
         "client": options.client,
     }
     print(", ".join(f"{key} {value}" for key, value in environment.items()))

@@ -20,8 +20,8 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.__main__ import positive
 from benchmarks.data import NEW, ROWS
+from benchmarks.options import positive
 from benchmarks.project import NO_POSTGRES, POSTGRES, POSTGRES_HOST, POSTGRES_PORT, POSTGRES_USER
 from benchmarks.report import aligned
 from benchmarks.served import database

@@ -32,7 +32,8 @@ class Server:
         stack: the module of ``benchmarks.served.stacks`` that has its views.
         application: the function of ``benchmarks.served.application`` that makes what is served.
         workers: how many processes serve.
-        threads: of each, where it is gunicorn with threads; 0 for uvicorn.
+        threads: of each, for WSGI; 0 for ASGI.
+        pool: the most connections of each process's pool; 0 where each thread keeps one.
         needs: modules that have to be importable.
     """
 
@@ -41,37 +42,26 @@ class Server:
     application: str
     workers: int = 1
     threads: int = 0
+    pool: int = POOL
     needs: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
         """Return what it needs and is not installed."""
-        return [name for name in (*self.needs, "gunicorn" if self.threads else "uvicorn") if find_spec(name) is None]
+        modules = (
+            ("uvicorn",) if self.workers == 1 else ("gunicorn",) if self.threads else ("gunicorn", "uvicorn_worker")
+        )
+        return [name for name in (*self.needs, *modules) if find_spec(name) is None]
 
     def command(self, port: int) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts it: uvicorn for one process, gunicorn for several."""
         served = f"benchmarks.served.application:{self.application}"
-        if self.threads:
-            options = [f"--workers={self.workers}", f"--threads={self.threads}", "--worker-class=gthread"]
-            return [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                *options,
-                f"--bind=127.0.0.1:{port}",
-                "--log-level=warning",
-                f"{served}()",
-            ]
-        options = ["--host=127.0.0.1", f"--port={port}", f"--workers={self.workers}"]
-        return [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            *options,
-            "--no-access-log",
-            "--log-level=warning",
-            served,
-        ]
+        if self.workers == 1:
+            options = ["--factory", "--host=127.0.0.1", f"--port={port}", "--no-access-log", "--log-level=warning"]
+            return [sys.executable, "-m", "uvicorn", *options, served]
+        kind = ["gthread", f"--threads={self.threads}"] if self.threads else ["uvicorn_worker.UvicornWorker"]
+        # Each process has a socket of its own: of one that they share, one of them may take all connections.
+        options = [f"--workers={self.workers}", f"--bind=127.0.0.1:{port}", "--reuse-port", "--log-level=warning"]
+        return [sys.executable, "-m", "gunicorn", *options, "--worker-class", *kind, f"{served}()"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def running(server: Server, database: str, **environment: str) -> Iterator[Runni
         **os.environ,
         "BENCH_STACK": server.stack,
         "BENCH_DATABASE": database,
-        "BENCH_POOL": "0" if server.threads else str(POOL),
+        "BENCH_POOL": str(server.pool),
         "DJANGO_SETTINGS_MODULE": "benchmarks.served.settings",
         "PYTHONPATH": os.pathsep.join(sys.path),
         **environment,
