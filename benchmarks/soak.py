@@ -108,7 +108,7 @@ class Soak:
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
-            self.samples.append({"phase": self.phase, **await self.sample()})
+            await self.note()
             patience = monotonic() + QUIET
             while (last := await self.sample())["tasks"] > first["tasks"] or last["taken"]:
                 if monotonic() > patience:
@@ -161,20 +161,26 @@ class Soak:
         """Kill the server's connections once a second, in the middle."""
         begin = monotonic() + (self.options.duration - self.options.kills) / 2
         await asyncio.sleep(begin - monotonic())
+        await self.note()
         self.phase = PHASES[1]
         for number in range(self.options.kills):
             await asyncio.sleep(begin + number - monotonic())
             self.killed += len(await asyncio.to_thread(self.all, "SELECT pg_terminate_backend(pid) FROM {}"))
+        await self.note()
         self.phase = PHASES[2]
 
     async def watch(self) -> None:
         """Take a sample once a second."""
         while True:
             try:
-                self.samples.append({"phase": self.phase, **await self.sample()})
+                await self.note()
             except (OSError, EOFError, TimeoutError) as problem:
                 self.errors[self.phase, "state", type(problem).__name__] += 1
             await asyncio.sleep(1)
+
+    async def note(self) -> None:
+        """Take a sample, which belongs to the phase of its beginning."""
+        self.samples.append({"phase": self.phase, **await self.sample()})
 
     async def sample(self) -> dict[str, Any]:
         """Return what the server has at the moment."""
