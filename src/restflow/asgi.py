@@ -42,6 +42,7 @@ from restflow.flow import (
     forget_request,
     in_any_thread,
     is_marked_async,
+    last_call,
     nonblocking,
     provide,
     watched,
@@ -268,6 +269,8 @@ class ASGIHandler(DjangoASGIHandler):
         response._resource_closers.append(request.close)
         if response.status_code >= 400 and not getattr(response, "_has_been_logged", False):
             await call(_log, request, response)
+        if not response.streaming:
+            last_call()
         return response
 
     async def _respond(self, request: Any) -> Any:

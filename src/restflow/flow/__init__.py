@@ -49,7 +49,7 @@ from restflow.flow.twins import (
 from restflow.flow.unchanged import unchanged
 from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Overloaded, Workers, in_any_thread
+from restflow.flow.workers import Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
     "Begun",
@@ -83,6 +83,7 @@ __all__ = [
     "is_coroutine_function",
     "is_generated",
     "is_marked_async",
+    "last_call",
     "learn_flow",
     "learn_new_flow",
     "look_at",

@@ -236,6 +236,8 @@ class _Hop(Driver, Generic[_R]):
         except GeneratorExit:
             self.cancel()
             raise
+        self.job = None
+        del self.away  # both lead back here, and what nobody needs must go without the garbage collector
         worker.come_back(self.context)
         error, self.error = self.error, None
         try:

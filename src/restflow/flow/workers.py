@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -30,6 +31,21 @@ def _nothing() -> None:
 
 def _always() -> bool:
     return True
+
+
+class _Here(threading.local):
+    """The lease that this thread serves, while it does."""
+
+    lease: Lease | None = None
+
+
+_here = _Here()
+
+
+def last_call() -> None:
+    """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
+    if _here.lease is not None:
+        _here.lease.is_last = True
 
 
 class Workers:
@@ -63,6 +79,7 @@ class Workers:
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
         self._waiting: dict[Lease, None] = {}  # in order
+        self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
 
     def lease(
@@ -98,6 +115,11 @@ class Workers:
 
     def assign(self, lease: Lease) -> _Worker | None:
         """Return a thread for ``lease``; None if it has to wait for one. The lock is held."""
+        if self._process != os.getpid():  # no thread has come along into a forked process
+            self._process = os.getpid()
+            self._threads.clear()
+            self._idle.clear()
+            self._waiting.clear()
         if self._idle:
             return self._idle.pop()
         most, waiting = self.limits()
@@ -151,6 +173,7 @@ class _Worker:
             self.end_last()
             job()
             del job  # it holds a request, and this thread may wait long
+            self.end_last()
         self.end_last()
         self.workers.retiring()
 
@@ -193,6 +216,8 @@ class Lease(Executor):
         self._jobs: list[_Job] = []  # until there is a thread
         self._unfinished = 0  # calls that the thread is still to make
         self._holds = False
+        self.is_last = False
+        self._is_through = False  # the thread has ended the lease, or is about to
         self._ending = ending
         self.beginning: Callable[[], Any] | None = beginning  # until it was called
 
@@ -218,6 +243,7 @@ class Lease(Executor):
             if self._worker is None and not self._jobs and (worker := self._workers.assign(self)) is not None:
                 self.take(worker)
             self._unfinished += 1
+            self._is_through = False
             if self._worker is None:
                 self._jobs.append(job)
             else:
@@ -233,11 +259,13 @@ class Lease(Executor):
         self._jobs.clear()
 
     def finish(self) -> None:
-        """Note that the thread has made a call."""
+        """Note, in the thread, that it has made a call."""
         holds = self._workers.holding()
         with self._workers.lock:
             self._unfinished -= 1
             self._holds = holds
+            if holds and self.is_last and not self._unfinished and self._worker is not None:
+                self._worker.ending, self._is_through = self._ending, True
 
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
@@ -247,7 +275,7 @@ class Lease(Executor):
             if worker is None:
                 if self._jobs:
                     self._workers.forget(self)
-            elif self._unfinished or self._holds:
+            elif self._unfinished or (self._holds and not self._is_through):
                 worker.jobs.put(self._end_there)
             else:
                 self._leave(worker)
@@ -256,7 +284,9 @@ class Lease(Executor):
 
     def _leave(self, worker: _Worker) -> None:
         """Let the thread serve another lease, which begins by ending this one. The lock is held."""
-        worker.ending, worker.leased, self._worker = self._ending, False, None
+        if not self._is_through:
+            worker.ending = self._ending
+        worker.leased, self._worker = False, None
         self._workers.free(worker)
 
     def _end_there(self) -> None:
@@ -278,14 +308,15 @@ class _Job:
         if not self.future.set_running_or_notify_cancel():
             self.lease.finish()
             return
+        settle: Callable[[Any], None] = self.future.set_result
+        _here.lease, self.lease.is_last = self.lease, False
         try:
             if (beginning := self.lease.beginning) is not None:
                 self.lease.beginning = None
                 beginning()
-            result = self.function(*self.args, **self.kwargs)
+            outcome = self.function(*self.args, **self.kwargs)
         except BaseException as error:
-            self.lease.finish()
-            self.future.set_exception(error)
-        else:
-            self.lease.finish()
-            self.future.set_result(result)
+            settle, outcome = self.future.set_exception, error
+        _here.lease = None
+        self.lease.finish()
+        settle(outcome)
