@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.messages import add_message
 from django.contrib.sessions.backends import signed_cookies
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
@@ -163,6 +164,41 @@ def test_a_patched_hook_of_djangos_runs_in_the_thread(monkeypatch: pytest.Monkey
     monkeypatch.setattr(common.CommonMiddleware, "process_request", patched)
     assert ask(aview, SEVEN).status == 200
     assert where == ["thread"]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (SessionBase, "is_empty"),
+        (SessionBase, "__init__"),
+        (signed_cookies.SessionStore, "is_empty"),
+        (common.CommonMiddleware, "should_redirect_with_slash"),
+        (common.CommonMiddleware, "get_full_path_with_slash"),
+        (clickjacking.XFrameOptionsMiddleware, "get_xframe_options_value"),
+    ],
+)
+def test_a_method_that_is_patched_between_two_requests_runs_in_the_thread(
+    cls: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `mock.patch.object` does it, while the server runs."""
+    where: list[str] = []
+    original = getattr(cls, name)
+
+    def patched(self: Any, *args: Any, **kwargs: Any) -> Any:
+        where.append(place())
+        return original(self, *args, **kwargs)
+
+    async def both() -> None:
+        await site.asend("GET", "/x")
+        monkeypatch.setattr(cls, name, patched)
+        await site.asend("GET", "/x")
+        assert set(where) == {"thread"}
+        monkeypatch.undo()
+        assert (await site.asend("GET", "/x/")).hops == 0
+
+    options = {"SESSION_ENGINE": signed_cookies.__name__}
+    with Site({"x/": aview}, entry=OURS, MIDDLEWARE=SEVEN, **options) as site:
+        asyncio.run(both())
 
 
 class Store(signed_cookies.SessionStore):

@@ -117,9 +117,7 @@ class _Block(transaction.Atomic):
         self.__exit__(exc_type, exc_value, exc_tb)
 
 
-async def transacted(
-    aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], *, by_requests: bool = True
-) -> _R:
+async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], *, by_requests: bool = True) -> _R:
     """Drive ``flow`` in a transaction of each database; a flow itself.
 
     Args:
@@ -173,14 +171,14 @@ def roll_back(aliases: Iterable[str]) -> None:
 def _is_atomic_request(alias: str) -> bool:
     """Tell whether this thread is in the transaction of ATOMIC_REQUESTS, and not only in that of a ``TestCase``."""
     connection = connections[alias]
-    blocks = connection.atomic_blocks
+    blocks: list[Any] = connection.atomic_blocks
     return bool(connection.settings_dict["ATOMIC_REQUESTS"] and blocks and not blocks[-1]._from_testcase)
 
 
 _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
 
 
-async def _for_sure(function: Callable[..., None], *args: Any) -> None:
+async def _for_sure(function: Callable[..., object], *args: Any) -> None:
     """Call ``function`` in the request's thread, though the task is cancelled before it begins; a flow."""
     begun = False
 

@@ -13,18 +13,16 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 
-from restflow.flow import nonblocking
+from restflow.flow import nonblocking, unchanged
 
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
 )
 _SHORT = 200  # bytes: what GZipMiddleware leaves alone
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 When = Callable[..., bool]
 
@@ -48,19 +46,22 @@ def is_as_written(function: Any, module: str) -> bool:
     return isinstance(function, FunctionType) and function.__code__.co_filename == sys.modules[module].__file__
 
 
-def _cached(predicate: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=1024)(predicate)
-    cached: _F = wrapper
-    return cached
-
-
-@_cached
 def _django_writes(cls: type, name: str) -> bool:
     """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
+    looks, answer = _looked(cls, name)
+    if not all(is_as_seen() for is_as_seen in looks):  # somebody patched one since
+        _looked.cache_clear()
+        _, answer = _looked(cls, name)
+    return answer
+
+
+@lru_cache(maxsize=1024)
+def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
     found = [base for base in cls.__mro__ if name in vars(base) and base is not object]
-    return bool(found) and all(
+    answer = bool(found) and all(
         base.__module__.startswith("django.") and is_as_written(vars(base)[name], base.__module__) for base in found
     )
+    return [unchanged(each, [name]) for each in (cls, *found)], answer
 
 
 # Conditions take the arguments of the hooks, which are called by position.
