@@ -55,8 +55,8 @@ def _connections_left_behind(is_ours: bool | None) -> Iterator[CheckMessage]:
         if age != 0:
             yield kind(
                 f"CONN_MAX_AGE of the database {alias!r} is {age}, and there are async views. Django's ASGI handler "
-                "has a new thread for each request, whose connection stays open when the thread has ended: the "
-                "database runs out of them.",
+                "has a new thread for each request, whose connection stays open after the thread has ended, until the "
+                "garbage is collected: under load the database runs out of them.",
                 hint="Set it to 0, with a pool where opening connections costs too much; or serve the project by "
                 "restflow.asgi.get_asgi_application(), and name that in ASGI_APPLICATION.",
                 obj=f"DATABASES[{alias!r}]",

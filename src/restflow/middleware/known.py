@@ -16,6 +16,9 @@ from types import FunctionType
 from typing import Any
 
 from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.utils import translation
+from django.utils.translation import trans_real
 
 from restflow.flow import nonblocking, unchanged
 
@@ -154,6 +157,24 @@ def _not_a_get(middleware: Any, request: Any, response: Any) -> bool:
     return bool(request.method != "GET")
 
 
+def _translations_are_loaded(middleware: Any, request: Any) -> bool:
+    """Find the language as the hook does: from memory, once Django has looked on the disk which languages it has.
+
+    What the hook does next is to read the language's translations, where no request has asked for them before.
+    """
+    modules: tuple[Any, ...] = (translation, trans_real)
+    if not all(is_as_written(module.get_language_from_request, module.__name__) for module in modules):
+        return False
+    are_prefixed, default_is_prefixed = is_language_prefix_patterns_used(
+        getattr(request, "urlconf", settings.ROOT_URLCONF)
+    )
+    languages = {translation.get_language_from_request(request, check_path=are_prefixed)}
+    if are_prefixed and not default_is_prefixed:
+        languages.add(settings.LANGUAGE_CODE)
+    loaded: Any = vars(trans_real)["_translations"]
+    return languages <= loaded.keys()
+
+
 def _login_is_not_required(middleware: Any, request: Any, view: Any, args: Any, kwargs: Any) -> bool:
     return not getattr(view, "login_required", True)
 
@@ -167,6 +188,10 @@ KNOWN: Mapping[str, Mapping[str, When]] = {
     "django.middleware.common.CommonMiddleware": {
         "process_request": _no_redirect_to_www,
         "process_response": _no_redirect_of_its_own,
+    },
+    "django.middleware.locale.LocaleMiddleware": {
+        "process_request": _translations_are_loaded,
+        "process_response": _not_missing,
     },
     "django.middleware.csrf.CsrfViewMiddleware": {
         "process_request": _secret_is_in_the_cookie,
