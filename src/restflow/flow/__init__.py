@@ -47,7 +47,7 @@ from restflow.flow.twins import (
     twin,
 )
 from restflow.flow.unchanged import unchanged
-from restflow.flow.watch import Begun
+from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
 from restflow.flow.workers import Overloaded, Workers, in_any_thread
 
@@ -106,5 +106,6 @@ __all__ = [
     "truth",
     "twin",
     "unchanged",
+    "watched",
     "withdraw",
 ]

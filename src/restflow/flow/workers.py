@@ -27,6 +27,10 @@ def _nothing() -> None:
     pass
 
 
+def _always() -> bool:
+    return True
+
+
 class Workers:
     """A pool of threads.
 
@@ -36,6 +40,8 @@ class Workers:
         retiring: called in each thread before it ends.
         resting: called in a leased thread, once it has had nothing to do for a moment; it must not raise.
         moment: returns how long that is, in seconds; None for never.
+        holding: called in a leased thread after each call; whether something is open there that only the lease's end
+            closes. If not, the end waits for what the thread does next: it need not be awakened for it.
         idle: seconds after which a thread that nobody needed ends.
     """
 
@@ -46,9 +52,11 @@ class Workers:
         retiring: Callable[[], Any] = _nothing,
         resting: Callable[[], Any] = _nothing,
         moment: Callable[[], float | None] = _nothing,
+        holding: Callable[[], bool] = _always,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
+        self.holding = holding
         self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
@@ -103,15 +111,14 @@ class Workers:
         return None
 
     def free(self, worker: _Worker) -> None:
-        """Have ``worker`` serve the lease that waits longest."""
-        with self.lock:
-            if self._waiting:
-                lease = next(iter(self._waiting))
-                del self._waiting[lease]
-                lease.take(worker)
-            else:
-                self._idle.append(worker)
-                self._all_idle.notify_all()
+        """Have ``worker`` serve the lease that waits longest. The lock is held."""
+        if self._waiting:
+            lease = next(iter(self._waiting))
+            del self._waiting[lease]
+            lease.take(worker)
+        else:
+            self._idle.append(worker)
+            self._all_idle.notify_all()
 
     def forget(self, lease: Lease) -> None:
         """Let a lease that waits for a thread wait no longer. The lock is held."""
@@ -133,28 +140,37 @@ class _Worker:
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
         self.leased = False
+        self.ending: Callable[[], Any] = _nothing  # of the last lease, if it is still to be called
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
         self.thread = threading.Thread(target=self._work, name="restflow-worker", daemon=True)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
+            self.end_last()
             job()
             del job  # it holds a request, and this thread may wait long
+        self.end_last()
         self.workers.retiring()
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for something to do; None to end."""
-        moment = self.workers.moment() if self.leased else None
+        moment = self.workers.moment() if self.leased or self.ending is not _nothing else None
         if moment is not None:
             with suppress(Empty):
                 return self.jobs.get(timeout=max(moment, 0))
+            self.end_last()
             self.workers.resting()
         while True:
             with suppress(Empty):
                 return self.jobs.get(timeout=self.workers.idle_for)
             if self.workers.retire(self):
                 return None
+
+    def end_last(self) -> None:
+        """End the last lease, in its thread."""
+        ending, self.ending = self.ending, _nothing
+        ending()
 
 
 class Lease(Executor):
@@ -173,6 +189,8 @@ class Lease(Executor):
         self._worker: _Worker | None = None
         self._ended = False
         self._jobs: list[_Job] = []  # until there is a thread
+        self._unfinished = 0  # calls that the thread is still to make
+        self._holds = False
         self._ending = ending
         self.beginning: Callable[[], Any] | None = beginning  # until it was called
 
@@ -197,6 +215,7 @@ class Lease(Executor):
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
             if self._worker is None and not self._jobs and (worker := self._workers.assign(self)) is not None:
                 self.take(worker)
+            self._unfinished += 1
             if self._worker is None:
                 self._jobs.append(job)
             else:
@@ -211,23 +230,39 @@ class Lease(Executor):
             worker.jobs.put(job.run)
         self._jobs.clear()
 
+    def finish(self) -> None:
+        """Note that the thread has made a call."""
+        holds = self._workers.holding()
+        with self._workers.lock:
+            self._unfinished -= 1
+            self._holds = holds
+
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
         with self._workers.lock:
             self._ended = True
-            if self._worker is not None:
-                self._worker.jobs.put(self._end)
-            elif self._jobs:
-                self._workers.forget(self)
+            worker = self._worker
+            if worker is None:
+                if self._jobs:
+                    self._workers.forget(self)
+            elif self._unfinished or self._holds:
+                worker.jobs.put(self._end_there)
+            else:
+                self._leave(worker)
         for job in self._jobs:
             job.future.cancel()
 
-    def _end(self) -> None:
-        worker, self._worker = self._worker, None
-        assert worker is not None
-        self._ending()
-        worker.leased = False
+    def _leave(self, worker: _Worker) -> None:
+        """Let the thread serve another lease, which begins by ending this one. The lock is held."""
+        worker.ending, worker.leased, self._worker = self._ending, False, None
         self._workers.free(worker)
+
+    def _end_there(self) -> None:
+        worker = self._worker
+        assert worker is not None
+        with self._workers.lock:
+            self._leave(worker)
+        worker.end_last()
 
 
 class _Job:
@@ -239,6 +274,7 @@ class _Job:
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
+            self.lease.finish()
             return
         try:
             if (beginning := self.lease.beginning) is not None:
@@ -246,6 +282,8 @@ class _Job:
                 beginning()
             result = self.function(*self.args, **self.kwargs)
         except BaseException as error:
+            self.lease.finish()
             self.future.set_exception(error)
         else:
+            self.lease.finish()
             self.future.set_result(result)
