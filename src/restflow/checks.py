@@ -192,11 +192,11 @@ def _partial_update(view: _View) -> _Messages:
 
 
 def _atomic(view: _View) -> _Messages:
-    if not issubclass(view.cls, AsyncAPIView) or is_on_our_entry():
+    if not issubclass(view.cls, AsyncAPIView):
         return
     exempt: set[str] = getattr(view.callback, "_non_atomic_requests", set())
     for alias, database in connections.settings.items():
-        if database["ATOMIC_REQUESTS"] and alias not in exempt:
+        if database["ATOMIC_REQUESTS"] and alias not in exempt and not is_on_our_entry():
             yield Warning(
                 f"{view} is async, and ATOMIC_REQUESTS of the database {alias!r} is for sync views only on Django's "
                 "ASGI handler, which answers each request with an error.",

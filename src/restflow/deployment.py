@@ -40,40 +40,40 @@ def is_on_our_entry() -> bool | None:
 
 def check_deployment() -> Iterator[CheckMessage]:
     """Check the settings that are the whole project's, where it has async views."""
-    is_ours = is_on_our_entry()
-    yield from _connections_left_behind(is_ours)
-    yield from _small_pools(is_ours)
+    yield from _connections_left_behind()
+    yield from _small_pools()
     yield from _sync_middleware()
 
 
-def _connections_left_behind(is_ours: bool | None) -> Iterator[CheckMessage]:
-    if is_ours:
-        return
-    kind, number = (Warning, "W009") if is_ours is None else (Error, "E009")
+# The application is imported only where it matters who serves the project.
+
+
+def _connections_left_behind() -> Iterator[CheckMessage]:
     for alias, database in connections.settings.items():
         age = database["CONN_MAX_AGE"]
-        if age != 0:
-            yield kind(
-                f"CONN_MAX_AGE of the database {alias!r} is {age}, and there are async views. Django's ASGI handler "
-                "has a new thread for each request, whose connection stays open after the thread has ended, until the "
-                "garbage is collected: under load the database runs out of them.",
-                hint="Set it to 0, with a pool where opening connections costs too much; or serve the project by "
-                "restflow.asgi.get_asgi_application(), and name that in ASGI_APPLICATION.",
-                obj=f"DATABASES[{alias!r}]",
-                id=f"restflow.{number}",
-            )
+        if age == 0 or (is_ours := is_on_our_entry()):
+            continue
+        kind, number = (Warning, "W009") if is_ours is None else (Error, "E009")
+        yield kind(
+            f"CONN_MAX_AGE of the database {alias!r} is {age}, and there are async views. Django's ASGI handler has a "
+            "new thread for each request, whose connection stays open after the thread has ended, until the garbage "
+            "is collected: under load the database runs out of them.",
+            hint="Set it to 0, with a pool where opening connections costs too much; or serve the project by "
+            "restflow.asgi.get_asgi_application(), and name that in ASGI_APPLICATION.",
+            obj=f"DATABASES[{alias!r}]",
+            id=f"restflow.{number}",
+        )
 
 
-def _small_pools(is_ours: bool | None) -> Iterator[CheckMessage]:
-    if not is_ours and "WORKER_THREADS" not in settings.user_settings:  # then nobody may have as many
-        return
+def _small_pools() -> Iterator[CheckMessage]:
     for alias, database in connections.settings.items():
         pool = database["OPTIONS"].get("pool")
         if not pool or connections[alias].vendor != "postgresql":
             continue
         given = pool if isinstance(pool, dict) else {}
         size = given.get("max_size") or given.get("min_size", _SMALLEST_POOL)
-        if size < settings.WORKER_THREADS:
+        # Without our entry, nobody may have as many threads as it has by default.
+        if size < settings.WORKER_THREADS and ("WORKER_THREADS" in settings.user_settings or is_on_our_entry()):
             yield Warning(
                 f"The pool of the database {alias!r} has {size} connections, and WORKER_THREADS allows "
                 f"{settings.WORKER_THREADS} requests to ask for one at once. Those that wait longer than the pool's "

@@ -24,8 +24,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from restflow.db import atomic
-from restflow.views import ActionConfig, APIView, AsyncAPIView, ViewSetMixin, action
-from tests.colours import ASYNC, BASES, SYNC
+from restflow.views import ActionConfig, APIView, AsyncAPIView, AsyncViewSet, ViewSet, ViewSetMixin, action
 from tests.entry.support import scope_of, talk
 from tests.site import DJANGO, ENTRIES, OURS, CountingWorkers, Site
 
@@ -38,9 +37,9 @@ def entry(request: pytest.FixtureRequest) -> str:
     return value
 
 
-@pytest.fixture(params=[SYNC, ASYNC])
+@pytest.fixture(params=[ViewSet, AsyncViewSet])
 def base(request: pytest.FixtureRequest) -> Any:
-    return BASES[request.param].ViewSet
+    return request.param
 
 
 def names(database: str = "default") -> list[str]:
@@ -122,7 +121,7 @@ def test_the_checks_and_the_handler_are_in_one_transaction(base: Any, entry: str
 
 
 def test_a_sync_handler_of_an_async_viewset_is_in_it_and_that_is_one_trip() -> None:
-    viewset = viewset_of(BASES[ASYNC].ViewSet, is_async=False, permission_classes=[Permits])
+    viewset = viewset_of(AsyncViewSet, is_async=False, permission_classes=[Permits])
     assert ask(viewset, OURS).hops == 1
     assert names() == ["handler in", "permission in"]
 
@@ -281,7 +280,7 @@ def test_async_blocks_of_the_handler_are_inside_of_it(entry: str) -> None:
             await sync_to_async(write)("inner")
         raise ValidationError("no")
 
-    assert ask(viewset_of(BASES[ASYNC].ViewSet, list=handler), entry).status == 400
+    assert ask(viewset_of(AsyncViewSet, list=handler), entry).status == 400
     assert names() == []
 
 
@@ -344,7 +343,7 @@ def test_a_client_that_leaves_rolls_it_back(entry: str, stage: str) -> None:
         async def after(request: Any) -> HttpResponse:
             return HttpResponse(f"{await User.objects.acount()} {await sync_to_async(is_atomic)()}")
 
-        viewset = viewset_of(BASES[ASYNC].ViewSet, list=handler, permission_classes=[Waits])
+        viewset = viewset_of(AsyncViewSet, list=handler, permission_classes=[Waits])
         views = {"x/": viewset.as_view({"get": "list"}), "after/": after}
         with Site(views, entry=entry, workers=CountingWorkers(1)) as site:
             served = asyncio.create_task(talk(site, scope_of("/x/"), leave=leave))
@@ -372,7 +371,7 @@ def test_a_cancellation_at_any_turn_leaves_no_transaction_open(stage: str, turns
             reached.set()
             return Response({})
 
-        viewset = viewset_of(BASES[ASYNC].ViewSet, list=handler)
+        viewset = viewset_of(AsyncViewSet, list=handler)
         with override_settings(ROOT_URLCONF=(path("x/", viewset.as_view({"get": "list"})),)):
             if stage == "begin":
                 reached.set()

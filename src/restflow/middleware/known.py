@@ -165,14 +165,13 @@ def _translations_are_loaded(middleware: Any, request: Any) -> bool:
     modules: tuple[Any, ...] = (translation, trans_real)
     if not all(is_as_written(module.get_language_from_request, module.__name__) for module in modules):
         return False
-    are_prefixed, default_is_prefixed = is_language_prefix_patterns_used(
-        getattr(request, "urlconf", settings.ROOT_URLCONF)
-    )
+    urlconf: Any = getattr(request, "urlconf", settings.ROOT_URLCONF)
+    are_prefixed, default_is_prefixed = is_language_prefix_patterns_used(urlconf)
     languages = {translation.get_language_from_request(request, check_path=are_prefixed)}
     if are_prefixed and not default_is_prefixed:
         languages.add(settings.LANGUAGE_CODE)
     loaded: Any = vars(trans_real)["_translations"]
-    return languages <= loaded.keys()
+    return languages.issubset(loaded)
 
 
 def _login_is_not_required(middleware: Any, request: Any, view: Any, args: Any, kwargs: Any) -> bool:
