@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing, suppress
+from contextvars import Context, copy_context
 from functools import partial
 from operator import is_
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 import django
 from django.conf import settings as django_settings
@@ -131,12 +133,20 @@ class ASGIHandler(DjangoASGIHandler):
             body_file = await self.read_body(receive)
         except RequestAborted:
             return
-        owner = asyncio.current_task()
-        lease = self.workers.lease(owner=owner, beginning=partial(self._begin, scope), ending=self._end)
+        with closing(body_file):
+            if sys.version_info >= (3, 12):
+                context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
+                await self._lease(context, scope, body_file, receive, send)
+            else:  # a task doesn't tell its context, so one is made whose context is known
+                context = copy_context()
+                await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
+
+    async def _lease(self, context: Context, scope: Any, body_file: Any, receive: Receive, send: Send) -> None:
+        """Serve a request in the task whose context is given, with a lease on a thread unless it has one already."""
+        lease = self.workers.lease(context, beginning=partial(self._begin, scope), ending=self._end)
         provided = provide(lease)
         try:
-            with closing(body_file):
-                await self._serve(scope, body_file, receive, send, has_lease=provided is not None)
+            await self._serve(scope, body_file, receive, send, has_lease=provided is not None)
         finally:
             if provided is not None:
                 withdraw(provided)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import Any
@@ -78,13 +77,11 @@ def context_for(executor: Executor | None) -> Context:
 
     Returns:
         That of the task which serves the request on our entry: it is nobody else's while the task waits. A copy for
-        other tasks, whose maker may have given them a context that others are in too, and on Python 3.11, which doesn't
-        tell.
+        other tasks, whose maker may have given them a context that others are in too.
     """
-    task = asyncio.current_task()
-    own: Callable[[], Context] | None = getattr(task, "get_context", None)
-    is_alone = isinstance(executor, Lease) and executor.owner is task
-    return own() if own is not None and is_alone else copy_context()
+    if isinstance(executor, Lease) and executor.context is not None and executor.owner is asyncio.current_task():
+        return executor.context
+    return copy_context()
 
 
 def provide(own: Executor) -> ThreadSensitiveContext | None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -66,19 +67,19 @@ class Workers:
 
     def lease(
         self,
+        context: Context | None = None,
         *,
-        owner: asyncio.Task[Any] | None = None,
         beginning: Callable[[], Any] = _nothing,
         ending: Callable[[], Any] = _nothing,
     ) -> Lease:
         """Return a lease for one request; it takes a thread when it is first asked to run something.
 
         Args:
-            owner: the task that serves the request, in a context of its own.
+            context: that of the task which calls this, where nobody else's code is in it.
             beginning: called in the thread before anything else, as part of it.
             ending: called in the thread when the lease has ended, if it took one; it must not raise.
         """
-        return Lease(self, owner=owner, beginning=beginning, ending=ending)
+        return Lease(self, context, beginning=beginning, ending=ending)
 
     def close(self) -> None:
         """Wait until no thread is leased, and end them all. It blocks."""
@@ -179,12 +180,13 @@ class Lease(Executor):
     def __init__(
         self,
         workers: Workers,
+        context: Context | None,
         *,
-        owner: asyncio.Task[Any] | None,
         beginning: Callable[[], Any],
         ending: Callable[[], Any],
     ) -> None:
-        self.owner = owner
+        self.owner = None if context is None else asyncio.current_task()
+        self.context = context
         self._workers = workers
         self._worker: _Worker | None = None
         self._ended = False
