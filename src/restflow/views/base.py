@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import types
 import weakref
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from operator import attrgetter, is_
 from typing import Any
@@ -20,6 +21,7 @@ from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
+from restflow.db.transactions import roll_back, transacted
 from restflow.drf import all_made_in_place, is_plain_list, made, permits
 from restflow.flow import (
     TwoColoured,
@@ -48,6 +50,7 @@ from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.known import mark_drfs_views
 from restflow.views.policies import CALLED_FOR_EFFECT, may_be_dropped, permit, refuse, throttle_by
 from restflow.views.serving import served
+from restflow.views.transactions import Databases, begin_when_initialized, databases_of
 
 __all__ = ["APIView", "AsyncAPIView"]
 
@@ -99,6 +102,12 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
     Source: DRF 3.18, views.py, ``APIView``.
     """
 
+    atomic: Databases = False
+    """Whether the checks, the handler and the response to an error are in one transaction, which an error rolls back.
+
+    True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
+    """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         refuse_names_nobody_calls(cls)
@@ -135,8 +144,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=_HOOKS, methods=("dispatc
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        insist_on_awaited(self)
+        with ExitStack() as transactions:
+            begin_when_initialized(self, transactions)
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            insist_on_awaited(self)
         return response
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
@@ -400,7 +411,7 @@ def _show_to_sentry(request: DRFRequest) -> None:
         vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
 
 
-async def _begin(view: APIView, request: DRFRequest, kwargs: dict[str, Any]) -> bool:
+async def _begin(view: APIView, request: DRFRequest, kwargs: Mapping[str, Any]) -> bool:
     """Negotiate, and have no version: what ``initial`` begins with where ``_NEGOTIATION`` holds.
 
     Returns:
@@ -491,42 +502,17 @@ class AsyncAPIView(AsyncHelpers, APIView):
         usual = _BEFORE.holds(self) and all_made_in_place(
             self.parser_classes, self.authentication_classes, self.renderer_classes
         )
-        drf_request: DRFRequest
+        databases: Sequence[str] = ()
         if usual:
-            drf_request = self.request = _request_of(self, request)
+            self.request = _request_of(self, request)
             self.headers = headers_of(self)
         else:
-            drf_request = self.request = await hook(self, "initialize_request", request, *args, **kwargs)
+            self.request = await hook(self, "initialize_request", request, *args, **kwargs)
             self.headers = await attribute(self, "default_response_headers")
-        try:
-            if usual:
-                alone = await _begin(self, drf_request, kwargs)
-                if alone or _AUTHENTICATION.holds(self):
-                    alone = await authenticated(drf_request) and alone
-                else:
-                    await hook(self, "perform_authentication", drf_request)
-                if not alone or self.permission_classes or self.throttle_classes:
-                    await _check(self, drf_request)
-                method_names = self.http_method_names
-            else:
-                await hook(self, "initial", drf_request, *args, **kwargs)
-                method_names = await attribute(self, "http_method_names")
-            method = (drf_request.method or "").lower()
-            if method in method_names and hasattr(self, method):
-                handler = getattr(self, method)
-                if has_body(drf_request) and reads_on_the_loop(handler):
-                    await read_ahead(drf_request)
-                response = await call(handler, drf_request, *args, **kwargs)
-            else:
-                response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
-        except Exception as error:
-            await _know_the_user(self, drf_request)
-            response = await hook(self, "handle_exception", error)
-        if _AFTER.holds(self):
-            self.response = await _finalized(self, drf_request, response, True)
-        else:
-            self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
-        insist_on_awaited(self)
+            databases = databases_of(await attribute(self, "atomic"), type(self).__name__)
+        drf_request: DRFRequest = self.request
+        answering = partial(_answered, self, drf_request, args, kwargs, usual, databases)
+        self.response = await (transacted(databases, answering, by_requests=False) if databases else answering())
         if ahead := vars(drf_request).get("_ahead"):  # uploads that nobody read
             answer: Any = self.response
             answer._resource_closers.append(ahead._closing)
@@ -624,6 +610,58 @@ def _request_of(view: APIView, request: HttpRequest) -> Request:
     )
 
 
+async def _answered(
+    view: APIView,
+    request: DRFRequest,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    usual: bool,
+    databases: Sequence[str],
+) -> Any:
+    """Check, handle and finalise: what ``dispatch`` does once it has the request.
+
+    Args:
+        view: the view.
+        request: the request.
+        args: the URL's positional arguments.
+        kwargs: the URL's keyword arguments.
+        usual: whether ``_BEFORE`` holds.
+        databases: the aliases of those in whose transactions this is.
+    """
+    try:
+        if usual:
+            alone = await _begin(view, request, kwargs)
+            if alone or _AUTHENTICATION.holds(view):
+                alone = await authenticated(request) and alone
+            else:
+                await hook(view, "perform_authentication", request)
+            if not alone or view.permission_classes or view.throttle_classes:
+                await _check(view, request)
+            method_names = view.http_method_names
+        else:
+            await hook(view, "initial", request, *args, **kwargs)
+            method_names = await attribute(view, "http_method_names")
+        method = (request.method or "").lower()
+        if method in method_names and hasattr(view, method):
+            handler = getattr(view, method)
+            if has_body(request) and reads_on_the_loop(handler):
+                await read_ahead(request)
+            response = await call(handler, request, *args, **kwargs)
+        else:
+            response = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
+    except Exception as error:
+        await _know_the_user(view, request)
+        response = await hook(view, "handle_exception", error)
+        if databases:
+            await blocking(roll_back, databases)
+    if _AFTER.holds(view):
+        response = await _finalized(view, request, response, True)
+    else:
+        response = await hook(view, "finalize_response", request, response, *args, **kwargs)
+    insist_on_awaited(view)
+    return response
+
+
 async def _finalized(view: APIView, request: DRFRequest, response: Any, context_is_usual: bool) -> Any:
     """Do what ``finalize_response`` does."""
     assert isinstance(response, HttpResponseBase), (
@@ -707,6 +745,7 @@ _BEFORE = Usual(
         "allowed_methods": partial(is_, _DRFs.allowed_methods),
         "_allowed_methods": partial(is_, _DRFs._allowed_methods),
         "http_method_names": is_plain_list,
+        "atomic": partial(is_, False),
         **_REQUEST.attributes,
         **_NEGOTIATION.attributes,
         **_PERMISSIONS.attributes,
@@ -716,7 +755,7 @@ _BEFORE = Usual(
 _AFTER = Usual({"finalize_response": AsyncAPIView.finalize_response, **_RENDERER_CONTEXT.functions}, {})
 
 
-async def _know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
+async def _know_the_user(view: APIView, request: DRFRequest) -> None:
     """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
 
     Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.views import View
 from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
@@ -18,6 +19,7 @@ from restflow.components import HOOKS, refuse_dropped_as
 from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
 from restflow.flow.refusals import is_settled
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
+from restflow.views.transactions import databases_of
 
 MODEL_ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
 """The actions that DRF's routers know by name."""
@@ -101,7 +103,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
 
     Raises:
         TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
@@ -110,6 +112,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     if view.is_viewset:
         _refuse_unknown_actions(view)
         _refuse_hidden_configs(view, configs)
+    _refuse_unknown_databases(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
             refuse_dropped_as(name, component)
@@ -252,3 +255,16 @@ def _refuse_hidden_configs(view: DeclaredView, configs: Mapping[str, ActionConfi
                     f"{view.cls.__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
                     f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
                 )
+
+
+def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
+    name = view.cls.__name__
+    said = [view.attribute("atomic"), *(config.atomic for config in configs.values())]
+    if not hasattr(view.cls, "atomic") and any(said):
+        raise ImproperlyConfigured(
+            f"{name} has an ActionConfig with atomic, which would count nowhere: derive {name} from restflow's views."
+        )
+    for atomic in said:
+        for alias in databases_of(atomic, name):
+            if alias not in connections.settings:
+                raise ImproperlyConfigured(f"{name}.atomic names {alias!r}, which is not in DATABASES.")
