@@ -22,7 +22,7 @@ DATABASE := $(BOOKSHOP)/db.sqlite3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # one pip at a time in .venv
-.PHONY: help run test test-long coverage lint bench docs clean
+.PHONY: help run test test-long coverage lint bench bench-http soak docs clean
 
 help:
 	@echo "make run        serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -31,6 +31,8 @@ help:
 	@echo "make coverage   run the tests and measure them; fails below 100%, lines and branches"
 	@echo "make lint       ruff, mypy, pyright and the import rules"
 	@echo "make bench      run the benchmarks (BENCH_ARGS=...)"
+	@echo "make bench-http run whole servers against each other over HTTP (BENCH_ARGS=...)"
+	@echo "make soak       run a server under load for ten minutes (BENCH_ARGS=...)"
 	@echo "make docs       build the documentation into site/"
 	@echo "make clean      remove all that these commands made"
 	@echo
@@ -122,10 +124,16 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.bench
 	@$(PY) -m benchmarks $(BENCH_ARGS)
 
+bench-http: $(VENV)/.bench-http
+	@$(PY) -m benchmarks.http $(BENCH_ARGS)
+
+soak: $(VENV)/.bench
+	@$(PY) -m benchmarks.soak $(BENCH_ARGS)
+
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) .venv-* .nox build dist site htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -f $(DATABASE) $(DATABASE)-journal $(DATABASE)-shm $(DATABASE)-wal benchmarks/results.json
+	rm -f $(DATABASE) $(DATABASE)-journal $(DATABASE)-shm $(DATABASE)-wal benchmarks/*.json
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

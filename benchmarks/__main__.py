@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks import measure, report
 from benchmarks.case import Case
+from benchmarks.options import positive
 from benchmarks.project import NO_POSTGRES, POSTGRES, Entries, databases, entries
 
 RESULTS = Path("benchmarks", "results.json")
@@ -81,14 +82,6 @@ async def run(handlers: Entries, cases: Sequence[Case], rounds: int, requests: i
         data["cases"].append(report.summary(case, times, cpu, hops, threads))
         print("\n" + report.table(data["cases"][-1]), flush=True)
     return data
-
-
-def positive(text: str) -> int:
-    """Return ``text`` as a whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 if __name__ == "__main__":

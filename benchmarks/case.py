@@ -17,7 +17,7 @@ class Variant:
         name: what the report calls it; unique within its case.
         view: the view function, as a URLconf takes it.
         goal: the highest ratio to the case's floor that is good enough, if one is set.
-        entry: whose ASGI handler serves it, "django" or "restflow".
+        entry: whose ASGI handler serves it, "django", "restflow" or "bound".
     """
 
     name: str

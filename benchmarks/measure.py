@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import random
@@ -11,18 +12,21 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any, NamedTuple
 from unittest import mock
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext
 
+from benchmarks import bound
 from benchmarks.case import Case, Variant
 from benchmarks.client import Reply, fetch
 from benchmarks.project import Entries
 from restflow.flow.workers import Lease
 
 SEED = 20
+# What the trips of an entry's requests are submitted to, where it isn't asgiref's.
+_EXECUTORS: dict[str, Any] = {"restflow": Lease, "bound": bound.thread}
 
 
 class Times(NamedTuple):
@@ -68,19 +72,19 @@ async def hops(handlers: Entries, case: Case, variant: Variant, requests: int) -
 
     As many requests are sent before, which are not counted.
     """
-    if variant.entry == "restflow":
-        with mock.patch.object(Lease, "submit", autospec=True, side_effect=Lease.submit) as submitted:
+    if executor := _EXECUTORS.get(variant.entry):
+        with mock.patch.object(executor, "submit", autospec=True, side_effect=executor.submit) as submitted:
             await repeat(handlers, case, variant, requests)
             before = submitted.call_count
             await repeat(handlers, case, variant, requests)
             return float(submitted.call_count - before) / requests
-    with CountingExecutor(max_workers=1) as executor:
+    with CountingExecutor(max_workers=1) as counting:
         # Django's own context, inside this one, leaves the executor in place.
-        async with ThreadSensitiveContext(executor=executor):
+        async with ThreadSensitiveContext(executor=counting):
             await repeat(handlers, case, variant, requests)
-            before = executor.submitted
+            before = counting.submitted
             await repeat(handlers, case, variant, requests)
-            return (executor.submitted - before) / requests
+            return (counting.submitted - before) / requests
 
 
 class CountingExecutor(ThreadPoolExecutor):
@@ -170,13 +174,19 @@ async def cpu(handlers: Entries, case: Case, rounds: int, warmup: int, requests:
             started, apart = process_time(), 0.0
             for _ in range(requests):
                 reply = await request(handlers, case, variant)
-                before = process_time()
+                before = _time_once_idle() if case.undo is not None else process_time()
                 await settle(case, variant, reply)
                 apart += process_time() - before
-            spent_here = process_time() - started - apart
+            spent_here = _time_once_idle() - started - apart
             if number >= warmup:
                 spent[variant.name].append(spent_here / requests * 1e6)
     return spent
+
+
+def _time_once_idle() -> float:
+    """Return the processor's time after a moment for what a handler's threads do when the response was sent."""
+    sleep(0.001)
+    return process_time()
 
 
 async def repeat(handlers: Entries, case: Case, variant: Variant, requests: int) -> None:
@@ -198,7 +208,7 @@ async def request(handlers: Entries, case: Case, variant: Variant) -> Reply:
 async def settle(case: Case, variant: Variant, reply: Reply) -> Reply:
     """Take back what a request did, and raise if it was not answered as it should be."""
     if case.undo is not None:
-        await sync_to_async(case.undo)()
+        await asyncio.to_thread(case.undo)
     if reply.status != case.status:
         raise WrongReply(f"{case.name}: {variant.name} answered {reply.status}, must be {case.status}")
     return reply

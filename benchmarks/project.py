@@ -16,10 +16,26 @@ from django.utils.module_loading import import_string
 
 from benchmarks.case import Case, Variant
 from benchmarks.client import Application
+from benchmarks.data import fill
 
 POSTGRES_HOST = os.environ.get("RESTFLOW_POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = int(os.environ.get("RESTFLOW_POSTGRES_PORT", "5432"))
 POSTGRES_USER = os.environ.get("RESTFLOW_POSTGRES_USER", "postgres")
+# What startproject enters.
+DEFAULT_MIDDLEWARE = (
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+)
+HANDLERS = {
+    "django": "django.core.handlers.asgi.ASGIHandler",
+    "restflow": "restflow.asgi.ASGIHandler",
+    "bound": "benchmarks.bound.BoundHandler",
+}
 
 
 def _postgres_answers() -> bool:
@@ -42,12 +58,11 @@ class Entries:
         self._made: dict[tuple[str, tuple[str, ...]], Application] = {}
 
     def of(self, case: Case, variant: Variant) -> Application:
-        """Return the handler that serves ``variant``: Django's stock one or restflow's, with the case's middleware."""
+        """Return the handler that serves ``variant``, with the case's middleware."""
         key = (variant.entry, case.middleware)
         if key not in self._made:
-            handler = {"django": "django.core.handlers.asgi.ASGIHandler", "restflow": "restflow.asgi.ASGIHandler"}
             with override_settings(MIDDLEWARE=list(case.middleware)):
-                self._made[key] = import_string(handler[variant.entry])()
+                self._made[key] = import_string(HANDLERS[variant.entry])()
         return self._made[key]
 
 
@@ -110,13 +125,12 @@ def databases() -> Iterator[None]:
     """Make the databases and fill them; remove them in the end."""
     from django.test.utils import setup_databases, teardown_databases
 
-    from benchmarks.cases import books
     from benchmarks.models import PostgreSQLBook, SQLiteBook
 
     made = setup_databases(verbosity=0, interactive=False)
     try:
         for model in (SQLiteBook, *([PostgreSQLBook] if POSTGRES else [])):
-            books.fill(model)
+            fill(model)
         yield
     finally:
         teardown_databases(made, verbosity=0)

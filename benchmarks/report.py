@@ -112,6 +112,11 @@ def table(case: Data) -> str:
         )
         for comparison in case["comparisons"]
     ]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows as columns: each to the right, the last to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join([*(cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]])

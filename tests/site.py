@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +53,11 @@ class CountingWorkers(Workers):
         OurASGIHandler.workers.resting()
         self.rested.set()
 
-    def lease(self, **options: Any) -> Lease:
-        return CountingLease(self, **{**_NOTHING, **options})
+    def lease(self, context: Context | None = None, **options: Any) -> Lease:
+        return CountingLease(self, context, **{**_NOTHING, **options})
 
 
-_NOTHING: dict[str, Any] = {"owner": None, "beginning": lambda: None, "ending": lambda: None}
+_NOTHING: dict[str, Any] = {"beginning": lambda: None, "ending": lambda: None}
 
 
 @dataclass

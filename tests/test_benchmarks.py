@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import restflow
 from tests import settings
 
 ROOT = Path(__file__).parents[1]
+needs_postgres = pytest.mark.skipif(not settings.POSTGRES, reason="PostgreSQL does not answer")
 
 PING = {
     "Django async def",
@@ -30,25 +33,34 @@ ENTRY = {
     for entry in ("Django", "restflow")
     for view in (
         "Django async def",
+        "Django def",
+        "DRF APIView",
         "restflow AsyncAPIView",
         "restflow AsyncAPIView, sync policies",
         "restflow AsyncAPIView, async policies",
     )
-}
+} | {"bound: Django async def"}
 GENERIC = {
     "DRF",
     "restflow sync",
     "restflow async, DRF's serializer",
     "restflow async, its own serializer",
 }
+ENTRY_GENERIC = {
+    "Django's entry: DRF",
+    "restflow's entry: DRF",
+    "restflow's entry: restflow async, DRF's serializer",
+    "restflow's entry: restflow async, its own serializer",
+    "bound: DRF in one trip",
+    "bound: Django alone in one trip",
+}
 PEERS = {"adrf"}  # measured where they are installed
 
 
-def test_a_short_run_reports_every_view(tmp_path):
-    results = tmp_path / "results.json"
+def run_module(*arguments):
     source = str(Path(restflow.__file__).parents[1])
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--rounds", "1", "--requests", "2", "--json", str(results)],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
@@ -56,8 +68,14 @@ def test_a_short_run_reports_every_view(tmp_path):
         encoding="utf-8",
         timeout=120,
     )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run
 
-    assert run.returncode == 0, run.stderr
+
+def test_a_short_run_reports_every_view(tmp_path):
+    results = tmp_path / "results.json"
+    run = run_module("benchmarks", "--rounds", "1", "--requests", "2", "--json", str(results))
+
     cases = {case["name"]: case for case in json.loads(results.read_text())["cases"]}
     databases = ["sqlite", *(["postgres"] if settings.POSTGRES else [])]
     assert {name: {variant["name"] for variant in case["variants"]} - PEERS for name, case in cases.items()} == {
@@ -65,7 +83,12 @@ def test_a_short_run_reports_every_view(tmp_path):
         "policies": POLICIES,
         "entry": ENTRY,
         "entry-default": ENTRY,
-        **{f"{work}-{database}": GENERIC for database in databases for work in ("list100", "detail", "create")},
+        **{
+            f"{entry}{work}-{database}": views
+            for entry, views in (("", GENERIC), ("entry-", ENTRY_GENERIC))
+            for database in databases
+            for work in ("list100", "detail", "create")
+        },
     }
     assert settings.POSTGRES or "PostgreSQL does not answer" in run.stdout
     for case in cases.values():
@@ -74,4 +97,33 @@ def test_a_short_run_reports_every_view(tmp_path):
             assert len(variant["rounds_us"]) == 1
             assert variant["ratio"] > 0
             assert variant["cpu_us"] > 0
-            assert variant["threads_started"] >= 1 or variant["name"].startswith("restflow's entry")
+            assert variant["threads_started"] >= 1 or variant["name"].startswith(("restflow's entry", "bound"))
+
+
+@needs_postgres
+def test_servers_are_measured_over_http(tmp_path):
+    results = tmp_path / "http.json"
+    names = ["DRF, uvicorn, Django's entry", "restflow, uvicorn, its entry"]
+    chosen = [part for name in names for part in ("--servers", name)]
+    short = ["--rounds", "1", "--duration", "0.1", "--client", "own", "--only", "ping,create"]
+    run = run_module("benchmarks.http", *chosen, *short, "--json", str(results))
+
+    scenarios = {scenario["name"]: scenario["servers"] for scenario in json.loads(results.read_text())["scenarios"]}
+    assert list(scenarios) == ["ping", "create"]
+    for servers in scenarios.values():
+        assert [server["name"] for server in servers] == names
+        for server in servers:
+            assert server["name"] in run.stdout
+            assert server["rps"] > 0
+            assert server["errors"] == 0
+
+
+@needs_postgres
+def test_a_short_soak_finds_no_faults(tmp_path):
+    results = tmp_path / "soak.json"
+    run = run_module("benchmarks.soak", "--duration", "3", "--kills", "1", "--clients", "10", "--json", str(results))
+
+    assert "No faults." in run.stdout
+    found = json.loads(results.read_text())
+    assert found["killed"] > 0
+    assert {sample["phase"] for sample in found["samples"]} == {"before", "during", "after"}

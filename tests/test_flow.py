@@ -10,6 +10,7 @@ import gc
 import operator
 import sys
 import threading
+import time
 import types
 import warnings
 import weakref
@@ -839,10 +840,16 @@ def test_a_flow_that_ends_with_the_step_it_was_cancelled_in_is_cancelled(worker:
     assert log == ["ended"]
 
 
+async def _as_far_as_the_thread() -> None:
+    """Let a task that was just made go to its thread, by the loop's next turns."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 async def _cancelled_once_its_thread_is_done(flow: Coroutine[Any, Any, Any], worker: Worker) -> None:
     """Cancel a flow when its thread is done and the event loop has yet to hear of it."""
     task = asyncio.ensure_future(arun(flow))
-    await asyncio.sleep(0)  # as far as its trip to the thread
+    await _as_far_as_the_thread()
     worker.executor.submit(here).result(10)  # the one worker is free again; the loop stood still meanwhile
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -937,7 +944,7 @@ def test_a_trip_whose_executor_is_shut_down_is_cancelled() -> None:
         executor.submit(gate.wait, 10)
         async with ThreadSensitiveContext(executor=executor):
             task = asyncio.ensure_future(arun(flow()))
-            await asyncio.sleep(0)
+            await _as_far_as_the_thread()
             executor.shutdown(wait=False, cancel_futures=True)
             gate.set()
             with pytest.raises(asyncio.CancelledError):
@@ -1132,18 +1139,43 @@ def test_an_exception_that_is_handled_around_a_flow_is_seen_in_its_thread(worker
 
 
 def test_an_asgiref_whose_source_was_not_read_is_left_to_find_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def restore(context: contextvars.Context) -> None:
-        raise AssertionError("what is asgiref's own must not be touched")
-
     assert flow_worker.KNOWN, "the asgiref installed is new: read its SyncToAsync.__call__, then name it known"
     monkeypatch.setattr(flow_worker, "KNOWN", False)
-    monkeypatch.setattr(flow_worker, "restore", restore)
+    variable = contextvars.ContextVar("variable", default="unset")
 
-    async def flow() -> str:
-        name: str = await blocking(here)
-        return name
+    async def flow() -> tuple[str, str]:
+        name = await blocking(here)
+        await blocking(variable.set, "set in the thread")
+        return name, variable.get()
 
-    assert counted(flow()) == ("worker_0", 1)
+    assert counted(flow()) == (("worker_0", "set in the thread"), 1)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_loop_that_ends_waits_for_the_blocking_step_that_has_begun(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow_worker, "KNOWN", known)
+    begun, log = threading.Event(), []
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(0.05)
+        log.append("step done")
+
+    async def flow() -> None:
+        try:
+            await blocking(slow)
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+
+    async def main() -> None:
+        asyncio.ensure_future(arun(flow()))  # noqa: RUF006 - the loop's end is what this is about
+        assert await asyncio.to_thread(begun.wait, 10)
+
+    asyncio.run(main())
+    assert log == ["step done", "cancelled"]
 
 
 def test_a_bridge_asked_for_after_the_cancellation_is_refused(worker: Worker) -> None:

@@ -12,5 +12,6 @@ CASES: tuple[Case, ...] = (
     policies.CASE,
     *entry.CASES,
     *books.cases(SQLiteBook, "sqlite"),
-    *(books.cases(PostgreSQLBook, "postgres") if POSTGRES else ()),
+    *entry.generic_cases(SQLiteBook, "sqlite"),
+    *((*books.cases(PostgreSQLBook, "postgres"), *entry.generic_cases(PostgreSQLBook, "postgres")) if POSTGRES else ()),
 )

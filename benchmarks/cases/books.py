@@ -2,73 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 from django.db import connections
 from rest_framework import generics as drf
 from rest_framework import serializers as drf_serializers
-from rest_framework.pagination import PageNumberPagination
 
 from benchmarks.case import Case, Refusal, Variant
+from benchmarks.data import NEW, ROWS, SHOWN, WRITTEN
+from benchmarks.generic import view_of
 from benchmarks.models import Book
 from restflow import serializers
 from restflow.views import generics
-
-ROWS = 1000
-WRITTEN = ("isbn", "title", "author", "pages", "price", "published")
-SHOWN = ("id", *WRITTEN, "in_print")
-NEW = {
-    "isbn": "9780000000000",
-    "title": "A book that is made",
-    "author": "Ada",
-    "pages": 320,
-    "price": "24.90",
-    "published": "2024-02-29",
-}
-
-
-class Pages(PageNumberPagination):
-    page_size = 100
-
-
-def fill(model: type[Book]) -> None:
-    """Fill the table of ``model``."""
-    model.objects.bulk_create(
-        model(
-            isbn=f"978{number:010}",
-            title=f"Book {number}",
-            author=f"Author {number % 50}",
-            pages=100 + number,
-            price=f"{number % 90}.95",
-            published=datetime.date(2000, 1, 1) + datetime.timedelta(days=number),
-            in_print=number % 3 > 0,
-        )
-        for number in range(1, ROWS + 1)
-    )
 
 
 def remove(model: type[Book]) -> None:
     """Remove the book that a request made, and leave no connection to this thread."""
     model.objects.filter(isbn=NEW["isbn"]).delete()
     connections[model.database].close()
-
-
-def serializer_of(base: Any, model: type[Book], fields: tuple[str, ...]) -> Any:
-    meta = type("Meta", (), {"model": model, "fields": fields})
-    return type("BookSerializer", (base,), {"Meta": meta})
-
-
-def view_of(base: Any, serializer_base: Any, model: type[Book], fields: tuple[str, ...]) -> Any:
-    attributes = {
-        "queryset": model.objects.all(),
-        "serializer_class": serializer_of(serializer_base, model, fields),
-        "pagination_class": Pages,
-    }
-    return type(base.__name__, (base,), attributes).as_view()
 
 
 def variants(name: str, model: type[Book], fields: tuple[str, ...]) -> tuple[Variant, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from contextvars import Context, copy_context
 from functools import partial
 from operator import is_
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 import django
 from django.conf import settings as django_settings
@@ -26,7 +28,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 from django.utils import log
 
-from restflow.db.sessions import close_free, discard_unfinished, watch_last
+from restflow.db.sessions import close_free, discard_unfinished, is_connected, watch_last
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
@@ -40,8 +42,10 @@ from restflow.flow import (
     forget_request,
     in_any_thread,
     is_marked_async,
+    last_call,
     nonblocking,
     provide,
+    watched,
     withdraw,
 )
 from restflow.middleware import load
@@ -70,10 +74,6 @@ def get_asgi_application() -> ASGIHandler:
     return ASGIHandler()
 
 
-class _RequestProcessed(Exception):
-    """Ends the watch for the client's disconnect."""
-
-
 class ASGIHandler(DjangoASGIHandler):
     """Django's ``ASGIHandler``, where a request that blocks nowhere uses no thread, and one that does, one.
 
@@ -85,6 +85,7 @@ class ASGIHandler(DjangoASGIHandler):
         retiring=connections.close_all,
         resting=close_free,
         moment=lambda: settings.RELEASE_AFTER,
+        holding=is_connected,
     )
     """The threads of this process."""
 
@@ -133,12 +134,20 @@ class ASGIHandler(DjangoASGIHandler):
             body_file = await self.read_body(receive)
         except RequestAborted:
             return
-        owner = asyncio.current_task()
-        lease = self.workers.lease(owner=owner, beginning=partial(self._begin, scope), ending=self._end)
+        with closing(body_file):
+            if sys.version_info >= (3, 12):
+                context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
+                await self._lease(context, scope, body_file, receive, send)
+            else:  # a task doesn't tell its context, so one is made whose context is known
+                context = copy_context()
+                await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
+
+    async def _lease(self, context: Context, scope: Any, body_file: Any, receive: Receive, send: Send) -> None:
+        """Serve a request in the task whose context is given, with a lease on a thread unless it has one already."""
+        lease = self.workers.lease(context, beginning=partial(self._begin, scope), ending=self._end)
         provided = provide(lease)
         try:
-            with closing(body_file):
-                await self._serve(scope, body_file, receive, send, has_lease=provided is not None)
+            await self._serve(scope, body_file, receive, send, has_lease=provided is not None)
         finally:
             if provided is not None:
                 withdraw(provided)
@@ -158,18 +167,7 @@ class ASGIHandler(DjangoASGIHandler):
         answered: list[HttpResponseBase] = []
         answer = Begun(self._answer(request, send, answered))
         if not answer.done:
-            try:
-                try:
-                    async with asyncio.TaskGroup() as group:
-                        group.create_task(self.listen_for_disconnect(receive))
-                        await answer
-                        raise _RequestProcessed
-                except* (_RequestProcessed, RequestAborted):
-                    pass
-            except BaseExceptionGroup as errors:
-                if len(errors.exceptions) == 1:
-                    raise errors.exceptions[0]  # noqa: B904 - as Django does
-                raise
+            await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
         await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
@@ -207,25 +205,27 @@ class ASGIHandler(DjangoASGIHandler):
 
     def _begin(self, scope: Any) -> None:
         """Do in the request's thread what Django's receivers do when a request starts."""
-        for receiver in self._started.djangos():
-            receiver(signal=request_started, sender=type(self), scope=scope)
+        if connections.all(initialized_only=True):
+            for receiver in self._started.djangos():
+                receiver(signal=request_started, sender=type(self), scope=scope)
 
     def _end(self) -> None:
         """Do in the request's thread what Django's receivers do when a request has ended."""
         try:
-            discard_unfinished()
-            for receiver in self._finished.djangos():
-                receiver(signal=request_finished, sender=type(self))
+            if connections.all(initialized_only=True):
+                discard_unfinished()
+                for receiver in self._finished.djangos():
+                    receiver(signal=request_finished, sender=type(self))
         except Exception:
             logger.exception("A database connection could not be closed.")
         forget_request()
 
     async def _close(self, response: Any, has_lease: bool) -> None:
         """Close the response, which ends the request; end it where the client left before there was a response."""
-        close = partial(request_finished.send, sender=type(self)) if response is None else response.close
         if has_lease and self._finished.are_djangos() and _closes_in_place(response):
-            close()
+            _close_in_place(response)
             return
+        close = partial(request_finished.send, sender=type(self)) if response is None else response.close
         try:
             await arun(blocking(close))
         except Overloaded:
@@ -269,6 +269,8 @@ class ASGIHandler(DjangoASGIHandler):
         response._resource_closers.append(request.close)
         if response.status_code >= 400 and not getattr(response, "_has_been_logged", False):
             await call(_log, request, response)
+        if not response.streaming:
+            last_call()
         return response
 
     async def _respond(self, request: Any) -> Any:
@@ -324,7 +326,7 @@ def _atomic_databases(view: Any) -> list[str]:
     """Return the aliases of the databases in whose transaction an async view has to be; Django refuses it."""
     exempt: set[str] = getattr(view, "_non_atomic_requests", set())
     aliases = [name for name, each in connections.settings.items() if each["ATOMIC_REQUESTS"] and name not in exempt]
-    return aliases[::-1] if is_marked_async(view) else []
+    return aliases[::-1] if aliases and is_marked_async(view) else []
 
 
 class _Receivers:
@@ -371,6 +373,20 @@ def _closes_in_place(response: Any) -> bool:
         and "close" not in vars(response)
         and all(map(_is_harmless, response._resource_closers))
     )
+
+
+def _close_in_place(response: Any) -> None:
+    """Close what was asked about; of what Django's receivers do, nothing else is left to do on the event loop.
+
+    Source: Django 5.2 to 6.1, http/response.py, ``HttpResponseBase.close``.
+    """
+    if response is not None:
+        for closer in response._resource_closers:
+            with suppress(Exception):
+                closer()
+        response._resource_closers.clear()
+        response.closed = True
+    set_urlconf(None)
 
 
 def _is_harmless(closer: Any) -> bool:

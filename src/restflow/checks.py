@@ -22,6 +22,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.components import HOOKS
+from restflow.deployment import check_deployment, is_on_our_entry
 from restflow.flow import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.functions import layers
 from restflow.flow.plan import plan_of
@@ -57,7 +58,8 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for check in _CHECKS if issubclass(view.cls, APIView) else (_taken_for_yes,):
             for message in _unfailing(check, view):
                 found.setdefault((message.id, message.msg, message.obj), message)
-    for message in (*_unknown_actions(views), *_exception_handler(views), *_scopes(views)):
+    of_deployment = check_deployment() if any(issubclass(view.cls, AsyncAPIView) for view in views) else ()
+    for message in (*_unknown_actions(views), *_exception_handler(views), *_scopes(views), *of_deployment):
         found.setdefault((message.id, message.msg, message.obj), message)
     return list(found.values())
 
@@ -195,12 +197,12 @@ def _atomic(view: _View) -> _Messages:
         return
     exempt: set[str] = getattr(view.callback, "_non_atomic_requests", set())
     for alias, database in connections.settings.items():
-        if database["ATOMIC_REQUESTS"] and alias not in exempt:
+        if database["ATOMIC_REQUESTS"] and alias not in exempt and not is_on_our_entry():
             yield Warning(
                 f"{view} is async, and ATOMIC_REQUESTS of the database {alias!r} is for sync views only on Django's "
                 "ASGI handler, which answers each request with an error.",
-                hint="Serve the project by restflow.asgi.get_asgi_application(), and silence this; or wrap the view in "
-                "django.db.transaction.non_atomic_requests, and use restflow.db.atomic where it writes.",
+                hint="Serve the project by restflow.asgi.get_asgi_application(), and name that in ASGI_APPLICATION; or "
+                "wrap the view in django.db.transaction.non_atomic_requests, and write atomic = True in its class.",
                 obj=view.cls,
                 id="restflow.W008",
             )

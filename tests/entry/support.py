@@ -38,6 +38,7 @@ async def talk(
     *incoming: dict[str, Any],
     leave: asyncio.Event | None = None,
     sent: list[dict[str, Any]] | None = None,
+    listening: asyncio.Event | None = None,
 ) -> list[dict[str, Any]]:
     """Serve ``scope``; return what was sent.
 
@@ -47,6 +48,7 @@ async def talk(
         incoming: what the client sends, first to last; an empty body by default.
         leave: when the client disconnects; it stays by default.
         sent: where what is sent is kept, for a test that looks meanwhile.
+        listening: set when the application listens for the disconnect.
     """
     pending = list(incoming or [body()])
     messages: list[dict[str, Any]] = [] if sent is None else sent
@@ -55,6 +57,8 @@ async def talk(
     async def receive() -> dict[str, Any]:
         if pending:
             return pending.pop(0)
+        if listening is not None:
+            listening.set()
         await leave.wait()
         return LEFT
 

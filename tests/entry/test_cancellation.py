@@ -45,10 +45,11 @@ class Gate:
 
 
 async def _left_at_the_gate(site: Site) -> list[Any]:
-    leave = asyncio.Event()
-    served = asyncio.create_task(talk(site, scope_of("/x/"), leave=leave))
+    leave, listening = asyncio.Event(), asyncio.Event()
+    served = asyncio.create_task(talk(site, scope_of("/x/"), leave=leave, listening=listening))
     while not gate.entered.is_set():  # noqa: ASYNC110 - it is set in another thread
         await asyncio.sleep(0.001)
+    await listening.wait()
     leave.set()
     for _ in range(5):
         await asyncio.sleep(0)

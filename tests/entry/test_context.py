@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from contextvars import ContextVar, Token
 from typing import Any
@@ -17,7 +16,6 @@ from restflow.views import AsyncAPIView
 from tests.entry import stack
 from tests.site import OURS, CountingWorkers, Site
 
-known = pytest.mark.skipif(sys.version_info < (3, 12), reason="a task of Python 3.11 doesn't tell its context")
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 
@@ -31,7 +29,6 @@ class Scoped(MiddlewareMixin):
         return response
 
 
-@known
 @pytest.mark.parametrize("sets", ["sync", "async"])
 @pytest.mark.parametrize("resets", ["sync", "async"])
 def test_a_token_of_one_side_of_a_trip_is_reset_on_the_other(sets: str, resets: str) -> None:
@@ -80,7 +77,6 @@ def test_a_token_of_one_side_of_a_trip_is_reset_on_the_other(sets: str, resets: 
     assert (answer.body, seen) == (b'"set"', ["set", "unset"])
 
 
-@known
 def test_what_a_hook_of_middleware_sets_another_resets_after_an_async_view() -> None:
     async def view(request: Any) -> HttpResponse:
         await asyncio.sleep(0)
@@ -96,7 +92,6 @@ def test_what_a_hook_of_middleware_sets_another_resets_after_an_async_view() -> 
     }
 
 
-@known
 def test_a_task_that_is_cancelled_in_its_thread_is_told_when_the_thread_has_left() -> None:
     """The event loop does not come into a context that a thread is in: asyncio would drop the task for good."""
     errors: list[Any] = []
@@ -128,7 +123,6 @@ def test_a_task_that_is_cancelled_in_its_thread_is_told_when_the_thread_has_left
     assert errors == []
 
 
-@known
 def test_a_request_cancelled_before_its_thread_was_asked_asks_for_none() -> None:
     called: list[Any] = []
 

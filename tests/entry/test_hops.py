@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf.urls.i18n import i18n_patterns
 from django.contrib.messages import add_message
 from django.contrib.sessions.backends import signed_cookies
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpResponse
 from django.middleware import clickjacking, common, csrf
+from django.urls import path
+from django.utils import translation
+from django.utils.translation import trans_real
 from rest_framework import permissions, throttling
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.response import Response
@@ -162,6 +167,99 @@ def test_a_patched_hook_of_djangos_runs_in_the_thread(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(common.CommonMiddleware, "process_request", patched)
     assert ask(aview, SEVEN).status == 200
+    assert where == ["thread"]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (SessionBase, "is_empty"),
+        (SessionBase, "__init__"),
+        (signed_cookies.SessionStore, "is_empty"),
+        (common.CommonMiddleware, "should_redirect_with_slash"),
+        (common.CommonMiddleware, "get_full_path_with_slash"),
+        (clickjacking.XFrameOptionsMiddleware, "get_xframe_options_value"),
+    ],
+)
+def test_a_method_that_is_patched_between_two_requests_runs_in_the_thread(
+    cls: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `mock.patch.object` does it, while the server runs."""
+    where: list[str] = []
+    original = getattr(cls, name)
+
+    def patched(self: Any, *args: Any, **kwargs: Any) -> Any:
+        where.append(place())
+        return original(self, *args, **kwargs)
+
+    async def both() -> None:
+        await site.asend("GET", "/x")
+        monkeypatch.setattr(cls, name, patched)
+        await site.asend("GET", "/x")
+        assert set(where) == {"thread"}
+        monkeypatch.undo()
+        assert (await site.asend("GET", "/x/")).hops == 0
+
+    options = {"SESSION_ENGINE": signed_cookies.__name__}
+    with Site({"x/": aview}, entry=OURS, MIDDLEWARE=SEVEN, **options) as site:
+        asyncio.run(both())
+
+
+LOCALE = "django.middleware.locale.LocaleMiddleware"
+
+
+async def greeting(request: Any) -> HttpResponse:
+    return HttpResponse(f"{translation.gettext('Yes')} {await sync_to_async(translation.gettext)('No')}")
+
+
+@pytest.fixture
+def _no_translations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trans_real, "_translations", {})
+
+
+@pytest.mark.usefixtures("_no_translations")
+def test_a_language_is_loaded_in_the_thread_and_then_chosen_in_place() -> None:
+    async def both() -> None:
+        for language, text in (("de", b"Ja Nein"), ("fr", b"Oui Non")):
+            answers = [await site.asend("GET", "/x/", headers={"accept-language": language}) for _ in range(2)]
+            assert [answer.body for answer in answers] == [text, text]
+            assert [answer.headers["Content-Language"] for answer in answers] == [language, language]
+            assert [answer.hops for answer in answers] == [2, 1]  # one of them is the view's
+
+    with Site({"x/": greeting}, entry=OURS, MIDDLEWARE=[LOCALE]) as site:
+        asyncio.run(both())
+
+
+@pytest.mark.usefixtures("_no_translations")
+@pytest.mark.parametrize("default_is_prefixed", [True, False])
+def test_a_language_in_the_path_is_so_too(default_is_prefixed: bool) -> None:
+    async def main() -> list[tuple[bytes, int]]:
+        answers = [await site.asend("GET", path_) for path_ in paths for _ in range(2)]
+        return [(answer.body, answer.hops) for answer in answers]
+
+    paths = ["/de/x/", "/en/x/" if default_is_prefixed else "/x/"]
+    urls = i18n_patterns(path("x/", aspeaks), prefix_default_language=default_is_prefixed)
+    with Site(urls, entry=OURS, MIDDLEWARE=[LOCALE], LANGUAGE_CODE="en") as site:
+        assert asyncio.run(main()) == [(b"de", 1), (b"de", 0), (b"en", 0), (b"en", 0)]  # German falls back on it
+        assert asyncio.run(site.asend("GET", "/nothing/")).status == 404
+
+
+async def aspeaks(request: Any) -> HttpResponse:
+    return HttpResponse(translation.get_language())
+
+
+@pytest.mark.parametrize("module", [translation, trans_real])
+def test_another_way_to_find_the_language_runs_in_the_thread(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[str] = []
+
+    def of_the_user(request: Any, check_path: bool = False) -> str:
+        where.append(place())
+        return "de"
+
+    monkeypatch.setattr(module, "get_language_from_request", of_the_user)
+    if module is trans_real:  # Django remembers its functions where they were asked for once
+        monkeypatch.setattr(translation._trans, "get_language_from_request", of_the_user, raising=False)
+    assert ask(aspeaks, [LOCALE]).body == b"de"
     assert where == ["thread"]
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import connection, connections, reset_queries
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
 from rest_framework import permissions
 from rest_framework.response import Response
 
-from restflow.flow.workers import Workers
+from restflow.flow.workers import Workers, last_call
 from restflow.settings import settings
 from restflow.views import AsyncAPIView
 from tests.entry.support import scope_of, talk
@@ -263,6 +264,79 @@ def test_a_leased_thread_does_not_end_though_it_waits() -> None:
     assert lease.submit(ident).result() == thread
     lease.end()
     workers.close()
+
+
+def test_a_lease_of_a_thread_that_holds_nothing_ends_before_the_next_begins() -> None:
+    log: list[str] = []
+    workers = Workers(lambda: (1, 0), holding=lambda: False)
+    first = workers.lease(ending=lambda: log.append("first ends"))
+    first.submit(ident).result()
+    first.end()
+    assert log == []
+    second = workers.lease(beginning=lambda: log.append("second begins"))
+    second.submit(ident).result()
+    second.end()
+    workers.close()
+    assert log == ["first ends", "second begins"]
+
+
+@pytest.mark.parametrize("moment", [0.01, None])
+def test_a_lease_of_a_thread_that_holds_nothing_ends_though_no_other_comes(moment: float | None) -> None:
+    ended = threading.Event()
+    workers = Workers(lambda: (1, 0), holding=lambda: False, moment=lambda: moment, idle=0.05)
+    lease = workers.lease(ending=ended.set)
+    lease.submit(ident).result()
+    lease.end()
+    assert ended.wait(10)
+    workers.close()
+
+
+def test_a_lease_ends_with_its_last_call() -> None:
+    log: list[str] = []
+    ended = threading.Event()
+
+    def end() -> None:
+        log.append("ended")
+        ended.set()
+
+    workers = Workers(lambda: (1, 0))
+    lease = workers.lease(ending=end)
+    lease.submit(last_call).result()
+    assert ended.wait(10)
+    lease.submit(log.append, "asked for more").result()
+    lease.end()
+    workers.close()
+    assert log == ["ended", "asked for more", "ended"]
+
+
+def test_a_lease_that_ended_with_its_last_call_does_not_end_again() -> None:
+    log: list[str] = []
+    workers = Workers(lambda: (1, 0))
+    lease = workers.lease(ending=lambda: log.append("ended"))
+    lease.submit(last_call).result()
+    lease.end()
+    workers.close()
+    assert log == ["ended"]
+    last_call()  # in a thread that serves no lease it is nothing
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+@pytest.mark.django_db(transaction=True, databases=["default"])
+def test_a_stream_is_read_in_the_session_of_its_view() -> None:
+    def rows() -> Iterator[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT word FROM of_this_session")
+            yield from (word for (word,) in cursor.fetchall())
+
+    def view(request: Any) -> StreamingHttpResponse:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE of_this_session (word text)")
+            cursor.execute("INSERT INTO of_this_session VALUES ('kept')")
+        return StreamingHttpResponse(rows())
+
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(1)) as site:
+        answer = asyncio.run(site.asend("GET", "/x/"))
+    assert answer.body == b"kept"
 
 
 def test_a_lease_that_has_ended_takes_nothing_on() -> None:

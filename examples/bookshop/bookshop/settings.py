@@ -48,6 +48,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("BOOKSHOP_DB", BASE_DIR / "db.sqlite3"),
+        "OPTIONS": {"transaction_mode": "IMMEDIATE"},  # one that reads, then writes, is not in another's way
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -72,6 +72,7 @@ class BookViewSet(AsyncModelViewSet):
             request_serializer_class=BookInputSerializer,
             parser_classes=[JSONParser],
             permission_classes=[IsAuthenticated, ShelfHasRoom],
+            atomic=True,  # the shelf is counted and the book put on it in one transaction
         ),
         "update": CHANGE,
         "partial_update": CHANGE,

@@ -37,6 +37,11 @@ def close_free() -> None:
                 logger.exception("A database connection could not be closed.")
 
 
+def is_connected() -> bool:
+    """Tell whether this thread has a database connection open."""
+    return any(each.connection is not None for each in connections.all(initialized_only=True))
+
+
 def discard_unfinished() -> None:
     """Have nobody after this request find a transaction that it left open in its thread: it is rolled back."""
     for connection in connections.all(initialized_only=True):

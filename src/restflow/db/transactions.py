@@ -61,7 +61,7 @@ class Atomic(transaction.Atomic):
             await arun(blocking(block.begin, outer))
         except BaseException as error:
             if block.has_begun:  # who is cancelled here does not come to the block's end
-                await _for_sure(block.end, type(error), error, None)
+                await arun(_for_sure(block.end, type(error), error, None))
             raise
         _blocks.set((*outer, block))
 
@@ -76,7 +76,7 @@ class Atomic(transaction.Atomic):
         """
         *outer, block = _blocks.get()
         _blocks.set(tuple(outer))
-        await _for_sure(block.end, exc_type, exc_value, exc_tb)
+        await arun(_for_sure(block.end, exc_type, exc_value, exc_tb))
 
 
 class _Block(transaction.Atomic):
@@ -117,12 +117,13 @@ class _Block(transaction.Atomic):
         self.__exit__(exc_type, exc_value, exc_tb)
 
 
-async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]]) -> _R:
+async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], *, by_requests: bool = True) -> _R:
     """Drive ``flow`` in a transaction of each database; a flow itself.
 
     Args:
         aliases: the databases', from the outermost to the innermost.
         flow: makes the flow.
+        by_requests: whether it is the transaction of ATOMIC_REQUESTS. If not, that one is enough where there is one.
 
     Returns:
         What the flow returned, all transactions having been committed, or rolled back by ``set_rollback``.
@@ -132,8 +133,9 @@ async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]]) 
 
     def begin() -> None:
         for block in blocks:
-            block.begin((*outer, *blocks))
-            begun.push(block.end)
+            if by_requests or not _is_atomic_request(block.alias):
+                block.begin((*outer, *blocks))
+                begun.push(block.end)
 
     _blocks.set((*outer, *blocks))
     try:
@@ -141,18 +143,43 @@ async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]]) 
         result = await flow()
     except (Exception, asyncio.CancelledError) as error:  # nobody awaits anything after a GeneratorExit
         _blocks.set(outer)
-        await blocking(begun.__exit__, type(error), error, error.__traceback__)
+        await _for_sure(begun.__exit__, type(error), error, error.__traceback__)
         raise
     _blocks.set(outer)
-    await blocking(begun.__exit__, None, None, None)
+    await _for_sure(begun.__exit__, None, None, None)
     return result
+
+
+def begin_transactions(aliases: Iterable[str], begun: ExitStack) -> None:
+    """Begin in sync code what ``transacted`` begins where it is not for ATOMIC_REQUESTS.
+
+    Args:
+        aliases: the databases', from the outermost to the innermost.
+        begun: what ends the transactions.
+    """
+    for alias in aliases:
+        if not _is_atomic_request(alias):
+            begun.enter_context(Atomic(alias, True, False))
+
+
+def roll_back(aliases: Iterable[str]) -> None:
+    """Have the innermost block of each database be rolled back at its end."""
+    for alias in aliases:
+        transaction.set_rollback(True, alias)
+
+
+def _is_atomic_request(alias: str) -> bool:
+    """Tell whether this thread is in the transaction of ATOMIC_REQUESTS, and not only in that of a ``TestCase``."""
+    connection = connections[alias]
+    blocks: list[Any] = connection.atomic_blocks
+    return bool(connection.settings_dict["ATOMIC_REQUESTS"] and blocks and not blocks[-1]._from_testcase)
 
 
 _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
 
 
-async def _for_sure(function: Callable[..., None], *args: Any) -> None:
-    """Call ``function`` in the request's thread, though the task is cancelled before it begins."""
+async def _for_sure(function: Callable[..., object], *args: Any) -> None:
+    """Call ``function`` in the request's thread, though the task is cancelled before it begins; a flow."""
     begun = False
 
     def begin() -> None:
@@ -163,7 +190,7 @@ async def _for_sure(function: Callable[..., None], *args: Any) -> None:
     cancellation: asyncio.CancelledError | None = None
     while not begun:
         try:
-            await arun(blocking(begin))
+            await blocking(begin)
         except asyncio.CancelledError as error:
             cancellation = error
     if cancellation is not None:

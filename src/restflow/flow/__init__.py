@@ -18,7 +18,7 @@ from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import keep, remembered
-from restflow.flow.resolution import ABSENT, held, is_generated
+from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
@@ -33,12 +33,11 @@ from restflow.flow.twins import (
 )
 from restflow.flow.unchanged import unchanged
 from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
-from restflow.flow.watch import Begun
+from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Overloaded, Workers, in_any_thread
+from restflow.flow.workers import Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
-    "ABSENT",
     "Begun",
     "Descriptor",
     "Overloaded",
@@ -73,6 +72,7 @@ __all__ = [
     "is_overridden",
     "is_written_async",
     "keep",
+    "last_call",
     "learn",
     "look_at",
     "marked_async",
@@ -95,5 +95,6 @@ __all__ = [
     "truth",
     "twin",
     "unchanged",
+    "watched",
     "withdraw",
 ]

@@ -6,13 +6,10 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, Future
-from contextlib import suppress
-from contextvars import Context, copy_context
-from functools import partial
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
 
 from restflow.flow import worker
 from restflow.flow.functions import MARKED
@@ -203,159 +200,127 @@ _thread = threading.local()
 
 
 class _Hop(Driver, Generic[_R]):
-    """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step."""
+    """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step.
+
+    The task waits until the thread is through, cancelled or not: a blocking step that has begun can't be stopped, and
+    the thread may be in the task's own context.
+    """
 
     prefers_async = True
 
     reached: Step | _End[_R] | None = None
     error: BaseException | None = None
-    began = finished = told = False
     cancellation: BaseException | None = None
-    executor: Any = None
-    waiter: asyncio.Future[None] | None = None
-    context: Context | None = None
+    began = False
+    told = False  # whether the flow knows of the cancellation
     job: Future[None] | None = None
+    helper: asyncio.Task[None] | None = None
 
     def __init__(self, flow: Coroutine[Any, Any, _R], step: Step) -> None:
         self.flow = flow
         self.step = step
         self.bridges: list[asyncio.Task[Any]] = []
-        self.lock = threading.Lock()
+        self.loop = asyncio.get_running_loop()
+        self.away = _Away(self)
+        self.executor = worker.executor(self.loop)
+        self.context = worker.context_for(self.executor)
 
     # On the event loop.
 
     async def go(self) -> Step | _End[_R]:
         """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
-        loop = asyncio.get_running_loop()
-        executor = worker.executor()
+        # By the time the loop calls this it has left the task's context, which the thread can't enter before.
+        self.loop.call_soon(self.set_out, sys.exc_info())
         try:
-            if executor is None:
-                await _in_thread(self, loop)
-            elif (context := worker.context_of_its_own(executor)) is not None:
-                await self._lent(executor, loop, context)
-            else:
-                await self._submitted(executor, loop)
+            await self.away
         except GeneratorExit:
-            self.cancellation, self.cancelled = asyncio.CancelledError(), True
+            self.cancel()
             raise
-        except BaseException as raised:  # cancelled, or no worker to be had
-            if not await self._wait(raised):
-                return _advance(self.flow, None, raised, None)
-        if self.context is not None:
-            worker.restore(self.context)
+        self.job = None
+        del self.away  # both lead back here, and what nobody needs must go without the garbage collector
+        worker.come_back(self.context)
         error, self.error = self.error, None
         try:
             if error is not None:
                 raise error
+            if self.reached is None:  # the thread did not begin
+                return _advance(self.flow, None, self.cancellation or asyncio.CancelledError(), None)
+            if self.cancellation is not None and not self.told:  # it came after the thread's last look
+                if isinstance(self.reached, _End):
+                    raise self.cancellation
+                drop(self.reached)
+                return _advance(self.flow, None, self.cancellation, None)
         finally:
             del error  # as in _advance
-        assert self.reached is not None
-        if self.cancellation is not None and not self.told:  # it came after the thread's last look
-            if isinstance(self.reached, _End):
-                raise self.cancellation
-            drop(self.reached)
-            return _advance(self.flow, None, self.cancellation, None)
         return self.reached
 
-    async def _submitted(self, executor: Executor, loop: asyncio.AbstractEventLoop) -> None:
-        """Go to the thread as asgiref does, which waits by two futures more, and so for two more turns of the loop."""
-        self.context = context = copy_context()
-        bridges = self.bridges
-        self.waiter = loop.create_future()
-        job = executor.submit(_in_thread.thread_handler, loop, sys.exc_info(), bridges, context.run, self.drive, loop)
-        job.add_done_callback(partial(self._ended, loop))
-        while True:
-            try:
-                await self.waiter
-            except asyncio.CancelledError:
-                if not bridges:
-                    job.cancel()
-                    raise
-                # What the thread waits for on the loop is told; by that the flow is, or it was caught there.
-                bridges[0].cancel()
-                await bridges[0]
-                with self.lock:
-                    if self.finished:
-                        return
-                    self.waiter = loop.create_future()
-            else:
-                if not self.finished:
-                    if job.cancelled():
-                        raise asyncio.CancelledError
-                    job.result()
-                return
-
-    async def _lent(self, executor: Executor, loop: asyncio.AbstractEventLoop, context: Context) -> None:
-        """Go to the thread in the task's own context, which the loop has left by the time it calls `_set_out`."""
-        self.context = context
-        away = _Away(self, loop)
-        loop.call_soon(self._set_out, executor, loop, away, sys.exc_info())
-        await away
-        if not self.finished and self.cancellation is not None:
-            raise self.cancellation
-        if not self.finished:  # pragma: no cover - the thread could not enter the context, which only a fault here does
-            assert self.job is not None
-            self.job.result()  # raises that
-
-    def _set_out(self, executor: Executor, loop: asyncio.AbstractEventLoop, away: _Away, exc_info: Any) -> None:
-        assert self.context is not None
-        if self.cancelled:
-            away.set_result(None)
-            return
+    def set_out(self, exc_info: Any) -> None:
+        """Have the thread drive the flow, in whose code ``sys.exc_info()`` is what it was here."""
         try:
-            handler, drive = _in_thread.thread_handler, self.context.run
-            self.job = executor.submit(handler, loop, exc_info, self.bridges, drive, self.drive, loop)
+            if self.cancellation is not None:
+                self.arrive()
+            elif self.executor is None:
+                self.helper = self.loop.create_task(self.by_asgiref(exc_info[1]), context=self.context)
+            else:
+                handler, drive = _to_thread.thread_handler, self.context.run
+                self.job = self.executor.submit(handler, self.loop, exc_info, self.bridges, drive, self.drive)
+                self.job.add_done_callback(self.leave)
         except BaseException as refusal:
             self.cancellation = refusal
-            away.set_result(None)
-        else:
-            self.job.add_done_callback(lambda job: loop.call_soon_threadsafe(_arrive, away))
+            self.arrive()
 
-    async def _wait(self, cancellation: BaseException) -> bool:
-        """Tell the thread of the cancellation and wait for it to come to an end; False if it never began."""
-        waiter = asyncio.get_running_loop().create_future()
-        with self.lock:
-            self.cancellation = cancellation
-            self.cancelled = True
-            if not self.began:
-                return False
-            if self.finished:
-                return True
-            self.waiter = waiter
-        while not waiter.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(waiter)
-        # asgiref took over the thread's context while it was still in a bridge, with that bridge's executor in it.
-        AsyncToSync.executors.current = self.executor
-        return True
+    async def by_asgiref(self, handled: BaseException | None) -> None:
+        """Have asgiref find a thread, which takes over what exception is being handled."""
+        try:
+            try:
+                if handled is not None:
+                    raise handled
+            except BaseException:
+                await _to_thread(self)
+            else:
+                await _to_thread(self)
+        except BaseException as refusal:
+            self.cancellation = refusal
+            # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
+            while self.began and self.reached is None and self.error is None:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.001)
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Awaken the task."""
+        if not self.away.done():
+            self.away.set_result(None)
+
+    def cancel(self, *message: Any) -> None:
+        """Tell the thread of a cancellation; where it waits for something on the loop, that is told, and tells it."""
+        if self.bridges:
+            self.bridges[0].cancel()
+            return
+        self.cancellation, self.cancelled = asyncio.CancelledError(*message), True
+        if self.job is not None:
+            self.job.cancel()
 
     # In the worker thread.
 
-    def _ended(self, loop: asyncio.AbstractEventLoop, job: Future[None]) -> None:
-        """Come back from a trip that was not made: the executor was shut down, or has no thread to run it."""
-        if not self.finished:
-            loop.call_soon_threadsafe(_arrive, self.waiter)
+    def leave(self, job: Future[None]) -> None:
+        """Have the task awakened, the thread being out of its context."""
+        self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
+        self.loop.call_soon_threadsafe(self.arrive)
 
-    def drive(self, loop: asyncio.AbstractEventLoop) -> None:
+    def drive(self) -> None:
         """Drive the flow; never raises."""
-        with self.lock:
-            if self.cancellation is not None:
-                return
-            self.began = True
+        self.began = True
+        if self.cancellation is not None:
+            self.began = False
+            return
         outer, _thread.hop = getattr(_thread, "hop", None), self
         try:
-            if self.context is not None:
-                worker.restore(self.context)  # asgiref's own storage in it becomes this thread's
-            self.executor = getattr(AsyncToSync.executors, "current", None)
+            worker.restore(self.context)  # asgiref's own storage in it becomes this thread's
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error
         finally:
             _thread.hop = outer
-            with self.lock:
-                self.finished = True
-                if self.waiter is not None:
-                    loop.call_soon_threadsafe(_arrive, self.waiter)
 
     def _drive(self, step: Step) -> Step | _End[_R]:
         while True:
@@ -389,31 +354,19 @@ class _Hop(Driver, Generic[_R]):
 
 
 class _Away(asyncio.Future[None]):
-    """What a task waits for while a thread is in its context, into which the loop must not come before the thread left.
+    """What a task waits for while a thread drives its flow. It can't be cancelled: the hop notes that, and tells it."""
 
-    So it is never cancelled: that is noted, and told by the hop when the thread has left.
-    """
-
-    def __init__(self, hop: _Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
+    def __init__(self, hop: _Hop[Any]) -> None:
+        super().__init__(loop=hop.loop)
         self.hop = hop
 
     def cancel(self, msg: Any = None) -> bool:
-        """Tell the thread, or what the thread waits for on the loop; the task is awakened when the thread has left."""
-        hop = self.hop
-        if hop.bridges:
-            hop.bridges[0].cancel()
-            return True
-        with hop.lock:
-            hop.cancellation, hop.cancelled = asyncio.CancelledError(*([] if msg is None else [msg])), True
-        if hop.job is not None:
-            hop.job.cancel()
+        """Have the hop told, and the task awakened as soon as the thread is through."""
+        self.hop.cancel(*([] if msg is None else [msg]))
         return True
 
 
-def _arrive(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
-
-
-_in_thread = SyncToAsync(_Hop.drive)
+@SyncToAsync
+def _to_thread(hop: _Hop[Any]) -> None:
+    hop.bridges = SyncToAsync.threadlocal.task_context
+    hop.drive()

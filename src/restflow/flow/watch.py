@@ -1,9 +1,10 @@
-"""A coroutine run as far as it goes by itself, before anything is made that only one that waits needs."""
+"""What serves a request: run as far as it goes by itself, and watched from when it has waited for a moment."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar, cast
 
 _R = TypeVar("_R")
 
@@ -39,3 +40,57 @@ class Begun(Awaitable[_R], Generic[_R]):
                 self.done, self.result = True, end.value
                 result: _R = end.value
                 return result
+
+
+_MOMENT = 0.01  # seconds: most requests are answered before it is worth a task to listen for their client
+
+
+async def watched(
+    answer: Awaitable[None], watch: Callable[[], Coroutine[Any, Any, None]], *, quiet: type[BaseException]
+) -> None:
+    """Await ``answer``; cancel it as soon as ``watch``, which begins a moment later, raises anything.
+
+    Args:
+        answer: to be awaited in the task that calls this.
+        watch: makes a coroutine, which runs in a task of its own, and is cancelled in the end.
+        quiet: what ``watch`` raises if nobody needs to be told.
+
+    Raises:
+        BaseException: what ``answer`` raised, or ``watch``.
+        BaseExceptionGroup: both raised.
+    """
+    loop = asyncio.get_running_loop()
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    watcher: asyncio.Task[None] | None = None
+    failure: BaseException | None = None
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = loop.create_task(watch())
+        watcher.add_done_callback(end)
+
+    def end(watcher: asyncio.Task[None]) -> None:
+        nonlocal failure
+        if not watcher.cancelled() and (failure := watcher.exception()) is not None:
+            task.cancel()
+
+    before = task.cancelling()
+    timer = loop.call_later(_MOMENT, begin)
+    try:
+        await answer
+    except BaseException as error:
+        if failure is None:
+            raise
+        is_ours = isinstance(error, asyncio.CancelledError) and task.cancelling() == before + 1
+        errors = [*([] if is_ours else [error]), *([] if isinstance(failure, quiet) else [failure])]
+        if len(errors) > 1:
+            raise BaseExceptionGroup("The request failed, and so did its watch.", errors) from None
+        if errors:
+            raise errors[0]  # noqa: B904 - the cancellation was only to end the request
+    finally:
+        timer.cancel()
+        if failure is not None:
+            task.uncancel()
+        elif watcher is not None:
+            watcher.remove_done_callback(end)
+            watcher.cancel()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor
-from contextvars import Context
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from typing import Any
 
 import asgiref
@@ -19,41 +19,69 @@ KNOWN = asgiref.__version__.startswith("3.13.")
 
 def restore(context: Context) -> None:
     """Bring what ``context`` holds into the current one, as asgiref does after a change of threads."""
-    sync._restore_context(context)
+    if KNOWN:
+        sync._restore_context(context)
+        return
+    for variable, value in context.items():
+        if variable.get(None) is not value:
+            variable.set(value)
 
 
-def executor() -> Executor | None:
-    """Return what runs this request's blocking code, where asgiref has it already and would choose it.
+def come_back(context: Context) -> None:
+    """Do the same on the event loop, after a trip to a thread."""
+    restore(context)
+    if KNOWN:
+        SyncToAsync.deadlock_context.set(False)
+
+
+def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
+    """Return what runs this request's blocking code: what asgiref would choose, made as asgiref makes it.
+
+    Args:
+        loop: the event loop that runs.
 
     Returns:
-        The executor of the request's thread. None before the first trip there, without a `ThreadSensitiveContext`
-        (Django's ASGI handler opens one for each request), and inside `async_to_sync`: asgiref finds the thread
-        then.
+        The executor of the thread that waits for this code (``async_to_sync``), else of the request's
+        ``ThreadSensitiveContext`` (Django's ASGI handler opens one for each request), else the process's one thread.
+        None where asgiref has to find the thread, or refuse.
 
     Source:
         asgiref 3.13, sync.py, `SyncToAsync.__call__`.
     """
-    if not KNOWN or getattr(AsyncToSync.executors, "current", None) is not None:
+    if not KNOWN:
         return None
+    waiting: Executor | None = getattr(AsyncToSync.executors, "current", None)
     context: Any = SyncToAsync.thread_sensitive_context.get(None)
-    return None if context is None else SyncToAsync.context_to_thread_executor.get(context)
+    if waiting is None and context is None:
+        waiting = AsyncToSync.loop_thread_executors.get(loop)
+    if waiting is not None:
+        return waiting
+    if context is None:
+        if SyncToAsync.deadlock_context.get(False):
+            return None
+        SyncToAsync.deadlock_context.set(True)
+        return SyncToAsync.single_thread_executor
+    if context._exited:
+        return None
+    found: Executor | None = SyncToAsync.context_to_thread_executor.get(context)
+    if found is None:
+        found = SyncToAsync.context_to_thread_executor[context] = ThreadPoolExecutor(max_workers=1)
+    return found
 
 
-def context_of_its_own(given: Executor) -> Context | None:
-    """Return the context of the current task, where nobody else's code may be in it.
+def context_for(executor: Executor | None) -> Context:
+    """Return the context that the thread enters.
 
     Args:
-        given: the executor of the request's thread.
+        executor: of the request's thread.
 
     Returns:
-        The task's context, if the task is the one that serves the request on our entry. None for other tasks, whose
-        maker may have given them a context that others are in too, and on Python 3.11, which doesn't tell.
+        That of the task which serves the request on our entry: it is nobody else's while the task waits. A copy for
+        other tasks, whose maker may have given them a context that others are in too.
     """
-    if not isinstance(given, Lease) or given.owner is not asyncio.current_task():
-        return None
-    owner: Any = given.owner
-    context: Context | None = owner.get_context() if hasattr(owner, "get_context") else None
-    return context
+    if isinstance(executor, Lease) and executor.context is not None and executor.owner is asyncio.current_task():
+        return executor.context
+    return copy_context()
 
 
 def provide(own: Executor) -> ThreadSensitiveContext | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -27,6 +29,25 @@ def _nothing() -> None:
     pass
 
 
+def _always() -> bool:
+    return True
+
+
+class _Here(threading.local):
+    """The lease that this thread serves, while it does."""
+
+    lease: Lease | None = None
+
+
+_here = _Here()
+
+
+def last_call() -> None:
+    """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
+    if _here.lease is not None:
+        _here.lease.is_last = True
+
+
 class Workers:
     """A pool of threads.
 
@@ -36,6 +57,8 @@ class Workers:
         retiring: called in each thread before it ends.
         resting: called in a leased thread, once it has had nothing to do for a moment; it must not raise.
         moment: returns how long that is, in seconds; None for never.
+        holding: called in a leased thread after each call; whether something is open there that only the lease's end
+            closes. If not, the end waits for what the thread does next: it need not be awakened for it.
         idle: seconds after which a thread that nobody needed ends.
     """
 
@@ -46,31 +69,34 @@ class Workers:
         retiring: Callable[[], Any] = _nothing,
         resting: Callable[[], Any] = _nothing,
         moment: Callable[[], float | None] = _nothing,
+        holding: Callable[[], bool] = _always,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
+        self.holding = holding
         self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
         self._waiting: dict[Lease, None] = {}  # in order
+        self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
 
     def lease(
         self,
+        context: Context | None = None,
         *,
-        owner: asyncio.Task[Any] | None = None,
         beginning: Callable[[], Any] = _nothing,
         ending: Callable[[], Any] = _nothing,
     ) -> Lease:
         """Return a lease for one request; it takes a thread when it is first asked to run something.
 
         Args:
-            owner: the task that serves the request, in a context of its own.
+            context: that of the task which calls this, where nobody else's code is in it.
             beginning: called in the thread before anything else, as part of it.
             ending: called in the thread when the lease has ended, if it took one; it must not raise.
         """
-        return Lease(self, owner=owner, beginning=beginning, ending=ending)
+        return Lease(self, context, beginning=beginning, ending=ending)
 
     def close(self) -> None:
         """Wait until no thread is leased, and end them all. It blocks."""
@@ -89,6 +115,11 @@ class Workers:
 
     def assign(self, lease: Lease) -> _Worker | None:
         """Return a thread for ``lease``; None if it has to wait for one. The lock is held."""
+        if self._process != os.getpid():  # no thread has come along into a forked process
+            self._process = os.getpid()
+            self._threads.clear()
+            self._idle.clear()
+            self._waiting.clear()
         if self._idle:
             return self._idle.pop()
         most, waiting = self.limits()
@@ -103,15 +134,14 @@ class Workers:
         return None
 
     def free(self, worker: _Worker) -> None:
-        """Have ``worker`` serve the lease that waits longest."""
-        with self.lock:
-            if self._waiting:
-                lease = next(iter(self._waiting))
-                del self._waiting[lease]
-                lease.take(worker)
-            else:
-                self._idle.append(worker)
-                self._all_idle.notify_all()
+        """Have ``worker`` serve the lease that waits longest. The lock is held."""
+        if self._waiting:
+            lease = next(iter(self._waiting))
+            del self._waiting[lease]
+            lease.take(worker)
+        else:
+            self._idle.append(worker)
+            self._all_idle.notify_all()
 
     def forget(self, lease: Lease) -> None:
         """Let a lease that waits for a thread wait no longer. The lock is held."""
@@ -133,28 +163,38 @@ class _Worker:
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
         self.leased = False
+        self.ending: Callable[[], Any] = _nothing  # of the last lease, if it is still to be called
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
         self.thread = threading.Thread(target=self._work, name="restflow-worker", daemon=True)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
+            self.end_last()
             job()
             del job  # it holds a request, and this thread may wait long
+            self.end_last()
+        self.end_last()
         self.workers.retiring()
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for something to do; None to end."""
-        moment = self.workers.moment() if self.leased else None
+        moment = self.workers.moment() if self.leased or self.ending is not _nothing else None
         if moment is not None:
             with suppress(Empty):
                 return self.jobs.get(timeout=max(moment, 0))
+            self.end_last()
             self.workers.resting()
         while True:
             with suppress(Empty):
                 return self.jobs.get(timeout=self.workers.idle_for)
             if self.workers.retire(self):
                 return None
+
+    def end_last(self) -> None:
+        """End the last lease, in its thread."""
+        ending, self.ending = self.ending, _nothing
+        ending()
 
 
 class Lease(Executor):
@@ -163,16 +203,21 @@ class Lease(Executor):
     def __init__(
         self,
         workers: Workers,
+        context: Context | None,
         *,
-        owner: asyncio.Task[Any] | None,
         beginning: Callable[[], Any],
         ending: Callable[[], Any],
     ) -> None:
-        self.owner = owner
+        self.owner = None if context is None else asyncio.current_task()
+        self.context = context
         self._workers = workers
         self._worker: _Worker | None = None
         self._ended = False
         self._jobs: list[_Job] = []  # until there is a thread
+        self._unfinished = 0  # calls that the thread is still to make
+        self._holds = False
+        self.is_last = False
+        self._is_through = False  # the thread has ended the lease, or is about to
         self._ending = ending
         self.beginning: Callable[[], Any] | None = beginning  # until it was called
 
@@ -197,6 +242,8 @@ class Lease(Executor):
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
             if self._worker is None and not self._jobs and (worker := self._workers.assign(self)) is not None:
                 self.take(worker)
+            self._unfinished += 1
+            self._is_through = False
             if self._worker is None:
                 self._jobs.append(job)
             else:
@@ -211,23 +258,43 @@ class Lease(Executor):
             worker.jobs.put(job.run)
         self._jobs.clear()
 
+    def finish(self) -> None:
+        """Note, in the thread, that it has made a call."""
+        holds = self._workers.holding()
+        with self._workers.lock:
+            self._unfinished -= 1
+            self._holds = holds
+            if holds and self.is_last and not self._unfinished and self._worker is not None:
+                self._worker.ending, self._is_through = self._ending, True
+
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
         with self._workers.lock:
             self._ended = True
-            if self._worker is not None:
-                self._worker.jobs.put(self._end)
-            elif self._jobs:
-                self._workers.forget(self)
+            worker = self._worker
+            if worker is None:
+                if self._jobs:
+                    self._workers.forget(self)
+            elif self._unfinished or (self._holds and not self._is_through):
+                worker.jobs.put(self._end_there)
+            else:
+                self._leave(worker)
         for job in self._jobs:
             job.future.cancel()
 
-    def _end(self) -> None:
-        worker, self._worker = self._worker, None
-        assert worker is not None
-        self._ending()
-        worker.leased = False
+    def _leave(self, worker: _Worker) -> None:
+        """Let the thread serve another lease, which begins by ending this one. The lock is held."""
+        if not self._is_through:
+            worker.ending = self._ending
+        worker.leased, self._worker = False, None
         self._workers.free(worker)
+
+    def _end_there(self) -> None:
+        worker = self._worker
+        assert worker is not None
+        with self._workers.lock:
+            self._leave(worker)
+        worker.end_last()
 
 
 class _Job:
@@ -239,13 +306,17 @@ class _Job:
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
+            self.lease.finish()
             return
+        settle: Callable[[Any], None] = self.future.set_result
+        _here.lease, self.lease.is_last = self.lease, False
         try:
             if (beginning := self.lease.beginning) is not None:
                 self.lease.beginning = None
                 beginning()
-            result = self.function(*self.args, **self.kwargs)
+            outcome = self.function(*self.args, **self.kwargs)
         except BaseException as error:
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(result)
+            settle, outcome = self.future.set_exception, error
+        _here.lease = None
+        self.lease.finish()
+        settle(outcome)

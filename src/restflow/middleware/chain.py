@@ -83,20 +83,17 @@ def load(innermost: Layer) -> Chain:
             chain.template_response_hooks.append(middleware.process_template_response)
         if hasattr(middleware, "process_exception"):
             chain.exception_hooks.append(middleware.process_exception)
-        if _is_hooks_alone(middleware):
+        if is_hooks_alone(type(middleware)):
             chain.layer = _hooks(middleware, chain.layer)
         else:
             chain.layer = guarded(_whole(middleware, is_async))
     return chain
 
 
-def _is_hooks_alone(middleware: Any) -> bool:
-    cls = type(middleware)
-    return (
-        isinstance(middleware, MiddlewareMixin)
-        and cls.__call__ is _Mixin.__call__
-        and cls.__acall__ is _Mixin.__acall__
-    )
+def is_hooks_alone(cls: type) -> bool:
+    """Tell whether a middleware of this class is the hooks of ``MiddlewareMixin``, called as that calls them."""
+    made: Any = cls
+    return issubclass(cls, MiddlewareMixin) and made.__call__ is _Mixin.__call__ and made.__acall__ is _Mixin.__acall__
 
 
 def guarded(flow: Layer) -> Layer:

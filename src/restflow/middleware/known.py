@@ -13,18 +13,19 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.utils import translation
+from django.utils.translation import trans_real
 
-from restflow.flow import nonblocking
+from restflow.flow import nonblocking, unchanged
 
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
 )
 _SHORT = 200  # bytes: what GZipMiddleware leaves alone
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 When = Callable[..., bool]
 
@@ -48,19 +49,22 @@ def is_as_written(function: Any, module: str) -> bool:
     return isinstance(function, FunctionType) and function.__code__.co_filename == sys.modules[module].__file__
 
 
-def _cached(predicate: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=1024)(predicate)
-    cached: _F = wrapper
-    return cached
-
-
-@_cached
 def _django_writes(cls: type, name: str) -> bool:
     """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
+    looks, answer = _looked(cls, name)
+    if not all(is_as_seen() for is_as_seen in looks):  # somebody patched one since
+        _looked.cache_clear()
+        _, answer = _looked(cls, name)
+    return answer
+
+
+@lru_cache(maxsize=1024)
+def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
     found = [base for base in cls.__mro__ if name in vars(base) and base is not object]
-    return bool(found) and all(
+    answer = bool(found) and all(
         base.__module__.startswith("django.") and is_as_written(vars(base)[name], base.__module__) for base in found
     )
+    return [unchanged(each, [name]) for each in (cls, *found)], answer
 
 
 # Conditions take the arguments of the hooks, which are called by position.
@@ -153,6 +157,23 @@ def _not_a_get(middleware: Any, request: Any, response: Any) -> bool:
     return bool(request.method != "GET")
 
 
+def _translations_are_loaded(middleware: Any, request: Any) -> bool:
+    """Find the language as the hook does: from memory, once Django has looked on the disk which languages it has.
+
+    What the hook does next is to read the language's translations, where no request has asked for them before.
+    """
+    modules: tuple[Any, ...] = (translation, trans_real)
+    if not all(is_as_written(module.get_language_from_request, module.__name__) for module in modules):
+        return False
+    urlconf: Any = getattr(request, "urlconf", settings.ROOT_URLCONF)
+    are_prefixed, default_is_prefixed = is_language_prefix_patterns_used(urlconf)
+    languages = {translation.get_language_from_request(request, check_path=are_prefixed)}
+    if are_prefixed and not default_is_prefixed:
+        languages.add(settings.LANGUAGE_CODE)
+    loaded: Any = vars(trans_real)["_translations"]
+    return languages.issubset(loaded)
+
+
 def _login_is_not_required(middleware: Any, request: Any, view: Any, args: Any, kwargs: Any) -> bool:
     return not getattr(view, "login_required", True)
 
@@ -166,6 +187,10 @@ KNOWN: Mapping[str, Mapping[str, When]] = {
     "django.middleware.common.CommonMiddleware": {
         "process_request": _no_redirect_to_www,
         "process_response": _no_redirect_of_its_own,
+    },
+    "django.middleware.locale.LocaleMiddleware": {
+        "process_request": _translations_are_loaded,
+        "process_response": _not_missing,
     },
     "django.middleware.csrf.CsrfViewMiddleware": {
         "process_request": _secret_is_in_the_cookie,

@@ -13,6 +13,7 @@ from django.db.models import Manager, QuerySet
 from django.db.models.base import ModelBase
 
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.transactions import Databases, databases_of
 
 _SEQUENCES = (
     "permission_classes",
@@ -45,9 +46,11 @@ class ActionConfig:
         filter_backends: list or tuple of filter backends.
         pagination_class: the pagination; ``OFF`` for none.
         queryset: a query set, a manager, whatever else has ``all``, or a callable (sync or async) of the view.
+        atomic: whether the checks and the action are in one transaction, which an error response rolls back: True for
+            the default database, an alias, or a list of aliases. False takes the action out of the viewset's.
 
     Raises:
-        ImproperlyConfigured: a field that takes a class, or several, was given something else.
+        ImproperlyConfigured: a field was given what it doesn't take.
     """
 
     serializer_class: SerializerClass | None = None
@@ -61,6 +64,7 @@ class ActionConfig:
     filter_backends: Sequence[Any] | None = None
     pagination_class: PaginationClass | None = None
     queryset: Any = None
+    atomic: Databases | None = None
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -84,6 +88,7 @@ class ActionConfig:
             raise ImproperlyConfigured(
                 f"ActionConfig.queryset must be a query set, a manager, or a callable of the view, got {queryset!r}."
             )
+        databases_of(self.atomic, "ActionConfig")
 
     def __hash__(self) -> int:
         # A field may be a list. Which fields are set never changes, and is the same where configs are equal.

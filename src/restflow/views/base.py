@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import types
 import weakref
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -18,6 +20,7 @@ from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
+from restflow.db.transactions import roll_back, transacted
 from restflow.drf import made, permits
 from restflow.flow import (
     TwoColoured,
@@ -47,6 +50,7 @@ from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names
 from restflow.views.policies import may_be_dropped, permit, refuse, throttle_by
 from restflow.views.serving import make_async_view
+from restflow.views.transactions import Databases, begin_when_initialized, databases_of
 
 __all__ = ["APIView", "AsyncAPIView"]
 
@@ -63,6 +67,12 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     awaited, never taken for a yes.
 
     Source: DRF 3.18, views.py, ``APIView``.
+    """
+
+    atomic: Databases = False
+    """Whether the checks, the handler and the response to an error are in one transaction, which an error rolls back.
+
+    True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -94,8 +104,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        insist_on_awaited(self)
+        with ExitStack() as transactions:
+            begin_when_initialized(self, transactions)
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            insist_on_awaited(self)
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
@@ -370,20 +382,32 @@ class AsyncAPIView(AsyncHelpers, APIView):
         drf_request: DRFRequest = await hook(self, "initialize_request", request, *args, **kwargs)
         self.request = drf_request
         self.headers = await attribute(self, "default_response_headers")
+        databases = databases_of(await attribute(self, "atomic"), type(self).__name__)
+        answer = partial(self._answer, drf_request, databases, args, kwargs)
+        self.response = await (transacted(databases, answer, by_requests=False) if databases else answer())
+        return finished(self, drf_request)
+
+    async def _answer(
+        self, request: DRFRequest, databases: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Check, handle and finalise: what ``dispatch`` does once it has the request, in the transactions of a view."""
         try:
-            await hook(self, "initial", drf_request, *args, **kwargs)
-            method = (drf_request.method or "").lower()
+            await hook(self, "initial", request, *args, **kwargs)
+            method = (request.method or "").lower()
             if method in await attribute(self, "http_method_names") and hasattr(self, method):
                 handler = getattr(self, method)
-                await prepare_body(drf_request, handler)
-                response = await call(handler, drf_request, *args, **kwargs)
+                await prepare_body(request, handler)
+                response = await call(handler, request, *args, **kwargs)
             else:
-                response = await hook(self, "http_method_not_allowed", drf_request, *args, **kwargs)
+                response = await hook(self, "http_method_not_allowed", request, *args, **kwargs)
         except Exception as error:
-            await know_the_user(self, drf_request)
+            await know_the_user(self, request)
             response = await hook(self, "handle_exception", error)
-        self.response = await hook(self, "finalize_response", drf_request, response, *args, **kwargs)
-        return finished(self, drf_request)
+            if databases:
+                await blocking(roll_back, databases)
+        response = await hook(self, "finalize_response", request, response, *args, **kwargs)
+        insist_on_awaited(self)
+        return response
 
     @sync
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
@@ -496,12 +520,7 @@ def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
 
 
 def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
-    """Return the response of a view, to be rendered where it belongs.
-
-    Raises:
-        RuntimeError: a check was asked for, and not awaited.
-    """
-    insist_on_awaited(view)
+    """Return the response of a view, to be rendered where it belongs."""
     response: Any = view.response
     if ahead := vars(request).get("_ahead"):  # uploads that nobody read
         response._resource_closers.append(ahead._closing)
@@ -509,7 +528,7 @@ def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
     return rendered
 
 
-async def know_the_user(view: AsyncAPIView, request: DRFRequest) -> None:
+async def know_the_user(view: APIView, request: DRFRequest) -> None:
     """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
 
     Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.

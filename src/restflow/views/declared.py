@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.views import View
 from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
-from restflow.flow import ABSENT, gives_coroutine, held, is_coroutine_function, look_at
+from restflow.flow import gives_coroutine, held, is_coroutine_function, look_at
+from restflow.flow.resolution import ABSENT, is_computed
 from restflow.flow.trust import is_drfs, is_trusted
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
+from restflow.views.transactions import databases_of
 
 
 @dataclass
@@ -44,7 +47,7 @@ class DeclaredView:
         if name in self.initkwargs:
             return self.initkwargs[name]
         raw = held(self.cls, name)
-        return None if raw is ABSENT or hasattr(type(raw), "__get__") else raw
+        return None if raw is ABSENT or isinstance(raw, property) or is_computed(raw) else raw
 
     def read_configs(self) -> dict[str, ActionConfig]:
         """Return the configs of the view's actions.
@@ -96,7 +99,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
 
     Raises:
         TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
@@ -105,6 +108,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     if view.is_viewset:
         _refuse_unknown_actions(view)
         _refuse_hidden_configs(view, configs)
+    _refuse_unknown_databases(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
             refuse_dropped_as(name, component)
@@ -241,3 +245,16 @@ def _refuse_hidden_configs(view: DeclaredView, configs: Mapping[str, ActionConfi
                     f"{view.cls.__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
                     f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
                 )
+
+
+def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
+    name = view.cls.__name__
+    said = [view.attribute("atomic"), *(config.atomic for config in configs.values())]
+    if not hasattr(view.cls, "atomic") and any(said):
+        raise ImproperlyConfigured(
+            f"{name} has an ActionConfig with atomic, which would count nowhere: derive {name} from restflow's views."
+        )
+    for atomic in said:
+        for alias in databases_of(atomic, name):
+            if alias not in connections.settings:
+                raise ImproperlyConfigured(f"{name}.atomic names {alias!r}, which is not in DATABASES.")

@@ -20,7 +20,16 @@ from rest_framework.response import Response as DRFResponse
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.drf import all_made_in_place, is_plain_list
-from restflow.flow import Unmodified, blocking, call, fast_version_of, flow_of, hook, switch_fast_versions_by
+from restflow.flow import (
+    Unmodified,
+    blocking,
+    call,
+    fast_version_of,
+    flow_of,
+    hook,
+    insist_on_awaited,
+    switch_fast_versions_by,
+)
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
 from restflow.serializers import add_async_methods
@@ -59,6 +68,7 @@ _BEGINNING = Unmodified(
         "parser_classes": is_plain_list,
         "authentication_classes": is_plain_list,
         "http_method_names": is_plain_list,
+        "atomic": partial(is_, False),
         "default_response_headers": partial(is_, _DRFs.default_response_headers),
         "allowed_methods": partial(is_, _DRFs.allowed_methods),
         "_allowed_methods": partial(is_, _DRFs._allowed_methods),
@@ -115,6 +125,7 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
         view.response = response
     else:
         view.response = await hook(view, "finalize_response", request, response, *args, **kwargs)
+    insist_on_awaited(view)
     return finished(view, request)
 
 
