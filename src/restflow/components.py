@@ -1,6 +1,6 @@
 """DRF's components: which of their methods restflow asks in whichever colour they are written, and what is refused.
 
-Looks at classes; makes none and calls none.
+Looks at classes; makes none and calls none. Asked when a view is taken into use, and at a class's first use.
 """
 
 from __future__ import annotations

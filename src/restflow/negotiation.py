@@ -1,4 +1,7 @@
-"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered."""
+"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
+
+Reads the request and asks DRF. Called by ``views/base.py`` and its fast version.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DRF's request, with authentication and parsing that know where they may run."""
+"""DRF's request, with authentication and parsing that know where they may run.
+
+Asks authenticators and parsers, of a user's too, as steps of a flow or in the worker thread. Made by the views.
+"""
 
 from __future__ import annotations
 

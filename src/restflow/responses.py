@@ -1,4 +1,7 @@
-"""Responses, and where they are rendered."""
+"""Responses, and where they are rendered: small JSON on the event loop, all else in the worker thread.
+
+Calls renderers and the callbacks of a response. The views hand each response here, and Django's handler renders it.
+"""
 
 from __future__ import annotations
 

@@ -12,13 +12,21 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework import parsers, permissions, renderers, serializers, throttling, versioning
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import GenericAPIView as DRFGenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView as DRFAPIView
 
-from restflow.views import APIView, AsyncAPIView, AsyncRetrieveAPIView, RetrieveAPIView
+from restflow.views import (
+    APIView,
+    AsyncAPIView,
+    AsyncGenericAPIView,
+    AsyncRetrieveAPIView,
+    GenericAPIView,
+    RetrieveAPIView,
+)
 from tests.matrix import each_pair
 from tests.safety.support import ask, here
 from tests.shop.models import Author
@@ -287,6 +295,31 @@ def test_a_patch_of_drfs_own_view_counts_on_sync_views(name, monkeypatch):
     assert asked == [name]
     assert ask(view).status == 200
     assert asked == [name]
+
+
+@both
+@pytest.mark.parametrize("patched", [DRFAPIView, DRFGenericAPIView])
+@pytest.mark.parametrize(
+    "name",
+    [*GETTERS, "get_authenticators", "get_parsers", "get_renderers", "get_renderer_context", "get_parser_context"],
+)
+def test_a_patch_of_a_getter_of_drfs_counts(base, patched, name, monkeypatch):
+    generic = GenericAPIView if base is APIView else AsyncGenericAPIView
+    view = view_of(generic)
+    assert ask(view).status == 200
+    drfs, asked = getattr(DRFAPIView, name), []
+
+    def noted(self, *args):
+        asked.append(here())
+        return drfs(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(patched, name, noted, raising=False)
+        assert ask(view).status == 200
+    assert set(asked) == {"thread"}
+    asked.clear()
+    assert ask(view).status == 200
+    assert asked == []
 
 
 @both

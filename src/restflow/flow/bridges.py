@@ -1,4 +1,7 @@
-"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread."""
+"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread.
+
+Wraps functions, and drives what they give on the event loop. Asked by the serializers and the sync views.
+"""
 
 from __future__ import annotations
 

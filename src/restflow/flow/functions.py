@@ -1,4 +1,7 @@
-"""What a function is, by its code. Touches functions, and calls none."""
+"""What a function is, by its code: whether it is async, what it wraps.
+
+Looks at functions and what they hold, and calls none. The lowest module: nearly all of ``flow`` asks it.
+"""
 
 from __future__ import annotations
 

@@ -13,13 +13,21 @@ from restflow.flow.natures import facts_of, forget_with_natures, nature_of
 from restflow.flow.refusals import refuse_lost_contexts
 from restflow.flow.remembered import keep
 from restflow.flow.resolution import Definition, definition_in, held, is_computed
+from restflow.flow.trust import is_drfs
 from restflow.flow.unchanged import unchanged
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _R = TypeVar("_R")
 
-Found = tuple[str, Any, Any, Definition | None]
-"""A hook's async name, what its two names find on the class, and what they mean."""
+Found = tuple[str, Any, Any, tuple[type, Any] | None, Definition | None]
+"""A hook's async name, what its two names find on the class, what is behind a twin, and what all that means.
+
+A twin that we generated stands before a function of DRF's, and stays what it is when that is patched. So where the sync
+name finds one, it is noted in which class, and what the name finds behind that.
+"""
+
+
+UNKNOWN: Found = ("", object(), None, None, None)
 
 
 class Plan:
@@ -50,12 +58,25 @@ class Plan:
         Returns:
             The definition, or None where no class in the MRO writes it.
         """
-        found = self.hooks.get(name)
-        async_name = "a" + name if found is None else found[0]
-        there, async_there = getattr(self.cls, name, None), getattr(self.cls, async_name, None)
-        if found is None or found[1] is not there or found[2] is not async_there:
-            found = self.hooks[name] = async_name, there, async_there, definition_in(self.cls.__mro__, name)
-        return found[3]
+        cls = self.cls
+        async_name, there, async_there, behind, definition = self.hooks.get(name, UNKNOWN)
+        if (
+            there is not getattr(cls, name, None)
+            or async_there is not getattr(cls, async_name, None)
+            or (behind is not None and getattr(super(behind[0], cls), name, None) is not behind[1])
+        ):
+            async_name = "a" + name
+            there, async_there = getattr(cls, name, None), getattr(cls, async_name, None)
+            behind, definition = self._behind(name, there), definition_in(cls.__mro__, name)
+            self.hooks[name] = async_name, there, async_there, behind, definition
+        return definition
+
+    def _behind(self, name: str, there: Any) -> tuple[type, Any] | None:
+        twin_of = facts_of(there).twin_of
+        holder = None if twin_of is None else twin_of[0]()
+        if holder is None or holder not in self.cls.__mro__:
+            return None
+        return holder, getattr(super(holder, self.cls), name, None)
 
     def ask(self, key: Any, names: Sequence[str], look: Callable[[type], _R]) -> _R:
         """Return what ``look`` says of the class, which holds as long as each of ``names`` finds the same on it.
@@ -68,12 +89,27 @@ class Plan:
         is_as_seen, answer = self.answers.get(key, _UNKNOWN)
         if not is_as_seen():
             # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
-            # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
-            is_as_seen = unchanged(self.cls, [name for name in names if not is_computed(held(self.cls, name))])
+            is_as_seen = self._comparison(names)
             answer = look(self.cls)
             self.answers[key] = is_as_seen, answer
         known: _R = answer
         return known
+
+    def _comparison(self, names: Sequence[str]) -> Callable[[], bool]:
+        """Return what tells whether names find the same as now, on the class and behind the twins that stand there."""
+        # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
+        names = [name for name in names if not is_computed(held(self.cls, name))]
+        mine = unchanged(self.cls, names)
+        behind: dict[type, list[str]] = {}
+        for name in names:
+            if self._behind(name, held(self.cls, name)):
+                drfs = [base for base in self.cls.__mro__ if is_drfs(base) and hasattr(base, name)]
+                for base in drfs[:1]:
+                    behind.setdefault(base, []).append(name)
+        if not behind:
+            return mine
+        theirs = [unchanged(drfs, theirs) for drfs, theirs in behind.items()]
+        return lambda: mine() and all(is_as_seen() for is_as_seen in theirs)
 
 
 plans: dict[type, Plan] = {}

@@ -1,4 +1,7 @@
-"""The steps a flow may await."""
+"""The steps a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
+
+Calls a user's code where the flow may do so in place; else yields a ``Step`` to the driver. All flows consist of them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from restflow.flow.natures import nature_of, never_blocks
-from restflow.flow.plan import Found, plan_of, plans
+from restflow.flow.plan import UNKNOWN, plan_of, plans
 from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
@@ -226,9 +229,6 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
     return _asked(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
 
 
-_UNKNOWN: Found = ("", object(), None, None)
-
-
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
 
@@ -249,8 +249,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    async_name, there, async_there, found = plan.hooks.get(name, _UNKNOWN)
-    if there is not getattr(cls, name, None) or async_there is not getattr(cls, async_name, None):
+    async_name, there, async_there, behind, found = plan.hooks.get(name, UNKNOWN)
+    if (
+        there is not getattr(cls, name, None)
+        or async_there is not getattr(cls, async_name, None)
+        or (behind is not None and getattr(super(behind[0], cls), name, None) is not behind[1])
+    ):
         found, async_name = plan.definition(name), "a" + name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
         return _own_hook(obj, own, name, args, kwargs)

@@ -1,4 +1,8 @@
-"""The public faces of a flow, and the classes whose hooks have two colours."""
+"""The public faces of a flow, and the classes whose hooks have two colours.
+
+Changes classes as they are made (it gives them the twins they lack), and calls flows. ``sync``, ``asynchronous`` and
+``sync_or_async`` stand above the flows of views, serializers and components.
+"""
 
 from __future__ import annotations
 

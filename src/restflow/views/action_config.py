@@ -1,4 +1,7 @@
-"""``ActionConfig``: what one action of a viewset has of its own."""
+"""``ActionConfig``: what one action of a viewset has of its own.
+
+Puts attributes on a viewset when its ``action`` is set, and takes them back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``APIView`` and ``AsyncAPIView``: DRF's request cycle as flows."""
+"""``APIView`` and ``AsyncAPIView``: DRF's request cycle as flows.
+
+Each hook is asked where DRF calls it. Calls a user's code by steps only; the view functions of ``serving`` drive it.
+What is done faster on most views stands in ``fast``.
+"""
 
 from __future__ import annotations
 

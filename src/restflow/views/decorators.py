@@ -1,4 +1,7 @@
-"""``api_view`` and ``action``."""
+"""``api_view`` and ``action``: DRF's decorators, for functions of both colours.
+
+Make views of functions, and actions of methods.
+"""
 
 from __future__ import annotations
 

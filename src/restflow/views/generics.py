@@ -1,4 +1,7 @@
-"""Generic views, in both colours."""
+"""Generic views, in both colours: the query set, the object that a URL names, filters and pages.
+
+Flows like those of ``base``, which the actions of ``mixins`` ask.
+"""
 
 from __future__ import annotations
 

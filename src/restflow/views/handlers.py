@@ -1,4 +1,7 @@
-"""Which handlers a view has, and what they may do."""
+"""Which handlers a view has, and what they may do.
+
+Looks at handlers and calls none. Asked by ``dispatch``, in both of its versions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The helper methods that make views short."""
+"""The helper methods that make views short: serializers, pages and responses by one call.
+
+Flows that users' handlers call, and the model mixins.
+"""
 
 from __future__ import annotations
 

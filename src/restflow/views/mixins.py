@@ -1,4 +1,7 @@
-"""The five model mixins, in both colours."""
+"""The five model mixins, in both colours: what ``create``, ``list``, ``retrieve``, ``update`` and ``destroy`` do.
+
+Flows that ask the hooks of a generic view and its serializers.
+"""
 
 from __future__ import annotations
 

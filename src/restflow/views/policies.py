@@ -1,4 +1,7 @@
-"""Permissions and throttles, asked and obeyed."""
+"""Permissions and throttles, asked and obeyed.
+
+Flows that the checks of ``base`` share with their fast versions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The coroutine functions that serve async views, and what they make for each request."""
+"""The coroutine functions that serve async views, and what they make for each request.
+
+Made by ``as_view``; makes the view, and drives its ``dispatch`` for Django's handler or ours.
+"""
 
 from __future__ import annotations
 

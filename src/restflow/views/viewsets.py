@@ -1,4 +1,7 @@
-"""Viewsets, in both colours."""
+"""Viewsets, in both colours: views whose methods are actions, which may have an ``ActionConfig``.
+
+Adds to the views of ``base`` and ``generics`` that the action is named before anything is asked.
+"""
 
 from __future__ import annotations
 
