@@ -117,16 +117,19 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
     except Exception as error:
         await know_the_user(view, request)
         response = await hook(view, "handle_exception", error)
-    if isinstance(response, DRFResponse) and vars(request).get("accepted_renderer") and _END.holds(view):
-        response.accepted_renderer = request.accepted_renderer
-        response.accepted_media_type = request.accepted_media_type
-        response.renderer_context = _DRFs.get_renderer_context(view)  # type: ignore[attr-defined]
-        await put_headers(view, response)
-        view.response = response
-    else:
-        view.response = await hook(view, "finalize_response", request, response, *args, **kwargs)
+    view.response = await _finalized(view, request, response, args, kwargs)
     insist_on_awaited(view)
     return finished(view, request)
+
+
+async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: Any, kwargs: Any) -> Any:
+    if not isinstance(response, DRFResponse) or not vars(request).get("accepted_renderer") or not _END.holds(view):
+        return await hook(view, "finalize_response", request, response, *args, **kwargs)
+    response.accepted_renderer = request.accepted_renderer
+    response.accepted_media_type = request.accepted_media_type
+    response.renderer_context = _DRFs.get_renderer_context(view)  # type: ignore[attr-defined]
+    await put_headers(view, response)
+    return response
 
 
 _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
