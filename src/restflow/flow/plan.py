@@ -103,13 +103,12 @@ class Plan:
         behind: dict[type, list[str]] = {}
         for name in names:
             if self._behind(name, held(self.cls, name)):
-                drfs = [base for base in self.cls.__mro__ if is_drfs(base) and hasattr(base, name)]
-                for base in drfs[:1]:
-                    behind.setdefault(base, []).append(name)
-        if not behind:
-            return mine
-        theirs = [unchanged(drfs, theirs) for drfs, theirs in behind.items()]
-        return lambda: mine() and all(is_as_seen() for is_as_seen in theirs)
+                # The nearest class of DRF's finds what stands in any of its bases.
+                for drfs in [base for base in self.cls.__mro__ if is_drfs(base) and hasattr(base, name)][:1]:
+                    behind.setdefault(drfs, []).append(name)
+        for base, theirs in behind.items():
+            mine = _both(mine, unchanged(base, theirs))
+        return mine
 
 
 plans: dict[type, Plan] = {}
@@ -157,6 +156,10 @@ def look_at(cls: type) -> None:
     """
     for look in _first_uses:
         look(cls)
+
+
+def _both(one: Callable[[], bool], other: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: one() and other()
 
 
 def _never() -> bool:

@@ -30,7 +30,7 @@ from restflow.flow import (
     insist_on_awaited,
     switch_fast_versions_by,
 )
-from restflow.negotiation import negotiate
+from restflow.negotiation import chosen_before
 from restflow.request import Request, authenticated
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
@@ -46,9 +46,8 @@ from restflow.views.hooks import (
     OF_GENERIC_VIEWS,
     OF_HELPERS,
     OF_VIEWS,
-    PERMISSIONS,
+    POLICIES,
     SERIALIZERS,
-    THROTTLES,
     names,
 )
 from restflow.views.policies import permit, throttle_by
@@ -76,8 +75,9 @@ _BEGINNING = Unmodified(
     },
 )
 _AUTHENTICATION = Unmodified(AsyncAPIView, ("perform_authentication",), {})
-_PERMISSIONS = Unmodified(AsyncAPIView, names(OF_VIEWS, PERMISSIONS), {"permission_classes": is_plain_list})
-_THROTTLES = Unmodified(AsyncAPIView, names(OF_VIEWS, THROTTLES), {"throttle_classes": is_plain_list})
+_POLICIES = Unmodified(
+    AsyncAPIView, names(OF_VIEWS, POLICIES), {"permission_classes": is_plain_list, "throttle_classes": is_plain_list}
+)
 _END = Unmodified(AsyncAPIView, names(OF_VIEWS, END), {})
 
 
@@ -145,21 +145,31 @@ async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> Non
     show_to_sentry(request)
     view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
-    chosen = await negotiate(view, request, renderers, negotiator)
+    known = chosen_before(request, renderers, negotiator, view.format_kwarg)
+    chosen = known or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
     request.accepted_renderer, request.accepted_media_type = chosen
     request.version = request.versioning_scheme = None
     if _AUTHENTICATION.is_untouched(view):
         await authenticated(request)
     else:
         await hook(view, "perform_authentication", request)
-    if not _PERMISSIONS.holds(view) or not all_made_in_place(view.permission_classes):
+    if not _POLICIES.holds(view):
         await hook(view, "check_permissions", request)
-    elif view.permission_classes:
-        await permit(view, request, _DRFs.get_permissions(view))
-    if not _THROTTLES.holds(view) or not all_made_in_place(view.throttle_classes):
         await hook(view, "check_throttles", request)
-    elif view.throttle_classes:
-        await throttle_by(view, request, _DRFs.get_throttles(view))
+        return
+    if view.permission_classes:
+        if all_made_in_place(view.permission_classes):
+            await permit(view, request, _DRFs.get_permissions(view))
+        else:
+            await hook(view, "check_permissions", request)
+        if not _POLICIES.holds(view):  # a permission may have changed the view
+            await hook(view, "check_throttles", request)
+            return
+    if view.throttle_classes:
+        if all_made_in_place(view.throttle_classes):
+            await throttle_by(view, request, _DRFs.get_throttles(view))
+        else:
+            await hook(view, "check_throttles", request)
 
 
 def _is_class(value: Any) -> bool:

@@ -60,8 +60,7 @@ def _keeps_allowed_methods(view: Any) -> bool:
 # What fast versions count on: the rows of a group are done in place as long as nobody wrote one of them anew.
 BEGINNING = "beginning"
 INITIAL = "initial"
-PERMISSIONS = "permissions"
-THROTTLES = "throttles"
+POLICIES = "policies"
 END = "end"
 SERIALIZERS = "serializers"
 
@@ -97,12 +96,12 @@ OF_VIEWS = (
     Hook("get_renderers", INITIAL, never_blocks=_makes_in_place("renderer_classes")),
     Hook("determine_version", INITIAL),
     Hook("perform_authentication", INITIAL, for_effect=True),
-    Hook("check_permissions", PERMISSIONS, for_effect=True),
-    Hook("get_permissions", PERMISSIONS, never_blocks=_makes_in_place("permission_classes")),
+    Hook("check_permissions", POLICIES, for_effect=True),
+    Hook("get_permissions", POLICIES, never_blocks=_makes_in_place("permission_classes")),
     Hook("check_object_permissions", for_effect=True),
     Hook("permission_denied", for_effect=True, never_blocks=_knows_the_authenticator),
-    Hook("check_throttles", THROTTLES, for_effect=True),
-    Hook("get_throttles", THROTTLES, never_blocks=_makes_in_place("throttle_classes")),
+    Hook("check_throttles", POLICIES, for_effect=True),
+    Hook("get_throttles", POLICIES, never_blocks=_makes_in_place("throttle_classes")),
     Hook("throttled", for_effect=True, never_blocks=always),
     Hook("http_method_not_allowed", never_blocks=always),
     Hook("handle_exception"),
