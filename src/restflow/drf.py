@@ -28,9 +28,9 @@ from rest_framework import (
     versioning,
 )
 
-from restflow.flow import blocking, hook, nonblocking, plan_of, remembered, stand_in, sync, truth
+from restflow.flow import always, blocking, hook, nonblocking, plan_of, remembered, stand_in, sync, truth
 from restflow.flow.natures import nature_of
-from restflow.flow.trust import is_drfs, is_ours
+from restflow.flow.trust import is_drfs, is_frameworks_function, is_ours
 
 _UNSET = object()
 _CONTAINERS = frozenset({dict, frozenset, list, set, tuple})
@@ -223,6 +223,28 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
     return "user" not in vars(request._request)
 
 
+def know(function: Callable[..., Any], when: Callable[..., bool] = always) -> None:
+    """Know a function of DRF's as one that never blocks; what a package has put in its place is not covered.
+
+    Args:
+        function: what stands in DRF's class.
+        when: tells, of its arguments, whether that holds.
+    """
+    if is_frameworks_function(function):
+        nonblocking(when=when)(function)
+
+
+def know_as_flow(function: Callable[..., Any], flow: Callable[..., Any]) -> None:
+    """Have a flow driven in place of a function of DRF's; what a package has put there is called instead.
+
+    Args:
+        function: what stands in DRF's class.
+        flow: a flow of the same arguments, or a method made of one.
+    """
+    if is_frameworks_function(function):
+        stand_in(function, flow)
+
+
 # DRF's functions that never block.
 
 _function: Callable[..., Any]
@@ -233,7 +255,7 @@ for _function in (
     authentication.BaseAuthentication.authenticate_header,
     request.ForcedAuthentication.authenticate,
 ):
-    nonblocking(_function)
+    know(_function)
 
 for _function in (
     negotiation.DefaultContentNegotiation.select_parser,
@@ -247,14 +269,14 @@ for _function in (
     authentication.BasicAuthentication.authenticate_header,
     authentication.TokenAuthentication.authenticate_header,
 ):
-    nonblocking(when=_configured)(_function)
+    know(_function, _configured)
 
-nonblocking(when=_reads_authenticated)(permissions.IsAuthenticated.has_permission)
-nonblocking(when=_reads_authenticated)(permissions.IsAuthenticatedOrReadOnly.has_permission)
-nonblocking(when=_reads_staff)(permissions.IsAdminUser.has_permission)
-nonblocking(when=_sees_no_credentials)(authentication.BasicAuthentication.authenticate)
-nonblocking(when=_sees_no_credentials)(authentication.TokenAuthentication.authenticate)
-nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.authenticate)
+know(permissions.IsAuthenticated.has_permission, _reads_authenticated)
+know(permissions.IsAuthenticatedOrReadOnly.has_permission, _reads_authenticated)
+know(permissions.IsAdminUser.has_permission, _reads_staff)
+know(authentication.BasicAuthentication.authenticate, _sees_no_credentials)
+know(authentication.TokenAuthentication.authenticate, _sees_no_credentials)
+know(authentication.SessionAuthentication.authenticate, _sees_no_session_user)
 
 
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
@@ -354,5 +376,5 @@ class Not:
 _drfs: Any
 _ours: Any
 for _drfs, _ours in ((permissions.AND, And), (permissions.OR, Or), (permissions.NOT, Not)):
-    stand_in(_drfs.has_permission, _ours.has_permission)
-    stand_in(_drfs.has_object_permission, _ours.has_object_permission)
+    know_as_flow(_drfs.has_permission, _ours.has_permission)
+    know_as_flow(_drfs.has_object_permission, _ours.has_object_permission)

@@ -18,6 +18,7 @@ from rest_framework import negotiation as drf
 
 from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
+from restflow.flow.trust import is_frameworks_function
 from restflow.request import Request
 
 __all__ = ["chosen_before", "negotiate"]
@@ -30,18 +31,17 @@ _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
 _LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
 
 # All that DRF's choice is made by.
-_is_drfs = unchanged(
-    drf,
-    (
-        "DefaultContentNegotiation.select_renderer",
-        "DefaultContentNegotiation._get_parsed_accept_list",
-        "DefaultContentNegotiation.get_accept_list",
-        "_MediaType.__init__",
-        "_MediaType.match",
-        "_MediaType.precedence",
-        *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
-    ),
+_ASKED = (
+    "DefaultContentNegotiation.select_renderer",
+    "DefaultContentNegotiation._get_parsed_accept_list",
+    "DefaultContentNegotiation.get_accept_list",
+    "_MediaType.__init__",
+    "_MediaType.match",
+    "_MediaType.precedence",
+    *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
 )
+_is_as_imported = unchanged(drf, _ASKED)
+_was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in attrgetter(*_ASKED)(drf))
 
 
 class _Accept:
@@ -97,7 +97,7 @@ def chosen_before(
         or type(request) is not Request
         or "headers" in vars(request)
         or type(request._request) not in _DJANGOS
-        or not _is_drfs()
+        or not (_was_drfs and _is_as_imported())
         or _names_a_format(request, negotiator)
     ):
         return None

@@ -27,7 +27,7 @@ from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.settings import api_settings
 from rest_framework.utils import json
 
-from restflow.drf import is_plain_list, only_configures
+from restflow.drf import is_plain_list, know_as_flow, only_configures
 from restflow.flow import (
     arun,
     blocking,
@@ -38,7 +38,6 @@ from restflow.flow import (
     may_block_here,
     remembered,
     run,
-    stand_in,
 )
 from restflow.flow.steps import Pending, drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
@@ -512,6 +511,6 @@ def _size(http_request: Any) -> int:
 
 # Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a
 # user's subclass of DRF's request are authenticated as ours are.
-stand_in(_Request._authenticate, authenticate)
-stand_in(Request._authenticate, authenticate)
+know_as_flow(_Request._authenticate, authenticate)
+know_as_flow(Request._authenticate, authenticate)
 _AUTHENTICATE = Request._authenticate

@@ -7,6 +7,7 @@ another package put into one of their classes is known by its own globals (``is_
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 _DRF, _OURS = "rest_framework.", "restflow."
@@ -35,4 +36,5 @@ def is_trusted(cls: type) -> bool:
 
 def is_frameworks_function(function: Any) -> bool:
     """Tell whether a function's code is written in DRF, in Django or in restflow, whichever class it stands in."""
-    return str(function.__globals__.get("__name__")).startswith(_FRAMEWORKS)
+    is_function = type(function) is types.FunctionType  # a proxy has the globals of what it stands for
+    return is_function and str(function.__globals__.get("__name__")).startswith(_FRAMEWORKS)

@@ -30,6 +30,7 @@ from restflow.flow import (
     insist_on_awaited,
     switch_fast_versions_by,
 )
+from restflow.flow.trust import is_frameworks_function
 from restflow.negotiation import chosen_before
 from restflow.request import Request, authenticated
 from restflow.serializers import add_async_methods
@@ -54,6 +55,11 @@ from restflow.views.policies import permit, throttle_by
 
 _DRFs: Any = DRFAPIView
 
+
+def _is_drfs(raw: Any, value: Any) -> bool:
+    return value is raw and is_frameworks_function(raw.fget if isinstance(raw, property) else raw)
+
+
 _OF_INITIAL: dict[str, Any] = {
     "renderer_classes": is_plain_list,
     "versioning_class": partial(is_, None),
@@ -68,9 +74,9 @@ _BEGINNING = Unmodified(
         "authentication_classes": is_plain_list,
         "http_method_names": is_plain_list,
         "atomic": partial(is_, False),
-        "default_response_headers": partial(is_, _DRFs.default_response_headers),
-        "allowed_methods": partial(is_, _DRFs.allowed_methods),
-        "_allowed_methods": partial(is_, _DRFs._allowed_methods),
+        "default_response_headers": partial(_is_drfs, _DRFs.default_response_headers),
+        "allowed_methods": partial(_is_drfs, _DRFs.allowed_methods),
+        "_allowed_methods": partial(_is_drfs, _DRFs._allowed_methods),
         **_OF_INITIAL,
     },
 )

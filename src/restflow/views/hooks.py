@@ -15,8 +15,8 @@ from typing import Any
 from django.db import connections
 from rest_framework import generics, views
 
-from restflow.drf import all_made_in_place, is_inert, is_plain_list
-from restflow.flow import always, held, must_be_awaited, nonblocking
+from restflow.drf import all_made_in_place, is_inert, is_plain_list, know
+from restflow.flow import always, held, must_be_awaited
 
 _APIView: Any = views.APIView
 
@@ -167,7 +167,7 @@ must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awai
 
 for _row in _ALL:
     if _row.never_blocks is not None:
-        nonblocking(when=_row.never_blocks)(getattr(generics.GenericAPIView, _row.name))
-nonblocking(when=_touches_no_connection)(views.exception_handler)
-nonblocking(when=_keeps_allowed_methods)(_APIView.allowed_methods.fget)
-nonblocking(when=_keeps_allowed_methods)(_APIView.default_response_headers.fget)
+        know(getattr(generics.GenericAPIView, _row.name), _row.never_blocks)
+know(views.exception_handler, _touches_no_connection)
+know(_APIView.allowed_methods.fget, _keeps_allowed_methods)
+know(_APIView.default_response_headers.fget, _keeps_allowed_methods)

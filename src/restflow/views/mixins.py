@@ -14,6 +14,7 @@ from rest_framework import status
 from rest_framework.response import Response as DRFResponse
 from rest_framework.serializers import ListSerializer
 
+from restflow.drf import know_as_flow
 from restflow.flow import (
     TwoColoured,
     asynchronous,
@@ -21,7 +22,6 @@ from restflow.flow import (
     call,
     hook,
     is_overridden,
-    stand_in,
     sync,
     sync_or_async,
     twin,
@@ -284,4 +284,4 @@ for _drfs, _ours in (
 ):
     for _name, _function in vars(_drfs).items():
         if type(_function) is types.FunctionType and _name in vars(_ours):
-            stand_in(_function, vars(_ours)[_name])
+            know_as_flow(_function, vars(_ours)[_name])
