@@ -102,13 +102,21 @@ class Plan:
         mine = unchanged(self.cls, names)
         behind: dict[type, list[str]] = {}
         for name in names:
-            if self._behind(name, held(self.cls, name)):
-                # The nearest class of DRF's finds what stands in any of its bases.
-                for drfs in [base for base in self.cls.__mro__ if is_drfs(base) and hasattr(base, name)][:1]:
-                    behind.setdefault(drfs, []).append(name)
+            for base in self._owners_behind(name):
+                behind.setdefault(base, []).append(name)
         for base, theirs in behind.items():
             mine = _both(mine, unchanged(base, theirs))
         return mine
+
+    def _owners_behind(self, name: str) -> set[type]:
+        """Return the classes behind a twin on which a patch of what it stands for shows; without a twin, none."""
+        found = self._behind(name, held(self.cls, name))
+        if found is None:
+            return set()
+        mro = self.cls.__mro__
+        owners = [base for base in mro[mro.index(found[0]) + 1 :] if hasattr(base, name)]
+        # The first finds what stands in any of its bases, and the first of DRF's in any of its own.
+        return {*owners[:1], *[base for base in owners if is_drfs(base)][:1]}
 
 
 plans: dict[type, Plan] = {}
