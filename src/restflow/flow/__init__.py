@@ -49,11 +49,12 @@ from restflow.flow.twins import (
 from restflow.flow.unchanged import unchanged
 from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Overloaded, Workers, in_any_thread, last_call
+from restflow.flow.workers import Limits, Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
     "Begun",
     "Descriptor",
+    "Limits",
     "Overloaded",
     "TwoColoured",
     "Usual",
