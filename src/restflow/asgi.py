@@ -32,6 +32,7 @@ from restflow.db.sessions import close_free, discard_unfinished, is_connected, w
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
+    Limits,
     Overloaded,
     Workers,
     arun,
@@ -81,7 +82,7 @@ class ASGIHandler(DjangoASGIHandler):
     """
 
     workers = Workers(
-        lambda: (settings.WORKER_THREADS, settings.WORKER_QUEUE),
+        lambda: Limits(settings.WORKER_THREADS, settings.WORKER_QUEUE, settings.WORKER_LEASES),
         retiring=connections.close_all,
         resting=close_free,
         moment=lambda: settings.RELEASE_AFTER,

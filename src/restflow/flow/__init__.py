@@ -35,11 +35,12 @@ from restflow.flow.unchanged import unchanged
 from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Overloaded, Workers, in_any_thread, last_call
+from restflow.flow.workers import Limits, Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
     "Begun",
     "Descriptor",
+    "Limits",
     "Overloaded",
     "TwoColoured",
     "Unmodified",

@@ -14,6 +14,7 @@ from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markco
 from restflow.flow import worker
 from restflow.flow.functions import MARKED
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
+from restflow.flow.workers import waiting_for_the_loop
 
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -144,7 +145,8 @@ def _bridge(step: Step) -> Any:
         return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
     try:
-        return async_to_sync(take)()
+        with waiting_for_the_loop():
+            return async_to_sync(take)()
     finally:
         SyncToAsync.threadlocal.task_context = context
 

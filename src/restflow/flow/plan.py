@@ -16,7 +16,6 @@ from restflow.flow.resolution import Definition, definition_in, held, is_compute
 from restflow.flow.trust import is_drfs
 from restflow.flow.unchanged import unchanged
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _R = TypeVar("_R")
 
 Found = tuple[str, Any, Any, tuple[type, Any] | None, Definition | None]
@@ -27,7 +26,7 @@ name finds one, it is noted in which class, and what the name finds behind that.
 """
 
 
-UNKNOWN: Found = ("", object(), None, None, None)
+NOT_LOOKED_FOR: Found = ("", object(), None, None, None)
 
 
 class Plan:
@@ -59,7 +58,7 @@ class Plan:
             The definition, or None where no class in the MRO writes it.
         """
         cls = self.cls
-        async_name, there, async_there, behind, definition = self.hooks.get(name, UNKNOWN)
+        async_name, there, async_there, behind, definition = self.hooks.get(name, NOT_LOOKED_FOR)
         if (
             there is not getattr(cls, name, None)
             or async_there is not getattr(cls, async_name, None)
@@ -86,7 +85,7 @@ class Plan:
             names: attributes of the class.
             look: asked when nothing is known, or something changed.
         """
-        is_as_seen, answer = self.answers.get(key, _UNKNOWN)
+        is_as_seen, answer = self.answers.get(key, _UNASKED)
         if not is_as_seen():
             # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
             is_as_seen = self._comparison(names)
@@ -174,7 +173,7 @@ def _never() -> bool:
     return False
 
 
-_UNKNOWN: tuple[Callable[[], bool], Any] = _never, None
+_UNASKED: tuple[Callable[[], bool], Any] = _never, None
 
 
 class Unmodified:
@@ -205,7 +204,7 @@ class Unmodified:
         """
         cls = type(obj)
         plan = plans.get(cls) or plan_of(cls)
-        is_as_seen, fits = plan.answers.get(self, _UNKNOWN)
+        is_as_seen, fits = plan.answers.get(self, _UNASKED)
         if not is_as_seen():
             fits = plan.ask(self, self._looks, self._fits)
         return fits and (self.names.isdisjoint(obj.__dict__) or self.is_untouched(obj))

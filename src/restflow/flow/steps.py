@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from restflow.flow.natures import nature_of, never_blocks
-from restflow.flow.plan import UNKNOWN, plan_of, plans
+from restflow.flow.plan import NOT_LOOKED_FOR, plan_of, plans
 from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
@@ -249,7 +249,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    async_name, there, async_there, behind, found = plan.hooks.get(name, UNKNOWN)
+    async_name, there, async_there, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
     if (
         there is not getattr(cls, name, None)
         or async_there is not getattr(cls, async_name, None)

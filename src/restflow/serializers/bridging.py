@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
 from itertools import repeat
 from operator import attrgetter, is_not
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
@@ -29,8 +29,6 @@ from restflow.flow import (
 from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.flow.trust import is_drfs, is_trusted
 from restflow.serializers.sources import watch_sources
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 # Hooks that DRF finds by the name of a field.
 _BY_FIELD = ("get_", "validate_")
