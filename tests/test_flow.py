@@ -36,6 +36,7 @@ from restflow.flow import (
     call,
     hook,
     is_overridden,
+    keep,
     nonblocking,
     run,
     stand_in,
@@ -1787,6 +1788,13 @@ def test_what_is_remembered_of_classes_made_for_one_request_is_bounded() -> None
     from restflow.flow.plan import plans
 
     assert len(plans) <= 4096
+
+
+def test_a_memory_that_is_full_is_emptied() -> None:
+    memory: dict[Any, Any] = {}
+    for number in range(4097):
+        keep(memory, number, number)
+    assert memory == {4096: 4096}
 
 
 def test_requests_side_by_side_do_not_meet() -> None:

@@ -159,23 +159,17 @@ async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> Non
         await authenticated(request)
     else:
         await hook(view, "perform_authentication", request)
-    if not _POLICIES.holds(view):
+    in_place = _POLICIES.holds(view)
+    if not (in_place and all_made_in_place(view.permission_classes)):
         await hook(view, "check_permissions", request)
+        in_place = in_place and _POLICIES.holds(view)
+    elif view.permission_classes:
+        await permit(view, request, _DRFs.get_permissions(view))
+        in_place = _POLICIES.holds(view)  # a permission may have changed the view
+    if not (in_place and all_made_in_place(view.throttle_classes)):
         await hook(view, "check_throttles", request)
-        return
-    if view.permission_classes:
-        if all_made_in_place(view.permission_classes):
-            await permit(view, request, _DRFs.get_permissions(view))
-        else:
-            await hook(view, "check_permissions", request)
-        if not _POLICIES.holds(view):  # a permission may have changed the view
-            await hook(view, "check_throttles", request)
-            return
-    if view.throttle_classes:
-        if all_made_in_place(view.throttle_classes):
-            await throttle_by(view, request, _DRFs.get_throttles(view))
-        else:
-            await hook(view, "check_throttles", request)
+    elif view.throttle_classes:
+        await throttle_by(view, request, _DRFs.get_throttles(view))
 
 
 def _is_class(value: Any) -> bool:
