@@ -18,11 +18,11 @@ from restflow.flow.unchanged import unchanged
 
 _R = TypeVar("_R")
 
-Found = tuple[str, Any, Any, tuple[type, Any] | None, Definition | None]
+Found = tuple[str, Any, Any, tuple[type, Any, type, Any] | None, Definition | None]
 """A hook's async name, what its two names find on the class, what is behind a twin, and what all that means.
 
 A twin that we generated stands before a function of DRF's, and stays what it is when that is patched. So where the sync
-name finds one, it is noted in which class, and what the name finds behind that.
+name finds one, it is noted what the name finds on the two classes behind it on which a patch would show.
 """
 
 
@@ -62,20 +62,33 @@ class Plan:
         if (
             there is not getattr(cls, name, None)
             or async_there is not getattr(cls, async_name, None)
-            or (behind is not None and getattr(super(behind[0], cls), name, None) is not behind[1])
+            or (behind is not None and is_changed(behind, name))
         ):
             async_name = "a" + name
             there, async_there = getattr(cls, name, None), getattr(cls, async_name, None)
-            behind, definition = self._behind(name, there), definition_in(cls.__mro__, name)
+            behind, definition = self._behind(name), definition_in(cls.__mro__, name)
             self.hooks[name] = async_name, there, async_there, behind, definition
         return definition
 
-    def _behind(self, name: str, there: Any) -> tuple[type, Any] | None:
-        twin_of = facts_of(there).twin_of
-        holder = None if twin_of is None else twin_of[0]()
-        if holder is None or holder not in self.cls.__mro__:
+    def _behind(self, name: str) -> tuple[type, Any, type, Any] | None:
+        owners = self._owners_behind(name)
+        if not owners:
             return None
-        return holder, getattr(super(holder, self.cls), name, None)
+        ours, theirs = owners
+        return ours, getattr(ours, name), theirs, getattr(theirs, name)
+
+    def _owners_behind(self, name: str) -> tuple[type, ...]:
+        """Return two classes on which a patch of what a twin stands for shows; none where there is no twin.
+
+        The first behind the twin finds what stands in any of its bases, and the first of DRF's in any of its own.
+        """
+        twin_of = facts_of(held(self.cls, name)).twin_of
+        holder = None if twin_of is None else twin_of[0]()
+        mro = self.cls.__mro__
+        behind = mro[mro.index(holder) + 1 :] if holder in mro else ()
+        owners = [base for base in behind if hasattr(base, name)]
+        drfs = [base for base in owners if is_drfs(base)]
+        return (owners[0], drfs[0]) if drfs else ()
 
     def ask(self, key: Any, names: Sequence[str], look: Callable[[type], _R]) -> _R:
         """Return what ``look`` says of the class, which holds as long as each of ``names`` finds the same on it.
@@ -101,21 +114,17 @@ class Plan:
         mine = unchanged(self.cls, names)
         behind: dict[type, list[str]] = {}
         for name in names:
-            for base in self._owners_behind(name):
+            for base in {*self._owners_behind(name)}:
                 behind.setdefault(base, []).append(name)
         for base, theirs in behind.items():
             mine = _both(mine, unchanged(base, theirs))
         return mine
 
-    def _owners_behind(self, name: str) -> set[type]:
-        """Return the classes behind a twin on which a patch of what it stands for shows; without a twin, none."""
-        found = self._behind(name, held(self.cls, name))
-        if found is None:
-            return set()
-        mro = self.cls.__mro__
-        owners = [base for base in mro[mro.index(found[0]) + 1 :] if hasattr(base, name)]
-        # The first finds what stands in any of its bases, and the first of DRF's in any of its own.
-        return {*owners[:1], *[base for base in owners if is_drfs(base)][:1]}
+
+def is_changed(behind: tuple[type, Any, type, Any], name: str) -> bool:
+    """Tell whether a name finds anything else than what was noted behind a twin."""
+    ours, found, theirs, drfs = behind
+    return getattr(ours, name, None) is not found or getattr(theirs, name, None) is not drfs
 
 
 plans: dict[type, Plan] = {}

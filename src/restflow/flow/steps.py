@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from restflow.flow.natures import nature_of, never_blocks
-from restflow.flow.plan import NOT_LOOKED_FOR, plan_of, plans
+from restflow.flow.plan import NOT_LOOKED_FOR, is_changed, plan_of, plans
 from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
@@ -253,7 +253,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     if (
         there is not getattr(cls, name, None)
         or async_there is not getattr(cls, async_name, None)
-        or (behind is not None and getattr(super(behind[0], cls), name, None) is not behind[1])
+        or (behind is not None and is_changed(behind, name))
     ):
         found, async_name = plan.definition(name), "a" + name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
