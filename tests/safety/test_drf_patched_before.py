@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from restflow.drf import know, know_as_flow
+from restflow.flow.natures import facts_of
 
 PROGRAM = """
 import asyncio, os
@@ -61,3 +65,15 @@ def test_what_it_put_there_is_called_and_in_the_thread(owner: str, name: str, fa
     root = Path(__file__).parent.parent.parent
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_known_of_a_function_of_drfs_does_not_cover_what_is_there_in_its_place() -> None:
+    def patched(self: Any) -> list[Any]:
+        return []
+
+    async def flow(self: Any) -> list[Any]:
+        return []
+
+    know(patched)
+    know_as_flow(patched, flow)
+    assert (facts_of(patched).harmless, facts_of(patched).flow) == (None, None)
