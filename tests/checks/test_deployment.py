@@ -62,20 +62,10 @@ class Endless:
 
 
 djangos = ASGIHandler()
-
-
 ours = OurASGIHandler()
-
-
 routed_djangos, routed_ours = Router(djangos), Wrapper(Router(ours))
-
-
 djangos_with_files, ours_with_files = ASGIStaticFilesHandler(djangos), ASGIStaticFilesHandler(ours)
-
-
 foreign, endless = object(), Endless()
-
-
 APPLICATIONS = {
     "error": ("djangos", "routed_djangos", "djangos_with_files"),
     "nothing": ("ours", "routed_ours", "ours_with_files"),

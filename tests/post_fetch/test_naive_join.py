@@ -15,11 +15,7 @@ from tests.post_fetch.support import Fetch, attached, day, review
 from tests.shop.models import Review
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
 TITLES = ["Emma", "Ulysses", "Walden"]
-
-
 DAYS = [day(number) for number in (1, 2)]
 
 
