@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from restflow import permissions as restflow_permissions
 from tests.safety.hooks import Deny
 from tests.safety.support import Gate
-from tests.safety.waiting import Async, Cases, passed, send_through
+from tests.safety.waiting import Async, Cases, send_through
 
 CASES = Cases()
 case = CASES.add
@@ -254,5 +254,4 @@ def test_the_loop_goes_on_while_a_permissions_message_is_made(kind, name):
 
     base = Refusing if kind == "async" else permissions.IsAuthenticated
     permission = type("P", (base,), {name: property(waiting)})
-    send_through(gate, type("V", (Async,), {"permission_classes": [permission]}))
-    passed(gate)
+    send_through(gate, type("V", (Async,), {"permission_classes": [permission]}), expected=403)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from restflow.responses import Response as RestflowResponse
 from restflow.views import AsyncAPIView
 from tests.safety.support import Gate
-from tests.safety.waiting import Async, Cases, passed, send_through
+from tests.safety.waiting import Async, Cases, send_through
 
 CASES = Cases()
 case = CASES.add
@@ -123,7 +123,6 @@ def test_the_loop_goes_on_while_a_method_set_on_a_renderer_waits(name):
         return [renderer]
 
     send_through(gate, type("V", (Async,), {"get_renderers": get_renderers}))
-    passed(gate)
 
 
 class LazyItems(dict):
@@ -160,7 +159,6 @@ def test_the_loop_goes_on_while_lazy_data_is_rendered(data):
             return Response(data(gate))
 
     send_through(gate, View)
-    passed(gate)
 
 
 def test_the_loop_goes_on_while_a_lazy_object_is_rendered_with_indents():
@@ -172,4 +170,3 @@ def test_the_loop_goes_on_while_a_lazy_object_is_rendered_with_indents():
 
     answer = send_through(gate, View, headers={"accept": "application/json; indent=4"})
     assert answer.body == b'{\n    "x": "9999-12-31"\n}'
-    passed(gate)
