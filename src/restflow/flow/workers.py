@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
@@ -51,7 +51,7 @@ def last_call() -> None:
 
 
 @contextmanager
-def waiting_for_the_loop() -> Iterator[None]:
+def waiting_for_the_loop() -> Generator[None, None, None]:
     """Let others work while this thread waits for the event loop; then wait for a turn again."""
     lease = _here.lease
     if lease is None:
