@@ -106,24 +106,26 @@ def test_a_replacement_that_says_it_equals_the_original_is_asked(base, name):
 
 
 class Putting(DefaultContentNegotiation):
-    """Puts a check on the view while it negotiates."""
+    """Puts a check on the view, or its class, while it negotiates."""
 
     def select_renderer(self, request, renderers, format_suffix=None):
         view = request.parser_context["view"]
-        setattr(view, view.put, refusing("sync"))
+        setattr(type(view) if view.on_the_class else view, view.put, refusing("sync"))
         return super().select_renderer(request, renderers, format_suffix)
 
 
+@each_pair
 @both
+@pytest.mark.parametrize("on_the_class", [False, True])
 @pytest.mark.parametrize("name", [*CHECKS, *GETTERS])
-def test_a_check_that_the_negotiation_puts_on_the_view_is_asked(base, name):
+def test_a_check_that_the_negotiation_puts_on_the_view_is_asked(base, name, on_the_class):
     def setup(self, request, *args, **kwargs):
         base.setup(self, request, *args, **kwargs)
         self._negotiator = Putting()
 
     policies = {"permission_classes": [Asked], "throttle_classes": [throttling.AnonRateThrottle]}
     for attributes in ({"setup": setup}, {"content_negotiation_class": Putting}):
-        view = view_of(base, put=name, **attributes, **(policies if name in GETTERS else {}))
+        view = view_of(base, put=name, on_the_class=on_the_class, **attributes, **(policies if name in GETTERS else {}))
         assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
 
 
