@@ -41,7 +41,7 @@ def begin_when_initialized(view: Any, begun: ExitStack) -> None:
     """Have DRF's own loop begin a view's transactions once it has made the request, and roll them back on an error.
 
     The action, and so ``atomic``, is known when ``initialize_request`` has returned. Then all that the loop calls
-    on the view is in them.
+    on the view is in them. A ``handle_exception`` that is put on the view after that is asked, and refused at the end.
 
     Args:
         view: a sync view.
@@ -80,8 +80,8 @@ def _roll_back_errors(view: Any, databases: Sequence[str], begun: ExitStack) -> 
     def end() -> None:
         if not was_asked and own.get(name) is not handle_exception:
             raise RuntimeError(
-                f"{type(view).__name__}.{name} was replaced on the view while it was in its transaction, which an error "
-                "would no longer roll back. Replace it before the request, or on the class."
+                f"{type(view).__name__}.{name} was replaced on the view while it was in its transaction, which an "
+                "error would no longer roll back. Replace it before the request, or on the class."
             )
         give_back()
 
