@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
+
 import pytest
+from django.test import AsyncRequestFactory, RequestFactory
 from rest_framework import permissions, throttling
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
@@ -170,3 +177,41 @@ def test_a_twin_that_is_put_on_a_permission_after_a_request_is_asked(monkeypatch
     assert [ask(view).status for _ in range(2)] == [200] * 2
     monkeypatch.setattr(Says, "ahas_permission", refusing("async"), raising=False)
     assert [ask(view).status for _ in range(2)] == [403] * 2
+
+
+@both
+def test_patches_of_a_class_that_other_threads_serve_are_obeyed_and_harm_no_request(base, frequent_switches):
+    view = view_of(base)
+    as_view, done = view.as_view(), threading.Event()
+    statuses = set()
+
+    def send():
+        if base is AsyncAPIView:
+            return asyncio.run(as_view(AsyncRequestFactory().get("/"))).status_code
+        return as_view(RequestFactory().get("/")).status_code
+
+    def serve():
+        while not done.is_set():
+            statuses.add(send())
+
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(serve) for _ in range(3)]
+        try:
+            for name in (*CHECKS, *GETTERS) * 30:
+                with mock.patch.object(view, name, refusing("sync")):
+                    assert send() == 403
+                assert send() == 200
+        finally:
+            done.set()
+        for other in others:
+            other.result()
+    assert statuses <= {200, 403}
+
+
+@pytest.fixture
+def frequent_switches():
+    """Has threads take turns after each few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
