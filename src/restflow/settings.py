@@ -17,6 +17,7 @@ DEFAULTS: Any = {
     "WORKER_THREADS": 1000,
     "WORKER_QUEUE": 1000,
     "RELEASE_AFTER": 0.05,
+    "FAST_VERSIONS": True,
 }
 
 

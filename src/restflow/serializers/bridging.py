@@ -19,6 +19,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 from restflow.drf import members
 from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.serializers.representation import representing
 from restflow.serializers.sources import watch_sources
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -104,7 +105,8 @@ def _first(name: str) -> Callable[..., Any]:
         holds, own = _PREPARATIONS[name](self), vars(self)
         first = own.pop(name, None)
         try:
-            result = getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
+            method = representing(self) if name == "to_representation" else None
+            result = (method or getattr(self, name))(*args, **kwargs)  # of the class, which may be a static method
             if not holds:
                 _refuse_added(self)
             if name == "get_initial":

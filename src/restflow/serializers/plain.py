@@ -22,6 +22,7 @@ from restflow.serializers.bridging import (
     is_simple,
     know_as_prepared,
 )
+from restflow.serializers.representation import BOUND, with_data
 from restflow.serializers.sources import lead_to_async
 from restflow.serializers.surface import with_async_surface
 
@@ -68,7 +69,7 @@ _answers: dict[type, _Answer] = {}
 
 # What a serializer holds itself, by DRF's doing and ours.
 _HELD = frozenset(
-    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _UNSEEN}
+    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _UNSEEN, BOUND}
     | vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child).keys()
 )
 
@@ -194,11 +195,11 @@ async def validated(serializer: Any) -> None:
 
 def _represented(serializer: Any) -> Any:
     if is_unseen(serializer) and (vars(serializer)[_UNSEEN] == _PREPARED or _prepare(serializer)):
-        data = serializer.data if _represents_sync(serializer) else _NOTHING
+        data = with_data(serializer) if _represents_sync(serializer) else _NOTHING
         _show(serializer)  # the data lead to it
         if data is not _NOTHING:
             return data
-    return serializer.data
+    return with_data(serializer)
 
 
 _NOTHING = object()
