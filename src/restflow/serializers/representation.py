@@ -26,7 +26,7 @@ from restflow.serializers.lines import (
 )
 from restflow.settings import settings
 
-__all__ = ["BOUND", "know_representation", "represent", "representing", "with_data"]
+__all__ = ["BOUND", "LENT", "know_representation", "represent", "representing", "with_data"]
 
 _Represent = Callable[[Any], Any]
 
@@ -36,6 +36,7 @@ _GET_ATTRIBUTE: Any = Field.get_attribute
 _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
 BOUND = "_restflow_bound"  # where a serializer keeps its function
+LENT = "_restflow_lent"  # one that has this has fields that nobody can see
 
 # Functions that represent as DRF's do, DRF's own and ours.
 _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
@@ -174,8 +175,11 @@ class _Bound:
         self.rows = 0
         self.is_watched = any([line.asks for _, line in described])
         self.represent = self.watching if self.is_watched else self.quick
-        self.is_known = self.is_watched or not once
-        if self.is_known:
+        self.now = environment_of([line for _, line in described])
+        self.is_unseen = LENT in vars(serializer)
+        self.is_known = self.is_watched or not once or self.is_unseen
+        self.environment = self.now() if self.is_known else None
+        if self.is_known and not self.is_unseen:
             self.see()
 
     def see(self) -> None:
@@ -186,11 +190,11 @@ class _Bound:
         children = [vars(field.child_relation) for field in known if type(field) is ManyRelatedField]
         self.own = [*map(vars, known), *children]
         self.seen = [*map(dict, self.own)]
-        self.now = environment_of([line for _, line in self.lines])
-        self.environment = self.now()
 
     def holds(self) -> bool:
         """Tell whether all is as it was when the function was made."""
+        if self.is_unseen:
+            return LENT in vars(self.serializer) and self.now() == self.environment
         return self.is_known and self.are_fields_as_seen() and self.now() == self.environment
 
     def are_fields_as_seen(self) -> bool:
@@ -215,15 +219,17 @@ class _Bound:
         bound = _bind(self.serializer, once=False)
         return _OF_ONE(self.serializer, instance) if bound is None else bound.quick(instance)
 
+    def general(self, instance: Any) -> Any:
+        return _OF_ONE(self.serializer, instance)
+
     def first(self, instance: Any) -> Any:
         self.rows += 1
         of_mapping = isinstance(instance, Mapping)
         name = type(self.serializer).__qualname__
         code = compiled(self.keys, name, of_mapping=of_mapping, is_worth_it=self.rows > _FEW)
         if code is None:
-            return _OF_ONE(self.serializer, instance)
-        general = types.MethodType(_OF_ONE, self.serializer)
-        function = self.functions[of_mapping] = function_of(code, general, self.lines)
+            return self.general(instance)
+        function = self.functions[of_mapping] = function_of(code, self.general, self.lines)
         return function(instance)
 
 

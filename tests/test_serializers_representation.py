@@ -1,0 +1,375 @@
+"""What serializers represent by a generated function is what DRF represents, to the byte, and so are the errors."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
+from django.test import override_settings
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rest_framework import serializers as drf
+from rest_framework.renderers import JSONRenderer
+
+from restflow import serializers as restflow
+from restflow.views import GenericAPIView
+from tests.matrix import examples
+from tests.shop.models import Author, Book
+
+TIMES = 3  # what comes once is represented by DRF's loop; what comes again, by a generated function
+
+
+class Shape(str, Enum):
+    ROUND = "round"
+    FLAT = "flat"
+
+
+class Person(models.Model):
+    name = models.CharField(max_length=10)
+
+    class Meta:
+        app_label = "tests_representation"
+        managed = False
+
+
+class Thing(models.Model):
+    text = models.TextField()
+    number = models.IntegerField()
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True)
+
+    class Meta:
+        app_label = "tests_representation"
+        managed = False
+
+    def called(self) -> Any:
+        return self.text
+
+    @property
+    def computed(self) -> Any:
+        return self.number
+
+
+class Reader:
+    """An instance that notes what is read of it, and raises what it holds instead of giving it."""
+
+    noted: list[str] = []
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def __str__(self) -> str:
+        self.noted.append("str")
+        return "reader"
+
+    __repr__ = __str__
+
+    def __getattr__(self, name: str) -> Any:
+        self.noted.append(name)
+        try:
+            value = self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+def raises_attribute_error() -> Any:
+    raise AttributeError("inside")
+
+
+ZONES = [datetime.timezone.utc, None, ZoneInfo("Asia/Kolkata"), datetime.timezone(datetime.timedelta(hours=-3))]
+moments = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone),
+    st.datetimes() | st.sampled_from([datetime.datetime.min, datetime.datetime.max]),
+    st.sampled_from(ZONES),
+)
+decimals = st.decimals(min_value=-10000, max_value=10000, places=2) | st.decimals(allow_nan=True, allow_infinity=True)
+plain = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    decimals,
+    moments,
+    st.dates(),
+    st.times(),
+    st.timedeltas(),
+    st.uuids(),
+    st.sampled_from([Shape.ROUND, "round", "", "1", 1, b"x", Ellipsis]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.sampled_from(["a", "name"]), st.integers(), max_size=2),
+)
+odd: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(
+        [lambda: "called", lambda value: value, lambda: None, raises_attribute_error, len, str, lambda: lambda: 1]
+    ),
+    st.builds(AttributeError, st.just("gone")),
+    st.builds(KeyError, st.just("gone")),
+    st.builds(ObjectDoesNotExist),
+    st.builds(ValueError, st.just("bad")),
+    st.builds(Person, pk=st.integers(1, 3), name=st.just("ada")),
+)
+values = plain | odd
+
+FIELDS: dict[str, list[Callable[[Any], Any]]] = {
+    "text": [lambda k: drf.CharField(**k), lambda k: drf.EmailField(**k), lambda k: drf.IPAddressField(**k)],
+    "slug": [lambda k: drf.SlugField(**k), lambda k: drf.URLField(**k), lambda k: drf.RegexField("x", **k)],
+    "number": [lambda k: drf.IntegerField(**k), lambda k: drf.BigIntegerField(**k), lambda k: drf.FloatField(**k)],
+    "big": [lambda k: drf.BigIntegerField(coerce_to_string=True, **k)],
+    "flag": [lambda k: drf.BooleanField(**k)],
+    "price": [
+        lambda k: drf.DecimalField(6, 2, **k),
+        lambda k: drf.DecimalField(None, None, **k),
+        lambda k: drf.DecimalField(9, 5, coerce_to_string=False, **k),
+        lambda k: drf.DecimalField(6, 2, localize=True, **k),
+        lambda k: drf.DecimalField(6, 2, normalize_output=True, **k),
+        lambda k: drf.DecimalField(6, 1, rounding=decimal.ROUND_UP, **k),
+        lambda k: drf.DecimalField(6, 0, **k),
+    ],
+    "moment": [
+        lambda k: drf.DateTimeField(**k),
+        lambda k: drf.DateTimeField(format=None, **k),
+        lambda k: drf.DateTimeField(format="%Y", **k),
+        lambda k: drf.DateTimeField(default_timezone=ZoneInfo("Europe/Berlin"), **k),
+    ],
+    "date": [lambda k: drf.DateField(**k), lambda k: drf.DateField(format="%d", **k)],
+    "time": [lambda k: drf.TimeField(**k), lambda k: drf.TimeField(format=None, **k)],
+    "lasts": [lambda k: drf.DurationField(**k), lambda k: drf.DurationField(format="iso-8601", **k)],
+    "key": [lambda k: drf.UUIDField(**k), lambda k: drf.UUIDField(format="hex", **k)],
+    "shape": [
+        lambda k: drf.ChoiceField(choices=["round", ("1", "one"), ("", "none")], **k),
+        lambda k: drf.ChoiceField(choices=[(1, "one"), (True, "yes"), *((each, each.name) for each in Shape)], **k),
+        lambda k: drf.MultipleChoiceField(choices=["round"], **k),
+    ],
+    "any": [lambda k: drf.JSONField(**k), lambda k: drf.JSONField(binary=True, **k)],
+    "listed": [lambda k: drf.ListField(child=drf.IntegerField(), **k), lambda k: drf.DictField(**k)],
+}
+READ_ONLY: dict[str, list[Callable[[Any], Any]]] = {
+    "as_is": [lambda k: drf.ReadOnlyField(**k)],
+    "person": [
+        lambda k: drf.PrimaryKeyRelatedField(read_only=True, **k),
+        lambda k: drf.PrimaryKeyRelatedField(read_only=True, pk_field=drf.CharField(), **k),
+        lambda k: drf.SlugRelatedField(read_only=True, slug_field="name", **k),
+        lambda k: drf.StringRelatedField(**k),
+    ],
+    "people": [
+        lambda k: drf.PrimaryKeyRelatedField(read_only=True, many=True, **k),
+        lambda k: drf.StringRelatedField(many=True, **k),
+    ],
+}
+SOURCES = ["", "", "", "text", "number", "nested.text", "nested.nested.number", "person.name", "any", "a-b", "class"]
+NAMES = [*FIELDS, *READ_ONLY, "nested", "a-b", "class", "name"]
+
+
+class Loud(drf.CharField):
+    def to_representation(self, value: Any) -> Any:
+        return f"{value}!"
+
+
+class Elsewhere(drf.CharField):
+    def get_attribute(self, instance: Any) -> Any:
+        return "elsewhere"
+
+
+Made = Callable[[Any], Any]  # makes one serializer class of DRF's or of ours
+
+
+@st.composite
+def fields(draw: Any) -> Callable[[], Any]:
+    kind = draw(st.sampled_from([*FIELDS, *READ_ONLY, "own", "write-only"]))
+    options: dict[str, Any] = {}
+    if draw(st.booleans()):
+        options["default"] = draw(st.sampled_from([None, "default", lambda: "made"]))
+    if draw(st.booleans()):
+        options["source"] = draw(st.sampled_from(SOURCES)) or None
+    if kind in READ_ONLY:
+        make = draw(st.sampled_from(READ_ONLY[kind]))
+        return lambda: make(dict(options))
+    options["allow_null"] = draw(st.booleans())
+    if "default" not in options:
+        options["required"] = draw(st.booleans())
+    if kind == "own":
+        own = draw(st.sampled_from([Loud, Elsewhere]))
+        return lambda: own(**options)
+    if kind == "write-only":
+        return lambda: drf.CharField(write_only=True, **options)
+    make = draw(st.sampled_from(FIELDS[kind]))
+    return lambda: make(dict(options))
+
+
+def overrides(draw: Any) -> Callable[[type], dict[str, Any]]:
+    """Draw what a class writes itself, given its base."""
+    kind = draw(st.sampled_from(["none", "none", "none", "representation", "init", "get_fields", "readable", "row"]))
+
+    def to_representation(self: Any, instance: Any) -> Any:
+        if kind == "row":
+            for field in [*self.fields][:1]:
+                self.fields.pop(field)
+        ret = super(self.__class__, self).to_representation(instance)
+        ret["added"] = len(ret)
+        return ret
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        super(self.__class__, self).__init__(*args, **kwargs)
+        for field in [*self.fields][1:2]:
+            self.fields.pop(field)
+        self.fields["extra"] = drf.SerializerMethodField()
+
+    def get_fields(self: Any) -> Any:
+        found = super(self.__class__, self).get_fields()
+        return dict(reversed(found.items()))
+
+    def _readable_fields(self: Any) -> Any:
+        return [*self.fields.values()][:1]
+
+    def get_extra(self: Any, instance: Any) -> Any:
+        return type(instance).__name__
+
+    return {
+        "none": {},
+        "representation": {"to_representation": to_representation},
+        "row": {"to_representation": to_representation},
+        "init": {"__init__": __init__, "get_extra": get_extra},
+        "get_fields": {"get_fields": get_fields},
+        "readable": {"_readable_fields": property(_readable_fields)},
+    }[kind]
+
+
+@st.composite
+def serializer_classes(draw: Any, depth: int = 2) -> Made:
+    made = draw(st.lists(st.tuples(st.sampled_from(NAMES), fields()), min_size=1, max_size=5))
+    own = overrides(draw)
+    methods = draw(st.booleans())
+    nested = []
+    if depth:
+        for _ in range(draw(st.integers(0, 2))):
+            source = draw(st.sampled_from([None, "*", "person", "any"]))
+            options = {"many": draw(st.booleans()), "source": source}
+            nested.append((draw(serializer_classes(depth=depth - 1)), options, draw(st.booleans())))
+
+    def get_method(self: Any, instance: Any) -> Any:
+        return sorted(self.fields)
+
+    def make(family: Any) -> Any:
+        body: dict[str, Any] = {}
+        for name, field in made:
+            try:
+                body[name] = field()
+            except AssertionError:  # options that do not go together
+                body[name] = drf.CharField()
+            if body[name].source == name:
+                body[name] = drf.ReadOnlyField()
+        for number, (inner, options, is_plain) in enumerate(nested):
+            given = dict(options, required=False)
+            if given["many"] and given["source"] == "*":
+                given["source"] = "listed"
+            body[f"nested{number or ''}"] = inner(drf if is_plain else family)(**given)
+        if methods:
+            body["method"] = drf.SerializerMethodField()
+            body["get_method"] = get_method
+        return type("Drawn", (family.Serializer,), {**body, **own})
+
+    return make
+
+
+@st.composite
+def instances(draw: Any, depth: int = 2) -> Callable[[], Any]:
+    """Draw what makes an instance: anew for each family, as a reading may count."""
+    held = draw(st.dictionaries(st.sampled_from(NAMES), values, max_size=12))
+    inner: dict[str, Any] = {}
+    if depth:
+        for name in draw(st.lists(st.sampled_from(["nested", "nested1", "person", "listed", "any"]), max_size=3)):
+            inner[name] = draw(st.lists(instances(depth=depth - 1), max_size=2) | instances(depth=depth - 1))
+    kind = draw(st.sampled_from([dict, SimpleNamespace, Reader, Thing]))
+
+    def make() -> Any:
+        made = {name: [each() for each in maker] if isinstance(maker, list) else maker() for name, maker in inner.items()}
+        all_values = {**held, **made}
+        if kind is dict:
+            return all_values
+        if kind is Reader:
+            return Reader(all_values)
+        instance = kind()
+        for name, value in all_values.items():
+            if not (kind is Thing and name == "person" and not isinstance(value, Person | type(None))):
+                setattr(instance, name, value)
+        return instance
+
+    return make
+
+
+def outcome(make: Callable[[], Any]) -> Any:
+    """Return the bytes, or the error, the data, so that types are compared too, and what was read."""
+    Reader.noted.clear()
+    try:
+        data = make()
+    except Exception as error:
+        return type(error), str(error), [*Reader.noted]
+    read = [*Reader.noted]
+    try:
+        rendered = JSONRenderer().render(data)
+    except Exception as error:
+        rendered = (type(error), str(error))
+    return rendered, _typed(data), read
+
+
+def _typed(data: Any) -> Any:
+    if isinstance(data, dict):
+        return [(name, _typed(value)) for name, value in data.items()]
+    if isinstance(data, list):
+        return [_typed(value) for value in data]
+    return type(data).__name__, str(data) if not callable(data) else data.__class__.__name__
+
+
+def by_view(cls: Any, instance: Any, context: dict[str, Any], *, many: bool) -> Any:
+    """Represent by a plain serializer, as views do."""
+    view = GenericAPIView()
+    view.request = None
+    return view.serialized_response(instance, many=many, serializer_class=cls, context=context).data
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"USE_TZ": True, "TIME_ZONE": "UTC"},
+    {"USE_TZ": True, "TIME_ZONE": "America/New_York"},
+    {"USE_TZ": False},
+    {"REST_FRAMEWORK": {"COERCE_DECIMAL_TO_STRING": False, "DATETIME_FORMAT": None, "DATE_FORMAT": "%Y"}},
+    {"REST_FRAMEWORK": {"COERCE_BIGINT_TO_STRING": True, "TIME_FORMAT": "%H", "DURATION_FORMAT": "iso-8601"}},
+    {"RESTFLOW": {"FAST_VERSIONS": False}},
+]
+
+
+@pytest.mark.parametrize("changed", SETTINGS, ids=lambda changed: "-".join(map(str, changed.values())) or "none")
+def test_representation_is_drfs(changed: dict[str, Any]) -> None:
+    @settings(max_examples=examples(150), deadline=None)
+    @given(serializer_classes(), st.lists(instances(), min_size=1, max_size=3), st.booleans(), st.booleans())
+    def check(made: Made, makers: list[Callable[[], Any]], many: bool, partial: bool) -> None:
+        theirs, ours = made(drf), made(restflow)
+
+        def given_to(cls: Any) -> Any:
+            instance: Any = [maker() for maker in makers] if many else makers[0]()
+            return cls(instance, many=many, partial=partial, context={"some": 1})
+
+        expected = outcome(lambda: given_to(theirs).data)
+        for _ in range(TIMES):
+            assert outcome(lambda: given_to(ours).data) == expected
+        expected = outcome(lambda: theirs(given_to(theirs).instance, many=many, context={"some": 1}).data)
+        for _ in range(TIMES):
+            instance = given_to(theirs).instance
+            assert outcome(lambda: by_view(theirs, instance, {"some": 1}, many=many)) == expected  # noqa: B023
+
+    with override_settings(**changed):
+        check()
