@@ -7,6 +7,7 @@ import decimal
 import uuid
 from collections.abc import Callable, Iterator
 from enum import Enum
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -28,6 +29,7 @@ from tests.matrix import examples
 from tests.shop.models import Author, Book
 
 TIMES = 3  # what comes once is represented by DRF's loop; what comes again, by a generated function
+ROWS = 30  # of each drawn serializer: 100,000 in a long run
 
 
 class Shape(str, Enum):
@@ -293,22 +295,47 @@ def instances(draw: Any, depth: int = 2) -> Callable[[], Any]:
     if depth:
         for name in draw(st.lists(st.sampled_from(["nested", "nested1", "person", "listed", "any"]), max_size=3)):
             inner[name] = draw(st.lists(instances(depth=depth - 1), max_size=2) | instances(depth=depth - 1))
-    kind = draw(st.sampled_from([dict, SimpleNamespace, Reader, Thing]))
+    kind = draw(st.sampled_from(KINDS))
 
     def make() -> Any:
         made = {name: [each() for each in maker] if isinstance(maker, list) else maker() for name, maker in inner.items()}
-        all_values = {**held, **made}
-        if kind is dict:
-            return all_values
-        if kind is Reader:
-            return Reader(all_values)
-        instance = kind()
-        for name, value in all_values.items():
-            if not (kind is Thing and name == "person" and not isinstance(value, Person | type(None))):
-                setattr(instance, name, value)
-        return instance
+        return made_of(kind, {**held, **made})
 
     return make
+
+
+KINDS: list[Any] = [dict, SimpleNamespace, Reader, Thing]
+
+
+def made_of(kind: Any, held: dict[str, Any]) -> Any:
+    if kind in {dict, Reader}:
+        return kind(held)
+    instance = kind()
+    for name, value in held.items():
+        if not (kind is Thing and name == "person" and not isinstance(value, Person | type(None))):
+            setattr(instance, name, value)
+    return instance
+
+
+SOME: list[Any] = [
+    *(None, True, False, 0, 7, 2**70, 1.5, "", "round", "1", "ä", b"x", Ellipsis, Shape.ROUND),
+    *(decimal.Decimal(text) for text in ("1.50", "0.00", "-0.00", "1.5", "1E+3", "123456.78", "0.005", "NaN", "1E-9")),
+    *(datetime.datetime(2024, 2, 29, 1, 2, 3, 4, zone) for zone in ZONES),
+    *(datetime.datetime.max.replace(tzinfo=zone) for zone in ZONES),
+    *(datetime.date(2024, 2, 29), datetime.time(1, 2), datetime.timedelta(1, 2, 3), uuid.UUID(int=7)),
+    *([], [1, None], {}, {"a": 1, "name": "x"}, lambda: "called", lambda value: value, raises_attribute_error, len, str),
+    *(AttributeError("gone"), KeyError("gone"), ObjectDoesNotExist(), ValueError("bad"), Person(pk=2, name="ada")),
+]
+
+
+def any_instance(random: Random, depth: int = 2) -> Any:
+    """Make what ``instances`` draws, quickly."""
+    held = {name: random.choice(SOME) for name in NAMES if random.random() < 0.8}
+    for name in ("nested", "nested1", "person", "listed", "any") if depth else ():
+        if random.random() < 0.4:
+            made = [any_instance(random, depth - 1) for _ in range(random.randrange(3))]
+            held[name] = made if random.random() < 0.5 else any_instance(random, depth - 1)
+    return made_of(random.choice(KINDS), held)
 
 
 def outcome(make: Callable[[], Any]) -> Any:
@@ -334,11 +361,11 @@ def _typed(data: Any) -> Any:
     return type(data).__name__, str(data) if not callable(data) else data.__class__.__name__
 
 
-def by_view(cls: Any, instance: Any, context: dict[str, Any], *, many: bool) -> Any:
+def by_view(cls: Any, instance: Any, **kwargs: Any) -> Any:
     """Represent by a plain serializer, as views do."""
     view = GenericAPIView()
     view.request = None
-    return view.serialized_response(instance, many=many, serializer_class=cls, context=context).data
+    return view.serialized_response(instance, serializer_class=cls, **kwargs).data
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -354,22 +381,33 @@ SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changed", SETTINGS, ids=lambda changed: "-".join(map(str, changed.values())) or "none")
 def test_representation_is_drfs(changed: dict[str, Any]) -> None:
-    @settings(max_examples=examples(150), deadline=None)
-    @given(serializer_classes(), st.lists(instances(), min_size=1, max_size=3), st.booleans(), st.booleans())
-    def check(made: Made, makers: list[Callable[[], Any]], many: bool, partial: bool) -> None:
+    @settings(max_examples=examples(25), deadline=None)
+    @given(
+        serializer_classes(),
+        st.lists(instances(), min_size=1, max_size=3),
+        st.booleans(),
+        st.booleans(),
+        st.integers(0, 2**32),
+    )
+    def check(made: Made, makers: list[Callable[[], Any]], many: bool, partial: bool, seed: int) -> None:
         theirs, ours = made(drf), made(restflow)
 
+        options: Any = {"many": many, "partial": partial, "context": {"some": 1}}
+
         def given_to(cls: Any) -> Any:
-            instance: Any = [maker() for maker in makers] if many else makers[0]()
-            return cls(instance, many=many, partial=partial, context={"some": 1})
+            # Rows of a kind come more than once, in a list and of their own.
+            instance: Any = [maker() for maker in makers for _ in range(TIMES)] if many else makers[0]()
+            return cls(instance, **options)
 
         expected = outcome(lambda: given_to(theirs).data)
         for _ in range(TIMES):
             assert outcome(lambda: given_to(ours).data) == expected
-        expected = outcome(lambda: theirs(given_to(theirs).instance, many=many, context={"some": 1}).data)
-        for _ in range(TIMES):
-            instance = given_to(theirs).instance
-            assert outcome(lambda: by_view(theirs, instance, {"some": 1}, many=many)) == expected  # noqa: B023
+            serializer = given_to(theirs)
+            assert outcome(lambda: by_view(theirs, serializer.instance, **options)) == expected  # noqa: B023
+        one, another = theirs(partial=partial), ours(partial=partial)
+        for row in range(ROWS):
+            expected = outcome(lambda: one.to_representation(any_instance(Random(seed + row))))  # noqa: B023
+            assert outcome(lambda: another.to_representation(any_instance(Random(seed + row)))) == expected  # noqa: B023
 
     with override_settings(**changed):
         check()

@@ -108,12 +108,16 @@ def _depends_on_nothing(validator: Any) -> bool:
     return never_awaits(type(validator)) and not getattr(validator, "requires_context", False)
 
 
-def lend(serializer: Any, stock: Stock) -> bool:
+_NO_MESSAGES = object()
+
+
+def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
     """Give a serializer fields that were built for another, if there are any.
 
     Args:
         serializer: one that nobody can see.
         stock: that of its class.
+        to_validate: whether it is to validate, not only to represent.
 
     Returns:
         Whether it was given fields.
@@ -121,8 +125,8 @@ def lend(serializer: Any, stock: Stock) -> bool:
     own = vars(serializer)
     if not settings.FAST_VERSIONS or "fields" in own or not stock.holds():
         return False
-    # Messages are made when fields are built, in the language that is active then.
-    kept = stock.kept.setdefault(get_language(), deque(maxlen=_MOST))
+    # Messages of validators are made when fields are built, in the language that is active then.
+    kept = stock.kept.setdefault(get_language() if to_validate else _NO_MESSAGES, deque(maxlen=_MOST))
     own[LENT] = stock, kept
     try:
         fields, bound = kept.pop()
@@ -146,7 +150,7 @@ def take_back(serializer: Any) -> None:
     """
     own = vars(serializer)
     stock, kept = own.pop(LENT, (None, None))
-    if stock is None or not (stock.holds() and stock.look(own["fields"].fields.values())):
+    if stock is None or not stock.look(own["fields"].fields.values()):
         return
     fields, bound = own.pop("fields"), own.pop(BOUND, None)
     fields.serializer = None

@@ -11,7 +11,7 @@ import linecache
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
 from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn
@@ -26,7 +26,7 @@ from rest_framework.settings import api_settings
 
 from restflow.flow import unchanged
 
-__all__ = ["FIELDS", "Line", "are_drfs", "compiled", "describe", "environment_of", "function_of"]
+__all__ = ["FIELDS", "Line", "are_drfs", "compiled", "describe", "environment_of", "function_of", "is_written_by_drf"]
 
 
 class Line(NamedTuple):
@@ -54,7 +54,15 @@ def describe(field: Any) -> Line | None:
     path = tuple(own["source_attrs"])
     if not path and kind not in _WITHOUT_PATH:
         kind = "asked"
-    return Line((kind, own["field_name"], path, *config), aid, kind == "method")
+    asks = kind == "method" or (kind in _WITH_CHILDREN and not all(type(each) in FIELDS for each in _children(own)))
+    return Line((kind, own["field_name"], path, *config), aid, asks)
+
+
+_WITH_CHILDREN = frozenset({"asked", "converted", "many"})
+
+
+def _children(own: Mapping[str, Any]) -> Iterator[Any]:
+    return (child for child in map(own.get, ("child", "child_relation", "pk_field")) if child is not None)
 
 
 _WITHOUT_PATH = frozenset({"asked", "many", "method"})
@@ -228,7 +236,12 @@ _HELPS: dict[type, frozenset[str]] = {
 }
 
 
-def _is_written_by_drf(function: Any) -> bool:
+def is_written_by_drf(function: Any) -> bool:
+    """Tell whether DRF or Django wrote a function, and no package put its own in the place.
+
+    Args:
+        function: found under a name of theirs.
+    """
     module = getattr(function, "__module__", None) or ""
     in_module = getattr(function, "__globals__", {}).get("__name__")
     return module == in_module and module.startswith(("rest_framework.", "django."))
@@ -236,7 +249,7 @@ def _is_written_by_drf(function: Any) -> bool:
 
 def _as_written(owner: Any, names: Collection[str]) -> Callable[[], bool]:
     """Return what tells whether functions are as DRF wrote them; a package may have patched them before this."""
-    were = all(_is_written_by_drf(getattr(owner, name)) for name in names)
+    were = all(is_written_by_drf(getattr(owner, name)) for name in names)
     return unchanged(owner, sorted(names)) if were else bool
 
 
@@ -248,22 +261,14 @@ _functions = [
 ]
 
 
-def are_drfs(classes: Collection[type]) -> bool:
-    """Tell whether DRF's fields represent as DRF wrote them.
+def are_drfs(classes: Collection[type]) -> Callable[[], bool]:
+    """Return what tells whether DRF's fields represent as DRF wrote them.
 
     Args:
         classes: of fields; others than DRF's may be among them.
     """
-    return all([is_drfs() for is_drfs in _functions]) and all([_classes[cls]() for cls in classes if cls in _classes])
-
-
-_SETTINGS = (
-    "DATETIME_FORMAT",
-    "DATE_FORMAT",
-    "TIME_FORMAT",
-    "COERCE_DECIMAL_TO_STRING",
-    "COERCE_BIGINT_TO_STRING",
-)
+    checks = [*_functions, *[_classes[cls] for cls in classes if cls in _classes]]
+    return lambda: all([is_drfs() for is_drfs in checks])
 
 
 def environment_of(lines: Sequence[Line]) -> Callable[[], Any]:
@@ -278,7 +283,13 @@ def environment_of(lines: Sequence[Line]) -> Callable[[], Any]:
 
 
 def _settings() -> Any:
-    return tuple([getattr(api_settings, name) for name in _SETTINGS])
+    return (
+        api_settings.DATETIME_FORMAT,
+        api_settings.DATE_FORMAT,
+        api_settings.TIME_FORMAT,
+        api_settings.COERCE_DECIMAL_TO_STRING,
+        api_settings.COERCE_BIGINT_TO_STRING,
+    )
 
 
 def _with_timezone() -> Any:

@@ -219,7 +219,7 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     answer = _answers.get(type(one))
     stock = None if answer is None else answer[-1]
-    is_lent = stock is not None and lend(one, stock)
+    is_lent = stock is not None and lend(one, stock, to_validate=to_validate)
     fields: Any = getattr(one, "fields", None)
     kept = () if is_lent else fields.fields.values() if type(fields) is BindingDict else None
     if kept is None or not _asks_drf_only(one, kept, to_validate):

@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db.models import Model
 from django.db.models.manager import BaseManager
 from rest_framework import serializers as drf
 from rest_framework.fields import Field
@@ -23,6 +24,7 @@ from restflow.serializers.lines import (
     describe,
     environment_of,
     function_of,
+    is_written_by_drf,
 )
 from restflow.settings import settings
 
@@ -37,6 +39,8 @@ _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
 BOUND = "_restflow_bound"  # where a serializer keeps its function
 LENT = "_restflow_lent"  # one that has this has fields that nobody can see
+
+_ARE_DRFS = all(map(is_written_by_drf, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
 # Functions that represent as DRF's do, DRF's own and ours.
 _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
@@ -64,16 +68,22 @@ def represent(serializer: Any, method: Any) -> _Represent | None:
         None where the method has to run.
     """
     function = getattr(method, "__func__", None)
-    if not settings.FAST_VERSIONS or getattr(method, "__self__", None) is not serializer:
+    if not (_ARE_DRFS and settings.FAST_VERSIONS) or getattr(method, "__self__", None) is not serializer:
         return None
     if function is _OF_LIST:
         return _List(serializer)
     if function is not _OF_ONE:
         return None
-    # One that represents again may have been changed meanwhile.
-    bound = vars(serializer).get(BOUND)
-    if bound is None or not (bound.holds() and are_drfs({*map(type, bound.all)})):
-        bound = _bind(serializer, once=bound is None)
+    own = vars(serializer)
+    bound = own.get(BOUND)
+    if bound is None:
+        # To make the function costs more than DRF's loop for one row.
+        if BOUND not in own and LENT not in own:
+            own[BOUND] = None
+            return None
+        bound = _bind(serializer, once=True)
+    elif not bound.holds():  # one that represents again may have been changed meanwhile
+        bound = _bind(serializer, once=False)
     return None if bound is None else bound.represent
 
 
@@ -96,8 +106,10 @@ def with_data(serializer: Any) -> Any:
         serializer: any serializer.
     """
     own = vars(serializer)
-    if "_data" not in own and _is_known(serializer) and _represents_instance(serializer):
-        own["_data"] = _Representing(serializer)(serializer.instance)
+    if "_data" not in own and _represents_instance(serializer):
+        fast = representing(serializer)
+        if fast is not None:
+            own["_data"] = fast(serializer.instance)
     return serializer.data
 
 
@@ -141,6 +153,8 @@ class _Representing:
             self.fast = _known[type(serializer).to_representation](serializer, instance)
             if self.fast is not None:
                 self.kind = type(instance)
+                if type(self.fast) is types.MethodType:
+                    self.fast = self.fast.__self__.function_for(self.kind) or self.fast
 
 
 def _fast_of_drf(serializer: Any, instance: Any) -> _Represent | None:
@@ -168,6 +182,7 @@ class _Bound:
     def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
         self.serializer, self.fields = serializer, fields
         self.all = [*fields.fields.values()]
+        self.are_drfs = are_drfs({*map(type, self.all)})
         described = [(field, _line(field)) for field in self.all if not field.write_only]
         self.lines = described
         self.keys = tuple([line.key for _, line in described])
@@ -189,28 +204,32 @@ class _Bound:
         known = [field for field in self.all if type(field) in FIELDS]
         children = [vars(field.child_relation) for field in known if type(field) is ManyRelatedField]
         self.own = [*map(vars, known), *children]
+        self.nested = [line.aid for _, line in self.lines if type(line.aid) is _Representing]
         self.seen = [*map(dict, self.own)]
 
     def holds(self) -> bool:
         """Tell whether all is as it was when the function was made."""
-        if self.is_unseen:
-            return LENT in vars(self.serializer) and self.now() == self.environment
-        return self.is_known and self.are_fields_as_seen() and self.now() == self.environment
+        are_same = LENT in vars(self.serializer) if self.is_unseen else self.is_known and self.are_fields_as_seen()
+        return are_same and self.now() == self.environment and self.are_drfs()
 
     def are_fields_as_seen(self) -> bool:
-        for _, line in self.lines:
-            if type(line.aid) is _Representing:
-                line.aid.kind = None
+        for nested in self.nested:
+            nested.kind = None
         return (
             vars(self.serializer).get("fields") is self.fields
             and [*self.fields.fields.values()] == self.all
             and self.own == self.seen
-            and all([_key(field) == key for field, key in self.others])
+            and (not self.others or all([_key(field) == key for field, key in self.others]))
         )
 
     def quick(self, instance: Any) -> Any:
         function = self.functions.get(isinstance(instance, Mapping))
         return self.first(instance) if function is None else function(instance)
+
+    def function_for(self, cls: type) -> _Represent | None:
+        """Return the function for instances of a class, where it is known that they are no mappings, and it is made."""
+        is_quick = not self.is_watched and issubclass(cls, Model) and not issubclass(cls, Mapping)
+        return self.functions.get(False) if is_quick else None
 
     def watching(self, instance: Any) -> Any:
         """Represent where code of a user's runs between the lines, which may change the fields for the next row."""
@@ -242,10 +261,8 @@ def _bind(serializer: Any, *, once: bool) -> _Bound | None:
     if not (cls._readable_fields is _READABLE and cls.fields is _FIELDS):
         return None
     fields = serializer.fields
-    if not (isinstance(fields, BindingDict) and are_drfs({*map(type, fields.fields.values())})):
-        return None
-    bound = vars(serializer)[BOUND] = _Bound(serializer, fields, once=once)
-    return bound
+    bound = vars(serializer)[BOUND] = _Bound(serializer, fields, once=once) if isinstance(fields, BindingDict) else None
+    return bound if bound is not None and bound.are_drfs() else None
 
 
 def _line(field: Any) -> Line:
