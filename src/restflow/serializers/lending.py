@@ -54,8 +54,9 @@ setting_changed.connect(_forget)
 class Stock:
     """The built fields of one serializer class, as long as what they are built from holds the same."""
 
-    def __init__(self, cls: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
+    def __init__(self, cls: Any, meta: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
         self.builders_are_drfs = unchanged(cls, _BUILDERS)
+        self.model = getattr(meta, "model", None)
         # What may be changed in place: lists of names in Meta, arguments of declared fields.
         held = [value for holder in holders for _, value in members(holder) if type(value) in {dict, list, set, tuple}]
         mapping = getattr(cls, "serializer_field_mapping", None)
@@ -67,24 +68,61 @@ class Stock:
         self.built_from = copy.deepcopy(self.configuration)
         self.kept: _Kept = {}
         self.may_lend: bool | None = None  # not known before fields were built
-        self.classes: frozenset[type] = frozenset()
+        self.classes_are_drfs: list[Callable[[], bool]] = []
+        self.model_fields: list[Any] = []
+        self.see_model()
+
+    def see_model(self) -> None:
+        if self.model is not None:
+            meta = self.model._meta
+            self.manager = meta.default_manager
+            self.constraints, self.together = [*meta.constraints], meta.unique_together
+            self.held_by_fields = [dict(vars(field)) for field in self.model_fields]
+            self.validators = [[*field.validators] for field in self.model_fields]
+
+    def is_model_as_seen(self) -> bool:
+        if self.model is None:
+            return True
+        meta, fields = self.model._meta, self.model_fields
+        return (
+            meta.default_manager is self.manager
+            and meta.constraints == self.constraints
+            and meta.unique_together == self.together
+            and [field.validators for field in fields] == self.validators
+            and [field.__dict__ for field in fields] == self.held_by_fields
+        )
 
     def holds(self) -> bool:
         """Tell whether DRF would build the fields as it built those that are kept."""
-        if self.generation is not _generation[0] or self.configuration != self.built_from:
+        if (
+            self.generation is not _generation[0]
+            or self.configuration != self.built_from
+            or not self.is_model_as_seen()
+        ):
             self.begin()
         return (
             self.may_lend is not False
             and self.builders_are_drfs()
             and _functions_are_drfs()
-            and all([_classes_are_drfs[cls]() for cls in self.classes])
+            and all([are_drfs() for are_drfs in self.classes_are_drfs])
         )
 
     def look(self, fields: Collection[Any]) -> bool:
         """Tell whether fields of this class may be lent."""
         if self.may_lend is None:
-            self.classes = frozenset(map(type, fields))
-            self.may_lend = self.classes <= _classes_are_drfs.keys() and all(map(_may_be_lent, fields))
+            classes, sources = {*map(type, fields)}, {field.source for field in fields}
+            if self.model is not None:
+                self.model_fields = [field for field in self.model._meta.get_fields() if field.name in sources]
+            self.may_lend = (
+                classes <= _classes_are_drfs.keys()
+                and all(map(_may_be_lent, fields))
+                and all(hasattr(field, "validators") for field in self.model_fields)
+            )
+            if self.may_lend:
+                self.classes_are_drfs = [_classes_are_drfs[cls] for cls in classes]
+                self.see_model()
+            else:
+                self.model_fields = []
         return self.may_lend
 
 

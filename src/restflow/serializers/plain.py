@@ -125,7 +125,7 @@ def _look(cls: type[Any]) -> _Answer:
     has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save", "ais_valid", "asave") if fits else ())
     fits = fits and all(map(_is_as_imported, known))
     of_fields = chain.from_iterable(tuple(fields.values()) for fields in declared)
-    return mro, seen, sizes, has_its_hooks, Stock(cls, of_meta, of_fields) if fits else None
+    return mro, seen, sizes, has_its_hooks, Stock(cls, meta, of_meta, of_fields) if fits else None
 
 
 def _is_configuration(holder: Mapping[str, Any], meta: Any) -> bool:
