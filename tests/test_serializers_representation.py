@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import linecache
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from random import Random
 from types import SimpleNamespace
@@ -15,18 +16,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models
+from django.db import connection, models
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers as drf
 from rest_framework.renderers import JSONRenderer
+from rest_framework.settings import api_settings
 
 from restflow import serializers as restflow
 from restflow.views import GenericAPIView
 from tests.matrix import examples
-from tests.shop.models import Author, Book
+from tests.shop.models import Author, Book, Edition, Tag
 
 TIMES = 3  # what comes once is represented by DRF's loop; what comes again, by a generated function
 ROWS = 30  # of each drawn serializer: 100,000 in a long run
@@ -411,3 +415,251 @@ def test_representation_is_drfs(changed: dict[str, Any]) -> None:
 
     with override_settings(**changed):
         check()
+
+
+@pytest.fixture
+def books(db: None) -> list[Book]:
+    authors = [Author.objects.create(name=name) for name in ("Austen", "Eliot")]
+    made = [Book.objects.create(title=f"Book {n}", year=1800 + n, author=authors[n % 2]) for n in range(6)]
+    tags = [Tag.objects.create(name=name) for name in ("old", "long")]
+    for book in made[:4]:
+        book.tags.set(tags)
+    for book in made[:3]:
+        Edition.objects.create(book=book, language="en", code=f"c{book.pk}", printed=datetime.date(1900, 1, 1))
+    return made
+
+
+def family(m: Any) -> dict[str, Any]:
+    """Return the kinds of serializers that applications have, over DRF's or our bases."""
+
+    class Audited:
+        def to_representation(self, instance: Any) -> Any:
+            ret = super().to_representation(instance)  # type: ignore[misc]
+            ret["kind"] = type(instance).__name__
+            return ret
+
+    class Authors(m.ModelSerializer):
+        class Meta:
+            model = Author
+            fields = ["id", "name"]
+
+    class Editions(m.ModelSerializer):
+        title = drf.CharField(source="book.title")
+
+        class Meta:
+            model = Edition
+            fields = ["id", "title", "number", "language", "printed", "code", "details", "scan", "book"]
+
+    class Books(m.ModelSerializer):
+        class Meta:
+            model = Book
+            fields = ["id", "title", "year", "author", "tags"]
+
+    class Nested(Audited, Books):
+        author = Authors()
+        editions = Editions(many=True, read_only=True)
+        tags = drf.SlugRelatedField(many=True, slug_field="name", queryset=Tag.objects.all())
+        by = drf.SlugRelatedField(source="author", slug_field="name", read_only=True)
+        age = drf.SerializerMethodField()
+
+        class Meta(Books.Meta):
+            fields = [*Books.Meta.fields, "editions", "by", "age"]
+
+        def get_age(self, book: Any) -> int:
+            return self.context.get("now", 2000) - book.year
+
+    class Dynamic(Nested):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            only = kwargs.pop("only", ["title", "author"])
+            super().__init__(*args, **kwargs)
+            for name in {*self.fields} - {*only}:
+                self.fields.pop(name)
+
+    class Changing(Books):
+        number = drf.SerializerMethodField()
+
+        def get_number(self, book: Any) -> int:
+            self.fields["year"] = drf.CharField() if book.year % 2 else drf.FloatField()
+            if book.year == 1804:
+                self.fields["title"].write_only = True
+            return len(self.fields)
+
+        class Meta(Books.Meta):
+            fields = [*Books.Meta.fields, "number"]
+
+    class Links(m.HyperlinkedModelSerializer):
+        class Meta:
+            model = Author
+            fields = ["url", "name"]
+
+    return {"Books": Books, "Nested": Nested, "Dynamic": Dynamic, "Changing": Changing, "Editions": Editions, "Links": Links}
+
+
+CHOSEN: dict[str, Callable[[], Any]] = {
+    "Books": lambda: Book.objects.all(),
+    "Nested": lambda: Book.objects.select_related("author").prefetch_related("editions", "tags"),
+    "Dynamic": lambda: Book.objects.all(),
+    "Changing": lambda: [*Book.objects.all()],
+    "Editions": lambda: Edition.objects.all(),
+    "Links": lambda: [*Author.objects.all()],
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "not fast"])
+def test_serializers_of_models_are_represented_as_by_drf(
+    name: str, fast: bool, books: list[Book], django_assert_num_queries: Any
+) -> None:
+    queryset, theirs, ours = CHOSEN[name], family(drf)[name], family(restflow)[name]
+    context = {"request": None, "now": 2024}
+    with override_settings(RESTFLOW={"FAST_VERSIONS": fast}, ROOT_URLCONF=__name__):
+        with CaptureQueriesContext(connection) as queries:
+            expected = outcome(lambda: theirs(queryset(), many=True, context=context).data)
+        for _ in range(TIMES):
+            with django_assert_num_queries(len(queries)):
+                assert outcome(lambda: ours(queryset(), many=True, context=context).data) == expected
+            with django_assert_num_queries(len(queries)):
+                assert outcome(lambda: by_view(theirs, queryset(), many=True, context=context)) == expected
+        assert expected[0] != b"[]"
+        assert not isinstance(expected[0], type)
+
+
+urlpatterns = [path("authors/<int:pk>/", lambda request: None, name="author-detail")]  # type: ignore[arg-type, misc]
+
+
+class Flat(SimpleNamespace):
+    """One row of a list."""
+
+
+ROW = {
+    "text": "a",
+    "number": 1,
+    "moment": datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.timezone.utc),
+    "price": decimal.Decimal("1.50"),
+}
+
+
+def flat(m: Any, **attributes: Any) -> Any:
+    """Return a serializer class over ``ROW``, of which other serializers are made as well."""
+    body = {
+        "text": drf.CharField(),
+        "number": drf.IntegerField(),
+        "moment": drf.DateTimeField(),
+        "price": drf.DecimalField(6, 2),
+    }
+    return type("FlatSerializer", (m.Serializer,), {**body, **attributes})
+
+
+def shown(cls: Any, m: Any = None) -> Any:
+    """Represent four rows by a serializer alone, or where ``m`` is DRF's by a view of ours."""
+    rows = [Flat(**ROW) for _ in range(4)]
+    return outcome(lambda: by_view(cls, rows, many=True, context={}) if m is drf else cls(rows, many=True).data)
+
+
+families = pytest.mark.parametrize("m", [drf, restflow], ids=["DRF's", "ours"])
+PATCHES: dict[str, Callable[[Any], Any]] = {
+    "a field's method": lambda cls: mock.patch.object(drf.CharField, "to_representation", lambda self, value: "patched"),
+    "a base of fields": lambda cls: mock.patch.object(drf.Field, "get_attribute", lambda self, instance: 5),
+    "a function of DRF's": lambda cls: mock.patch("rest_framework.fields.get_attribute", lambda instance, attrs: 5),
+    "what a method asks": lambda cls: mock.patch.object(drf.DecimalField, "quantize", lambda self, value: value + 1),
+    "a format on the class": lambda cls: mock.patch.object(drf.DateTimeField, "format", "%Y", create=True),
+    "the loop": lambda cls: mock.patch.object(drf.Serializer, "to_representation", lambda self, instance: {"text": 1}),
+    "the loop of lists": lambda cls: mock.patch.object(drf.ListSerializer, "to_representation", lambda self, data: [1]),
+    "the fields": lambda cls: mock.patch.object(drf.Serializer, "_readable_fields", property(lambda self: [])),
+    "the class": lambda cls: mock.patch.object(cls, "to_representation", lambda self, instance: {"text": 2}, create=True),
+    "its fields": lambda cls: mock.patch.object(cls, "get_fields", lambda self: {"text": drf.CharField()}, create=True),
+    "a setting": lambda cls: mock.patch.object(api_settings, "DATETIME_FORMAT", "%d"),
+    "settings": lambda cls: override_settings(USE_TZ=True, TIME_ZONE="Asia/Kolkata"),
+    "the time zone": lambda cls: timezone.override(ZoneInfo("Asia/Kolkata")),
+}
+
+
+@families
+@pytest.mark.parametrize("what", PATCHES)
+def test_what_is_patched_late_is_obeyed(m: Any, what: str) -> None:
+    cls, theirs = flat(m), flat(drf)
+    with override_settings(USE_TZ=True, TIME_ZONE="UTC"):
+        before = shown(cls, m)
+        for _ in range(TIMES):
+            assert shown(cls, m) == before
+        with PATCHES[what](cls), PATCHES[what](theirs):
+            expected = shown(theirs)
+            assert expected != before
+            assert shown(cls, m) == expected
+        assert shown(cls, m) == before
+
+
+def change(serializer: Any, how: str) -> None:
+    fields = serializer.fields
+    if how == "a format":
+        fields["moment"].format = "%Y"
+    elif how == "a source":
+        fields["text"].source_attrs = ["number"]
+    elif how == "a method":
+        fields["text"].to_representation = lambda value: "own"
+    elif how == "another field":
+        fields["text"] = drf.IntegerField(source="number")
+    elif how == "one less":
+        fields.pop("text", None)
+    elif how == "one more":
+        fields["more"] = drf.CharField(source="text")
+    elif how == "not shown":
+        fields["text"].write_only = True
+    else:
+        serializer.to_representation = lambda instance: "own"
+
+
+@families
+@pytest.mark.parametrize(
+    "how",
+    ["a format", "a source", "a method", "another field", "one less", "one more", "not shown", "the serializer"],
+)
+def test_a_serializer_that_is_changed_while_it_is_used_is_obeyed(m: Any, how: str) -> None:
+    cls, theirs = flat(m), flat(drf)
+    for late in (0, 1, 2, 3):
+        one, another = cls(), theirs()
+        for row in range(5):
+            if row == late:
+                change(one, how)
+                change(another, how)
+            assert one.to_representation(Flat(**ROW)) == another.to_representation(Flat(**ROW))
+
+
+@families
+def test_a_zone_that_an_override_activates_for_a_row_is_obeyed(m: Any) -> None:
+    zones = [ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC"), ZoneInfo("America/New_York")]
+
+    def to_representation(self: Any, instance: Any) -> Any:
+        with timezone.override(zones[instance.number % 3]):
+            return super(type(self), self).to_representation(instance)
+
+    cls, theirs = (flat(each, to_representation=to_representation) for each in (m, drf))
+    rows = [Flat(**{**ROW, "number": number}) for number in range(7)]
+    with override_settings(USE_TZ=True):
+        for _ in range(TIMES):
+            assert cls(rows, many=True).data == theirs(rows, many=True).data
+
+
+def test_a_traceback_shows_the_line_of_the_field() -> None:
+    def get_broken(self: Any, instance: Any) -> Any:
+        if instance.number:
+            raise ZeroDivisionError
+        return 0
+
+    cls = flat(restflow, broken=drf.SerializerMethodField(), get_broken=get_broken)
+    rows = [Flat(**{**ROW, "number": number}) for number in (0, 0, 0, 1)]
+    for _ in range(TIMES):
+        with pytest.raises(ZeroDivisionError) as raised:
+            cls(rows, many=True).data  # noqa: B018
+    shown_lines = [str(entry.statement) for entry in raised.traceback]
+    assert any("get_broken(instance)" in line for line in shown_lines), shown_lines
+
+
+def test_fields_that_clients_choose_do_not_fill_the_memory() -> None:
+    cls = flat(restflow)
+    for number in range(3000):
+        serializer = cls()
+        serializer.fields[f"chosen{number}"] = drf.ReadOnlyField(source="text")
+        for _ in range(TIMES):
+            assert serializer.to_representation(Flat(**ROW))[f"chosen{number}"] == "a"
+    assert sum("FlatSerializer" in name for name in linecache.cache) <= 1024
