@@ -8,6 +8,7 @@ import linecache
 import uuid
 from collections.abc import Callable
 from enum import Enum
+from itertools import product
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -415,6 +416,21 @@ def test_representation_is_drfs(changed: dict[str, Any]) -> None:
 
     with override_settings(**changed):
         check()
+
+
+@pytest.mark.parametrize("changed", SETTINGS[:-1], ids=lambda changed: "-".join(map(str, changed.values())) or "none")
+def test_every_value_of_every_field_is_represented_as_by_drf(changed: dict[str, Any]) -> None:
+    def made(m: Any, make: Callable[[Any], Any], **options: Any) -> Any:
+        return type("OneField", (m.Serializer,), {"value": make(options)})()
+
+    with override_settings(**changed):
+        for make in (make for makes in (*FIELDS.values(), *READ_ONLY.values()) for make in makes):
+            for options in ({}, {"source": "deep.value"}):
+                theirs, ours = made(drf, make, **options), made(restflow, make, **options)
+                for value, kind in product([*SOME, datetime.datetime.min.replace(tzinfo=ZONES[0])], [dict, Thing]):
+                    row = made_of(kind, {"value": value, "deep": made_of(Thing, {"value": value})})
+                    expected = outcome(lambda: theirs.to_representation(row))  # noqa: B023
+                    assert outcome(lambda: ours.to_representation(row)) == expected, (make, value)  # noqa: B023
 
 
 @pytest.fixture

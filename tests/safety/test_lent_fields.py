@@ -73,6 +73,32 @@ def test_a_meta_that_is_changed_is_obeyed(prefix: str, base: Any, how: str, monk
             assert [*bodies(served)[1]] == ["id", "name"]
 
 
+@each_pair
+@prefixes
+@bases
+@pytest.mark.parametrize("name", ["get_fields", "build_field", "get_extra_kwargs"])
+def test_a_patch_of_what_builds_fields_is_obeyed(prefix: str, base: Any, name: str, monkeypatch: Any) -> None:
+    as_written: Any = getattr(drf.ModelSerializer, name)
+
+    def patched(self: Any, *args: Any) -> Any:
+        made = as_written(self, *args)
+        if name == "get_fields":
+            return {"id": made["id"]}
+        if name == "build_field":
+            return made[0], {**made[1], "label": "patched"}
+        return {**made, "name": {"write_only": True}}
+
+    with site(prefix, serializer_of(base)) as served:
+        for _ in range(3):
+            assert [*served.send("GET", "/x/1/").json()] == ["id", "name"]
+        with monkeypatch.context() as patch:
+            patch.setattr(drf.ModelSerializer, name, patched)
+            for _ in range(3):
+                assert [*served.send("GET", "/x/1/").json()] == (["id", "name"] if name == "build_field" else ["id"])
+        for _ in range(3):
+            assert [*served.send("GET", "/x/1/").json()] == ["id", "name"]
+
+
 def capitals(value: str) -> None:
     if not value.isupper():
         raise ValidationError("Capitals, please.")
@@ -112,11 +138,11 @@ def test_messages_are_in_the_language_of_their_request(prefix: str, base: Any) -
             told = {}
             for language in ("en", "de", "en", "fr", "de"):
                 with translation.override(language):
-                    for _ in range(3):
-                        assert served.send("POST", "/x/", {"name": "Sand"}).status == 201
-                        Author.objects.filter(name="Sand").delete()
-                        answer = served.send("POST", "/x/", data).json()
-                        assert told.setdefault(language, answer) == answer
+                    answer = served.send("POST", "/x/", data).json()
+                    assert told.setdefault(language, answer) == answer
+                    # What was refused is not lent again; what was not, is.
+                    assert served.send("POST", "/x/", {"name": "Sand"}).status == 201
+                    Author.objects.filter(name="Sand").delete()
             assert told["en"] != told["de"] != told["fr"]
 
 
@@ -171,8 +197,8 @@ def test_a_query_set_that_a_manager_gave_for_one_request_is_not_kept(prefix: str
     meta = type("Meta", (), {"model": Review, "fields": ["book_title", "rating"]})
     serializer = type("ReviewSerializer", (base,), {"Meta": meta})
     with site(prefix, serializer, queryset=models.QuerySet(Review).order_by("id")) as served:
-        asked = [(1, "A"), (2, "B"), (2, "C"), (1, "A"), (1, "B"), (2, "B"), (2, "A")]
+        asked = [(1, "A"), (2, "A"), (1, "A"), (1, "B"), (2, "B"), (2, "B")]
         found = []
         for tenant[0], title in asked:
             found.append(served.send("POST", "/x/", {"book_title": title, "rating": tenant[0]}).status)
-    assert found == [201, 201, 201, 400, 201, 400, 201]
+    assert found == [201, 201, 400, 201, 201, 400]
