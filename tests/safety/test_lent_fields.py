@@ -39,7 +39,9 @@ def bodies(served: Any) -> list[Any]:
 def test_fields_are_built_once_for_many_requests(prefix: str, base: Any, fast: bool, monkeypatch: Any) -> None:
     built: list[str] = []
     lazy_format = drf_fields.lazy_format
-    monkeypatch.setattr(drf_fields, "lazy_format", lambda *args, **kwargs: built.append("") or lazy_format(*args, **kwargs))
+    monkeypatch.setattr(
+        drf_fields, "lazy_format", lambda *args, **kwargs: built.append("") or lazy_format(*args, **kwargs)
+    )
     with site(prefix, serializer_of(base)) as served, override_settings(RESTFLOW={"FAST_VERSIONS": fast}):
         names = [None, "Austen", "New", "Put", "Set"]
         for _ in range(2):
@@ -47,7 +49,9 @@ def test_fields_are_built_once_for_many_requests(prefix: str, base: Any, fast: b
         built.clear()
         assert [body.get("name") for body in bodies(served)] == names
         assert len(built) == (0 if fast else 5)
-        monkeypatch.setattr(drf.CharField, "__init__", lambda *args, made=drf.CharField.__init__, **kw: made(*args, **kw))
+        monkeypatch.setattr(
+            drf.CharField, "__init__", lambda *args, made=drf.CharField.__init__, **kw: made(*args, **kw)
+        )
         assert [body.get("name") for body in bodies(served)] == names
         assert len(built) == (5 if fast else 10)  # what builds fields was patched
 

@@ -9,6 +9,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain
+from operator import call
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -64,6 +65,7 @@ class Stock:
         self.begin()
 
     def begin(self) -> None:
+        """Keep nothing, and note what fields are built from now."""
         self.generation = _generation[0]
         self.built_from = copy.deepcopy(self.configuration)
         self.kept: _Kept = {}
@@ -73,6 +75,7 @@ class Stock:
         self.see_model()
 
     def see_model(self) -> None:
+        """Note what fields are built from that a model and its fields hold."""
         if self.model is not None:
             meta = self.model._meta
             self.manager = meta.default_manager
@@ -81,6 +84,7 @@ class Stock:
             self.validators = [[*field.validators] for field in self.model_fields]
 
     def is_model_as_seen(self) -> bool:
+        """Tell whether the model and its fields hold what they held."""
         if self.model is None:
             return True
         meta, fields = self.model._meta, self.model_fields
@@ -104,7 +108,7 @@ class Stock:
             self.may_lend is not False
             and self.builders_are_drfs()
             and _functions_are_drfs()
-            and all([are_drfs() for are_drfs in self.classes_are_drfs])
+            and all(map(call, self.classes_are_drfs))
         )
 
     def look(self, fields: Collection[Any]) -> bool:
@@ -143,7 +147,8 @@ def _depends_on_nothing(validator: Any) -> bool:
     # A query set was made by a manager for the request at hand; it may be that of one tenant.
     if type(validator) is UniqueValidator:
         return isinstance(validator.queryset, BaseManager)
-    return never_awaits(type(validator)) and not getattr(validator, "requires_context", False)
+    cls: Any = type(validator)
+    return never_awaits(cls) and not getattr(validator, "requires_context", False)
 
 
 _NO_MESSAGES = object()

@@ -14,6 +14,7 @@ import zoneinfo
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
 from keyword import iskeyword
+from operator import call
 from typing import Any, NamedTuple, NoReturn
 
 from django.conf import settings as django_settings
@@ -83,7 +84,7 @@ def _datetime(field: Any) -> _Described:
 
 
 def _is_utc(zone: Any) -> bool:
-    return zone is datetime.timezone.utc or (type(zone) is zoneinfo.ZoneInfo and zone.key == "UTC")
+    return zone is datetime.UTC or (type(zone) is zoneinfo.ZoneInfo and zone.key == "UTC")
 
 
 def _current_timezone() -> Any:
@@ -167,7 +168,13 @@ def _string(field: Any) -> _Described:
 
 def _slug(field: Any) -> _Described:
     slug = field.slug_field
-    is_name = not _holds_helper(field) and type(slug) is str and slug.isidentifier() and not iskeyword(slug) and "__" not in slug
+    is_name = (
+        not _holds_helper(field)
+        and type(slug) is str
+        and slug.isidentifier()
+        and not iskeyword(slug)
+        and "__" not in slug
+    )
     return ("slug", (slug,), None) if is_name else ("converted", (), None)
 
 
@@ -268,7 +275,7 @@ def are_drfs(classes: Collection[type]) -> Callable[[], bool]:
         classes: of fields; others than DRF's may be among them.
     """
     checks = [*_functions, *[_classes[cls] for cls in classes if cls in _classes]]
-    return lambda: all([is_drfs() for is_drfs in checks])
+    return lambda: all(map(call, checks))
 
 
 def environment_of(lines: Sequence[Line]) -> Callable[[], Any]:
@@ -333,7 +340,8 @@ def _conditions(key: tuple[Any, ...], k: int) -> tuple[tuple[str, str], ...]:
         # That many decimal places, and no more digits than there may be: rounding it changes nothing.
         is_usual = (
             "type(value) is Decimal "
-            f"and (text := str(value))[-{places + 1}:-{places}] == '.' and len(text) <= {digits + 1} and 'E' not in text"
+            f"and (text := str(value))[-{places + 1}:-{places}] == '.' "
+            f"and len(text) <= {digits + 1} and 'E' not in text"
         )
         return (is_usual, "text" if to_string else "value"), ("value is None", "None")
     named = str(config[0]) if config else ""
@@ -411,7 +419,7 @@ _GLOBALS: dict[str, Any] = {
     "datetime": datetime.datetime,
     "go_on": go_on,
     "time": datetime.time,
-    "utc": datetime.timezone.utc,
+    "utc": datetime.UTC,
     "zulu": _zulu,
 }
 

@@ -153,8 +153,9 @@ class _Representing:
             self.fast = _known[type(serializer).to_representation](serializer, instance)
             if self.fast is not None:
                 self.kind = type(instance)
-                if type(self.fast) is types.MethodType:
-                    self.fast = self.fast.__self__.function_for(self.kind) or self.fast
+                bound = getattr(self.fast, "__self__", None)
+                if type(bound) is _Bound:
+                    self.fast = bound.function_for(self.kind) or self.fast
 
 
 def _fast_of_drf(serializer: Any, instance: Any) -> _Represent | None:
@@ -188,7 +189,7 @@ class _Bound:
         self.keys = tuple([line.key for _, line in described])
         self.functions: dict[bool, _Represent] = {}  # by whether instances are mappings
         self.rows = 0
-        self.is_watched = any([line.asks for _, line in described])
+        self.is_watched = any(line.asks for _, line in described)
         self.represent = self.watching if self.is_watched else self.quick
         self.now = environment_of([line for _, line in described])
         self.is_unseen = LENT in vars(serializer)
@@ -219,7 +220,7 @@ class _Bound:
             vars(self.serializer).get("fields") is self.fields
             and [*self.fields.fields.values()] == self.all
             and self.own == self.seen
-            and (not self.others or all([_key(field) == key for field, key in self.others]))
+            and (not self.others or all(_key(field) == key for field, key in self.others))
         )
 
     def quick(self, instance: Any) -> Any:
