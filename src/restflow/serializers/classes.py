@@ -149,7 +149,8 @@ def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
     if not serializer._restflow_shown or serializer._restflow_represents is not type(instance):
         note_represented(serializer, instance)
         bridge_shown_fields(serializer)
-    return represent(serializer, super(BaseSerializer, serializer).to_representation)
+    above: Any = super(BaseSerializer, serializer)
+    return represent(serializer, above.to_representation)
 
 
 know_representation(BaseSerializer.to_representation, _fast)

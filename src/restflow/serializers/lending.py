@@ -133,11 +133,11 @@ class Stock:
 def _may_be_lent(field: Any) -> bool:
     """Tell whether a field will be the same when it is built again, and is the same after it was used."""
     # Paths are read from the disk, choices may come from a function.
-    has_choices = isinstance(field, drf_fields.ChoiceField)
+    has_choices = issubclass(type(field), drf_fields.ChoiceField)
     choices = (*field._args, field._kwargs.get("choices"))[0] if has_choices else ()
     return (
         type(choices) in {list, tuple}
-        and not isinstance(field, drf_fields.FilePathField)
+        and not issubclass(type(field), drf_fields.FilePathField)
         and type(field.validators) is list
         and all(map(_depends_on_nothing, field.validators))
     )
