@@ -38,6 +38,7 @@ _GET_ATTRIBUTE: Any = Field.get_attribute
 _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
 BOUND = "_restflow_bound"  # where a serializer keeps its function
+_ROWS_BEFORE = 3
 LENT = "_restflow_lent"  # one that has this has fields that nobody can see
 
 _ARE_DRFS = all(map(is_written_by_drf, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
@@ -75,12 +76,13 @@ def represent(serializer: Any, method: Any) -> _Represent | None:
     if function is not _OF_ONE:
         return None
     own = vars(serializer)
-    bound = own.get(BOUND)
-    if bound is None:
-        # To make the function costs more than DRF's loop for one row.
-        if BOUND not in own and LENT not in own:
-            own[BOUND] = None
-            return None
+    bound = own.get(BOUND, 0)
+    if type(bound) is int:
+        # To make the function costs as much as DRF's loop for a few rows, and there may be no more.
+        if bound < _ROWS_BEFORE and LENT not in own:
+            own[BOUND] = bound + 1
+            drfs: _Represent = method
+            return drfs
         bound = _bind(serializer, once=True)
     elif not bound.holds():  # one that represents again may have been changed meanwhile
         bound = _bind(serializer, once=False)
@@ -151,11 +153,11 @@ class _Representing:
         serializer, self.fast, self.kind = self.serializer, None, None
         if _is_known(serializer):
             self.fast = _known[type(serializer).to_representation](serializer, instance)
-            if self.fast is not None:
+            bound = getattr(self.fast, "__self__", None)
+            if type(bound) is _Bound:
+                self.fast = bound.function_for(type(instance)) or self.fast
+            if type(bound) is _Bound or type(self.fast) is _List:
                 self.kind = type(instance)
-                bound = getattr(self.fast, "__self__", None)
-                if type(bound) is _Bound:
-                    self.fast = bound.function_for(self.kind) or self.fast
 
 
 def _fast_of_drf(serializer: Any, instance: Any) -> _Represent | None:
@@ -262,8 +264,10 @@ def _bind(serializer: Any, *, once: bool) -> _Bound | None:
     if not (cls._readable_fields is _READABLE and cls.fields is _FIELDS):
         return None
     fields = serializer.fields
-    bound = vars(serializer)[BOUND] = _Bound(serializer, fields, once=once) if isinstance(fields, BindingDict) else None
-    return bound if bound is not None and bound.are_drfs() else None
+    if not isinstance(fields, BindingDict):
+        return None
+    bound = vars(serializer)[BOUND] = _Bound(serializer, fields, once=once)
+    return bound if bound.are_drfs() else None
 
 
 def _line(field: Any) -> Line:
