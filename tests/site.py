@@ -46,7 +46,13 @@ class CountingWorkers(Workers):
 
     def __init__(self, most: int = 100, waiting: int = 1000, *, at_once: int | None = None) -> None:
         ours, limits = OurASGIHandler.workers, Limits(at_once or most, waiting, most)
-        super().__init__(lambda: limits, retiring=connections.close_all, resting=self.rest, moment=ours.moment)
+        super().__init__(
+            lambda: limits,
+            retiring=connections.close_all,
+            resting=self.rest,
+            moment=ours.moment,
+            locking=ours.locking,
+        )
         self.rested = threading.Event()
 
     def rest(self) -> None:

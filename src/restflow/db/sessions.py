@@ -42,6 +42,12 @@ def is_connected() -> bool:
     return any(each.connection is not None for each in connections.all(initialized_only=True))
 
 
+def is_in_transaction() -> bool:
+    """Tell whether this thread is in a transaction, for whose end others may have to wait."""
+    connected = connections.all(initialized_only=True)
+    return any(each.connection is not None and not each.autocommit for each in connected)
+
+
 def discard_unfinished() -> None:
     """Have nobody after this request find a transaction that it left open in its thread: it is rolled back."""
     for connection in connections.all(initialized_only=True):

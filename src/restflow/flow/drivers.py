@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
@@ -142,10 +143,12 @@ def _bridge(step: Step) -> Any:
     async def take() -> Any:
         if hop is not None and hop.cancellation is not None:
             raise asyncio.CancelledError
+        if in_turn is not None:
+            worker.call_by(in_turn)
         return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
     try:
-        with waiting_for_the_loop():
+        with waiting_for_the_loop() as in_turn:
             return async_to_sync(take)()
     finally:
         SyncToAsync.threadlocal.task_context = context
@@ -253,6 +256,7 @@ class _Hop(Driver, Generic[_R]):
                 drop(self.reached)
                 return _advance(self.flow, None, self.cancellation, None)
         finally:
+            self.cancellation = None
             del error  # as in _advance
         return self.reached
 
@@ -284,8 +288,9 @@ class _Hop(Driver, Generic[_R]):
         except BaseException as refusal:
             self.cancellation = refusal
             # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
-            while self.began and self.reached is None and self.error is None:  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(0.001)
+            while self.began and self.reached is None and self.error is None:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.001)
         self.arrive()
 
     def arrive(self) -> None:
@@ -348,7 +353,10 @@ class _Hop(Driver, Generic[_R]):
             self.cancelled = False
             if is_awaitable(value):
                 drop(settle(value))
-        reached = _advance(self.flow, value, error, self)
+        try:
+            reached = _advance(self.flow, value, error, self)
+        finally:
+            del error  # as in _advance
         if self.cancelled and not isinstance(reached, _End):  # it came between two steps; this one has not begun
             drop(reached)
             return self._resume(None, None)

@@ -35,6 +35,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 class _Here(threading.local):
     """The lease that this thread serves, while it does."""
 
@@ -46,20 +50,23 @@ _here = _Here()
 
 def last_call() -> None:
     """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
-    if _here.lease is not None:
+    if _here.lease is not None and not _here.lease.is_shared:
         _here.lease.is_last = True
 
 
 @contextmanager
-def waiting_for_the_loop() -> Iterator[None]:
-    """Let others work while this thread waits for the event loop; then wait for a turn again."""
+def waiting_for_the_loop() -> Iterator[Callable[..., Any] | None]:
+    """Let others work while this thread waits for the event loop; then wait for a turn again.
+
+    Gives what has to call whatever the thread is to do meanwhile, if anything.
+    """
     lease = _here.lease
     if lease is None:
-        yield
+        yield None
         return
     lease.pause()
     try:
-        yield
+        yield lease.in_turn
     finally:
         lease.resume()
 
@@ -89,6 +96,8 @@ class Workers:
         moment: returns how long a thread has had nothing to do before it rests, in seconds; None for never.
         holding: called in a leased thread after each call; whether something is open there that only the lease's end
             closes. If not, the end waits for what the thread does next: it need not be awakened for it.
+        locking: called in a leased thread that is to wait; whether others may have to wait for what it has open. If so,
+            it keeps its turn: those who have the turns could all be waiting for it.
         idle: seconds after which a thread that nobody needed ends.
     """
 
@@ -100,10 +109,11 @@ class Workers:
         resting: Callable[[], Any] = _nothing,
         moment: Callable[[], float | None] = _nothing,
         holding: Callable[[], bool] = _always,
+        locking: Callable[[], bool] = _never,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
-        self.holding = holding
+        self.holding, self.locking = holding, locking
         self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
@@ -173,12 +183,16 @@ class Workers:
 
     def give_turn(self) -> None:
         """Have what waits longest take the turn of a thread that works no more."""
-        self._working -= 1
-        if self._turns and self._working < self.limits().at_once:
+        self.decline_turn()
+        while self._turns and self._working < self.limits().at_once:
             start = next(iter(self._turns))
             del self._turns[start]
             self._working += 1
             start()
+
+    def decline_turn(self) -> None:
+        """Take a turn back from what can't use it, when it has just been given one."""
+        self._working -= 1
 
     def rest_if_awaited(self) -> None:
         """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
@@ -278,7 +292,9 @@ class Lease(Executor):
         self._workers = workers
         self._worker: _Worker | None = None
         self._jobs: deque[_Job] = deque()
-        self._works = False  # has a turn, or waits for one
+        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self.has_turn = False
+        self.is_shared = False  # with requests that are served inside of this one
         self._holds = False
         self._has_ended = False
         self.is_last = False
@@ -310,7 +326,10 @@ class Lease(Executor):
                     self._workers.admit()
                 self._works = True
                 self._jobs.append(job)
-                self._workers.take_turn(self.start)
+                if self.has_turn:
+                    self.start()
+                else:
+                    self._workers.take_turn(self.start)
             else:
                 self._jobs.append(job)
             self._is_through = False
@@ -320,9 +339,9 @@ class Lease(Executor):
         """Work, having a turn. The lock is held."""
         worker = self._worker or self._workers.assign(self)
         if worker is None:
-            self._workers.give_turn()
+            self._workers.decline_turn()
             return
-        self._worker, worker.leased = worker, True
+        self._worker, worker.leased, self.has_turn = worker, True, True
         worker.jobs.put(self._work)
 
     def take(self, worker: _Worker) -> None:
@@ -339,15 +358,15 @@ class Lease(Executor):
             settle = self._jobs.popleft().call(self)
             if not (self._jobs or self.is_last):
                 self._workers.rest_if_awaited()
-            holds = self._workers.holding()
+            holds, locks = self._workers.holding(), self._workers.locking()
             with self._workers.lock:
                 works = bool(self._jobs)
                 if not works:
-                    self._stop(holds)
+                    self._stop(holds, locks)
             settle()
         _here.lease = None
 
-    def _stop(self, holds: bool) -> None:
+    def _stop(self, holds: bool, locks: bool) -> None:
         """Work no more until there is something to do. The lock is held."""
         self._works, self._holds = False, holds
         assert self._worker is not None
@@ -355,20 +374,38 @@ class Lease(Executor):
             self._leave(self._worker)
         elif holds and self.is_last:
             self._worker.ending, self._is_through = self._ending, True
-        self._workers.give_turn()
+            self._give_turn()
+        elif not locks:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
+            self._workers.give_turn()
 
     def pause(self) -> None:
         """Let others work while the thread waits for the event loop."""
         self._workers.rest_if_awaited()
-        with self._workers.lock:
-            self._workers.give_turn()
+        if not self._workers.locking():
+            with self._workers.lock:
+                self._give_turn()
 
     def resume(self) -> None:
         """Wait for a turn to go on."""
-        turn = threading.Event()
-        with self._workers.lock:
-            self._workers.take_turn(turn.set)
-        turn.wait()
+        if not self.has_turn:
+            turn = threading.Event()
+            with self._workers.lock:
+                self._workers.take_turn(turn.set)
+            turn.wait()
+            self.has_turn = True
+
+    def in_turn(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call ``function`` in the thread while it is paused, when it has a turn."""
+        self.resume()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.pause()
 
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
@@ -391,6 +428,7 @@ class Lease(Executor):
             worker.ending = self._ending
         worker.leased, self._worker = False, None
         self._workers.free(worker)
+        self._give_turn()
 
     def _end_there(self) -> None:
         assert self._worker is not None
