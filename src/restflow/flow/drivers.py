@@ -175,11 +175,14 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
             begun can't be stopped and is waited for.
         BaseException: whatever the flow raised.
     """
+    hop: _Hop[_R] | None = None
     try:
         reached = _advance(flow, None, None, None)
         while not isinstance(reached, _End):
             if not reached.for_async_awaits:
-                reached = await _Hop(flow, reached).go()
+                hop = _Hop(flow, reached)
+                reached = await hop.go()
+                hop = None
                 continue
             value = error = None
             try:
@@ -197,8 +200,9 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         return reached.value
     finally:
         # A worker thread may still drive the flow of a task that was not cancelled but thrown away; it ends it.
-        if not getattr(flow, "cr_running", False):
+        if hop is None or not hop.is_away:
             flow.close()
+        del hop  # what it raised holds this frame
 
 
 _thread = threading.local()
@@ -230,6 +234,11 @@ class _Hop(Driver, Generic[_R]):
         self.executor = worker.executor(self.loop)
         self.context = worker.context_for(self.executor)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the thread drives the flow."""
+        return self.began and self.reached is None and self.error is None
+
     # On the event loop.
 
     async def go(self) -> Step | _End[_R]:
@@ -241,7 +250,7 @@ class _Hop(Driver, Generic[_R]):
         except GeneratorExit:
             self.cancel()
             raise
-        self.job = None
+        self.job, self.began = None, False
         del self.away  # both lead back here, and what nobody needs must go without the garbage collector
         worker.come_back(self.context)
         error, self.error = self.error, None
@@ -288,7 +297,7 @@ class _Hop(Driver, Generic[_R]):
         except BaseException as refusal:
             self.cancellation = refusal
             # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
-            while self.began and self.reached is None and self.error is None:
+            while self.is_away:
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.001)
         self.arrive()
