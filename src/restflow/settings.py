@@ -18,6 +18,7 @@ DEFAULTS: Any = {
     "WORKER_QUEUE": 1000,
     "WORKER_LEASES": 1000,
     "RELEASE_AFTER": 0.05,
+    "FAST_VERSIONS": True,
 }
 
 

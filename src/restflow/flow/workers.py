@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
@@ -55,7 +55,7 @@ def last_call() -> None:
 
 
 @contextmanager
-def waiting_for_the_loop() -> Iterator[Callable[..., Any] | None]:
+def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
     """Let others work while this thread waits for the event loop; then wait for a turn again.
 
     Gives what has to call whatever the thread is to do meanwhile, if anything.
