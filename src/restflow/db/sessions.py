@@ -22,7 +22,7 @@ async def release() -> None:
 
     Those on whose session nothing depends are closed, which returns them to Django's pool where there is one. The next
     query opens one. A connection is kept while it is in a transaction (so a ``TestCase`` keeps its own), while a cursor
-    is alive, and from the first statement on that may leave something in the session.
+    that has run a statement is alive, and from the first statement on that may leave something in the session.
     """
     await arun(blocking(close_free))
 
