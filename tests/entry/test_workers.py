@@ -330,6 +330,21 @@ def test_a_thread_rests_at_once_where_another_waits_for_its_turn(moment: float |
     workers.close()
 
 
+def test_a_lock_that_a_request_keeps_while_it_waits_elsewhere_stops_nobody_for_ever() -> None:
+    lock = threading.Lock()
+
+    async def view(request: Any) -> HttpResponse:
+        await sync_to_async(lock.acquire)()
+        await asyncio.sleep(0.001)
+        await sync_to_async(lock.release)()
+        return HttpResponse()
+
+    workers = CountingWorkers(20, at_once=2, patience=0.01)
+    with Site({"x/": view}, entry=OURS, workers=workers) as site:
+        answers = asyncio.run(_all(site, *["/x/"] * 12))
+    assert [answer.status for answer in answers] == [200] * 12
+
+
 def test_a_thread_that_waits_for_the_loop_lets_others_work() -> None:
     view_is_there, let_go = asyncio.Event(), asyncio.Event()
 

@@ -14,6 +14,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from restflow.flow.turns import Turns
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -98,6 +100,7 @@ class Workers:
             closes. If not, the end waits for what the thread does next: it need not be awakened for it.
         locking: called in a leased thread that is to wait; whether others may have to wait for what it has open. If so,
             it keeps its turn: those who have the turns could all be waiting for it.
+        patience: seconds without a turn given back after which one more thread works than may.
         idle: seconds after which a thread that nobody needed ends.
     """
 
@@ -110,6 +113,7 @@ class Workers:
         moment: Callable[[], float | None] = _nothing,
         holding: Callable[[], bool] = _always,
         locking: Callable[[], bool] = _never,
+        patience: float = 1,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
@@ -118,10 +122,8 @@ class Workers:
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
-        self._working = 0
-        # What waits for a turn, and what has to wait for a thread besides; both in order.
-        self._turns: dict[Callable[[], None], None] = {}
-        self._threadless: dict[Lease, None] = {}
+        self.turns = Turns(self.lock, lambda: limits().at_once, patience)
+        self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
         self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
 
@@ -165,38 +167,18 @@ class Workers:
             Overloaded: it would.
         """
         if self._process != os.getpid():  # no thread has come along into a forked process
-            self._process, self._working = os.getpid(), 0
-            for each in (self._threads, self._idle, self._turns, self._threadless):
+            self._process = os.getpid()
+            self.turns.clear()
+            for each in (self._threads, self._idle, self._threadless):
                 each.clear()
         limits = self.limits()
-        waits = self._working >= limits.at_once or not (self._idle or len(self._threads) < limits.threads)
-        if waits and len(self._turns) + len(self._threadless) >= limits.queue:
+        waits = self.turns.are_taken() or not (self._idle or len(self._threads) < limits.threads)
+        if waits and len(self.turns) + len(self._threadless) >= limits.queue:
             raise Overloaded
-
-    def take_turn(self, start: Callable[[], None]) -> None:
-        """Call ``start`` as soon as fewer threads work than may."""
-        if self._working < self.limits().at_once:
-            self._working += 1
-            start()
-        else:
-            self._turns[start] = None
-
-    def give_turn(self) -> None:
-        """Have what waits longest take the turn of a thread that works no more."""
-        self.decline_turn()
-        while self._turns and self._working < self.limits().at_once:
-            start = next(iter(self._turns))
-            del self._turns[start]
-            self._working += 1
-            start()
-
-    def decline_turn(self) -> None:
-        """Take a turn back from what can't use it, when it has just been given one."""
-        self._working -= 1
 
     def rest_if_awaited(self) -> None:
         """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
-        if self._turns and self.moment() is not None:
+        if self.turns and self.moment() is not None:
             self.resting()
 
     def assign(self, lease: Lease) -> _Worker | None:
@@ -224,7 +206,7 @@ class Workers:
     def forget(self, lease: Lease) -> None:
         """Let a lease that waits wait no longer."""
         self._threadless.pop(lease, None)
-        self._turns.pop(lease.start, None)
+        self.turns.forget(lease.start)
 
     def retire(self, worker: _Worker) -> bool:
         """Take leave of ``worker``, without the lock; False if it has just been leased."""
@@ -329,7 +311,7 @@ class Lease(Executor):
                 if self.has_turn:
                     self.start()
                 else:
-                    self._workers.take_turn(self.start)
+                    self._workers.turns.take(self.start, again=self._worker is not None)
             else:
                 self._jobs.append(job)
             self._is_through = False
@@ -339,7 +321,7 @@ class Lease(Executor):
         """Work, having a turn. The lock is held."""
         worker = self._worker or self._workers.assign(self)
         if worker is None:
-            self._workers.decline_turn()
+            self._workers.turns.decline()
             return
         self._worker, worker.leased, self.has_turn = worker, True, True
         worker.jobs.put(self._work)
@@ -347,7 +329,7 @@ class Lease(Executor):
     def take(self, worker: _Worker) -> None:
         """Take the thread that this has waited for. The lock is held."""
         self._worker, worker.leased = worker, True
-        self._workers.take_turn(self.start)
+        self._workers.turns.take(self.start, again=False)
 
     def _work(self) -> None:
         """Do, in the thread, what there is to do."""
@@ -381,7 +363,7 @@ class Lease(Executor):
     def _give_turn(self) -> None:
         if self.has_turn:
             self.has_turn = False
-            self._workers.give_turn()
+            self._workers.turns.give()
 
     def pause(self) -> None:
         """Let others work while the thread waits for the event loop."""
@@ -395,7 +377,7 @@ class Lease(Executor):
         if not self.has_turn:
             turn = threading.Event()
             with self._workers.lock:
-                self._workers.take_turn(turn.set)
+                self._workers.turns.take(turn.set, again=True)
             turn.wait()
             self.has_turn = True
 
