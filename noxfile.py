@@ -19,11 +19,12 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 @nox.session
 @nox.parametrize(["python", "pins"], CORNERS)
 def tests(session: nox.Session, pins: list[str]) -> None:
-    """Run the tests on Django's ASGI handler and on ours; arguments after -- go to pytest."""
+    """Run the tests on Django's ASGI handler, and on ours by the general flows; arguments after -- go to pytest."""
     session.install("--upgrade", "-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"), *pins)
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
-    for entry in ("django", "restflow"):
-        session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env={"RESTFLOW_ENTRY": entry})
+    for entry, fast in (("django", "on"), ("restflow", "off")):
+        settings = {"RESTFLOW_ENTRY": entry, "RESTFLOW_FAST": fast}
+        session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=settings)
 
 
 @nox.session

@@ -12,6 +12,9 @@ import redis
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
+from django.test import override_settings
+
+from restflow.settings import DEFAULTS
 
 SERVICES = {
     f"PostgreSQL ({settings.POSTGRES_HOST}:{settings.POSTGRES_PORT})": settings.POSTGRES,
@@ -21,9 +24,17 @@ SERVICES = {
 
 def pytest_report_header() -> list[str]:
     return [
-        f"{name} {'answers' if answers else 'does not answer, so tests that need it are skipped'}"
-        for name, answers in SERVICES.items()
+        f"The fast versions are {'on' if DEFAULTS['FAST_VERSIONS'] else 'off'}",
+        *(
+            f"{name} {'answers' if answers else 'does not answer, so tests that need it are skipped'}"
+            for name, answers in SERVICES.items()
+        ),
     ]
+
+
+# RESTFLOW_FAST=off runs all tests by the general flows alone.
+if os.environ.get("RESTFLOW_FAST") == "off":
+    DEFAULTS["FAST_VERSIONS"] = False
 
 
 def pytest_configure() -> None:
@@ -95,3 +106,17 @@ def throttle_storage(request: pytest.FixtureRequest) -> dict[str, Any]:
         return {"THROTTLE_STORAGE": "memory://"}
     storage: dict[str, Any] = request.getfixturevalue("redis_storage")
     return storage
+
+
+@pytest.fixture(params=["fast", "general"])
+def each_version(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Has the flows that have a fast version run in both."""
+    with override_settings(RESTFLOW={"FAST_VERSIONS": request.param == "fast"}):
+        yield
+
+
+@pytest.fixture
+def fast_versions() -> Iterator[None]:
+    """Has the fast versions taken, whatever RESTFLOW_FAST says."""
+    with override_settings(RESTFLOW={"FAST_VERSIONS": True}):
+        yield

@@ -22,7 +22,7 @@ from django.test import override_settings
 from django.urls import path
 
 from restflow.asgi import ASGIHandler as OurASGIHandler
-from restflow.flow.workers import Lease, Workers
+from restflow.flow.workers import Lease, Limits, Workers
 
 DJANGO, OURS = ENTRIES = ("django", "restflow")
 ENTRY = os.environ.get("RESTFLOW_ENTRY", DJANGO)
@@ -44,9 +44,18 @@ class CountingExecutor(ThreadPoolExecutor):
 class CountingWorkers(Workers):
     """The worker threads of our entry, with leases that count."""
 
-    def __init__(self, most: int = 100, waiting: int = 1000) -> None:
-        ours = OurASGIHandler.workers
-        super().__init__(lambda: (most, waiting), retiring=connections.close_all, resting=self.rest, moment=ours.moment)
+    def __init__(
+        self, most: int = 100, waiting: int = 1000, *, at_once: int | None = None, patience: float = 1
+    ) -> None:
+        ours, limits = OurASGIHandler.workers, Limits(at_once or most, waiting, most)
+        super().__init__(
+            lambda: limits,
+            retiring=connections.close_all,
+            resting=self.rest,
+            moment=ours.moment,
+            locking=ours.locking,
+            patience=patience,
+        )
         self.rested = threading.Event()
 
     def rest(self) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser
@@ -26,10 +27,12 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView as DRFAPIView
 
-from restflow.views import OFF, ActionConfig, action
-from restflow.views.declared import MODEL_ACTIONS
+from restflow.views import OFF, ActionConfig, ViewSetMixin, action
+from restflow.views.hooks import ACTIONS
 from tests.colours import ASYNC, BASES, DRF, SYNC
 from tests.matrix import examples
 from tests.shop.models import Author
@@ -611,7 +614,7 @@ def test_a_method_without_an_action_is_asked_by_the_class(base: Any) -> None:
             seen.append(view.action)
             return True
 
-    configs = {name: ActionConfig(permission_classes=[Deny]) for name in MODEL_ACTIONS}
+    configs = {name: ActionConfig(permission_classes=[Deny]) for name in ACTIONS}
     viewset = viewset_of(base, permission_classes=[Seen], action_configs=configs)
     assert send(viewset, "PATCH").status == 405
     assert seen == [None]
@@ -696,15 +699,30 @@ def test_an_action_patched_onto_the_class_does_not_hide_the_configs(base: Any, m
     assert send(viewset, "GET").status == 403
 
 
-def test_an_initialize_request_that_names_no_action_is_an_error(base: Any) -> None:
+def test_a_config_counts_whatever_initialize_request_does(base: Any) -> None:
     def initialize_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         return DRFRequest(request)
 
     config = ActionConfig(permission_classes=[Deny])
     viewset = viewset_of(base, initialize_request=initialize_request, action_configs={"list": config})
-    raised = failure(viewset, "GET")
-    assert isinstance(raised, ImproperlyConfigured)
-    assert str(raised).startswith("Authors.initialize_request sets no action")
+    assert send(viewset, "GET").status == 403
+
+
+def test_on_a_view_of_drfs_a_config_counts_from_the_start_or_is_an_error() -> None:
+    class Refuse(BaseAuthentication):
+        def authenticate(self, request: Any) -> Any:
+            raise AuthenticationFailed
+
+    def get(self: Any, request: Any) -> Response:
+        return Response({})
+
+    config = ActionConfig(authentication_classes=[Refuse])
+    view: Any = type("V", (ViewSetMixin, DRFAPIView), {"list": get, "action_configs": {"list": config}})
+    request = APIRequestFactory().get("/")
+    assert view.as_view({"get": "list"})(request).status_code == 403
+    view.initialize_request = lambda self, request: DRFRequest(request)
+    with pytest.raises(ImproperlyConfigured, match=r"V\.initialize_request sets no action"):
+        view.as_view({"get": "list"})(request)
 
 
 def test_an_initialize_request_may_name_the_action_itself(base: Any) -> None:

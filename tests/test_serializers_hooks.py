@@ -895,7 +895,7 @@ def test_a_sync_name_on_the_event_loop_never_passes_over_an_async_hook(name: str
         loop = "is_valid"  # it is not to_internal_value that calls validate
 
     async def on_loop() -> None:
-        serializer = restflow.with_async_surface(make(data={"n": 2}))
+        serializer = restflow.add_async_methods(make(data={"n": 2}))
         with pytest.raises(RuntimeError, match="on the event loop asked for"):
             LOOPS[loop](serializer)
 
@@ -917,7 +917,7 @@ def test_a_sync_name_on_the_event_loop_never_passes_over_what_can_be_awaited(fam
 
     async def on_loop() -> None:
         with pytest.raises(RuntimeError, match="on the event loop asked for"):
-            restflow.with_async_surface(Validated(data={"n": 2})).is_valid()
+            restflow.add_async_methods(Validated(data={"n": 2})).is_valid()
 
     asyncio.run(on_loop())
 
@@ -928,7 +928,7 @@ def test_a_sync_representation_on_the_event_loop_never_holds_a_coroutine(family:
 
     async def on_loop() -> None:
         with pytest.raises(RuntimeError, match="on the event loop asked for"):
-            _ = restflow.with_async_surface(make({"n": 2})).data
+            _ = restflow.add_async_methods(make({"n": 2})).data
 
     asyncio.run(on_loop())
 
@@ -942,7 +942,7 @@ def test_a_plain_serializers_async_loop_never_holds_a_coroutine_of_its_fields() 
 
     async def main() -> None:
         with pytest.raises(RuntimeError, match="get_attribute"):
-            await restflow.with_async_surface(S({"n": 1})).adata
+            await restflow.add_async_methods(S({"n": 1})).adata
 
     asyncio.run(main())
 
@@ -986,7 +986,7 @@ def test_a_plain_serializer_whose_sync_hook_would_get_a_coroutine_from_super_is_
             return super().validate_n(value)
 
     with pytest.raises(TypeError, match=r"Plain\.validate_n is sync.*restflow\.serializers"):
-        restflow.with_async_surface(Plain(data={"n": 1}))
+        restflow.add_async_methods(Plain(data={"n": 1}))
 
     class Field(money(awaited)):  # type: ignore[misc]
         def to_internal_value(self, data: Any) -> Any:

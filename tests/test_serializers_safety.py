@@ -407,18 +407,18 @@ def test_drfs_assertions_hold(m: Any) -> None:
         n = drf.IntegerField()
 
     async def main() -> None:
-        unasked = restflow.with_async_surface(S(data={"n": 1}))
+        unasked = restflow.add_async_methods(S(data={"n": 1}))
         with pytest.raises(AssertionError, match="is_valid"):
             await unasked.adata
         with pytest.raises(AssertionError, match="is_valid"):
             await unasked.asave()
         with pytest.raises(AssertionError, match="no `data=` keyword"):
-            await restflow.with_async_surface(S({"n": 1})).ais_valid()
-        invalid = restflow.with_async_surface(S(data={}))
+            await restflow.add_async_methods(S({"n": 1})).ais_valid()
+        invalid = restflow.add_async_methods(S(data={}))
         assert not await invalid.ais_valid()
         with pytest.raises(AssertionError, match="invalid data"):
             await invalid.asave()
-        valid = restflow.with_async_surface(S(data={"n": 1}))
+        valid = restflow.add_async_methods(S(data={"n": 1}))
         assert await valid.ais_valid()
         with pytest.raises(AssertionError, match="commit"):
             await valid.asave(commit=False)
@@ -489,7 +489,7 @@ def test_what_is_no_serializer_of_drfs_gets_the_surface_only() -> None:
             return "saved"
 
     async def main() -> None:
-        other = restflow.with_async_surface(Other())
+        other = restflow.add_async_methods(Other())
         assert await other.ais_valid()
         assert await other.asave() == "saved"
         assert await other.adata == {"n": 1}
@@ -603,7 +603,7 @@ def test_any_data_are_found_valid_as_drf_finds_them(data: Any, many: bool) -> No
         reference = tree(drf, lambda function: function)(data=data, many=many)
         expected = reference.is_valid(), reference.errors, reference.validated_data
         for m in (restflow, drf):
-            serializer = restflow.with_async_surface(tree(m, as_async)(data=data, many=many))
+            serializer = restflow.add_async_methods(tree(m, as_async)(data=data, many=many))
             assert asyncio.run(validated(serializer)) == expected
 
 
@@ -642,7 +642,7 @@ def test_fields_that_are_no_mapping_of_drfs_are_looked_at_each_time(m: Any) -> N
                     field.bind(name, self)
             return made
 
-    serializer = restflow.with_async_surface(S(data={"n": 1, "k": 1}))
+    serializer = restflow.add_async_methods(S(data={"n": 1, "k": 1}))
     assert serializer.run_validation({"n": 1}) == {"n": 1}
     serializer.fields["k"] = drf.IntegerField(validators=[refuse])
     assert not serializer.is_valid()
@@ -688,4 +688,4 @@ def test_an_async_name_that_a_serializer_gave_itself_is_kept() -> None:
             super().__init__(*args, **kwargs)
             self.asave = "its own"
 
-    assert restflow.with_async_surface(Named()).asave == "its own"  # type: ignore[comparison-overlap]
+    assert restflow.add_async_methods(Named()).asave == "its own"  # type: ignore[comparison-overlap]

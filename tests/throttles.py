@@ -1,4 +1,4 @@
-"""Views of each kind, to be throttled."""
+"""Views of each kind, to be throttled, and what their answers say."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from rest_framework.response import Response
 from rest_framework.views import APIView as DRFAPIView
 
+from restflow import throttling
 from restflow.views import APIView, AsyncAPIView
-from tests.site import Site
+from tests.site import Answer, Site
 
 
 class Async(AsyncAPIView):
@@ -38,3 +39,12 @@ def throttled(base: type, *throttles: Any, **attributes: Any) -> Any:
 def statuses(view: Any, times: int = 1, /, **restflow: Any) -> list[int]:
     with Site({"x/": view}, RESTFLOW=restflow) as site:
         return [site.send("GET", "/x/").status for _ in range(times)]
+
+
+class Twice(throttling.UserRateThrottle):
+    rate = "2/min"
+
+
+def fields(answer: Answer) -> tuple[Any, Any]:
+    """The RateLimit fields of an answer: the policies, and what is left of them."""
+    return answer.headers.get("RateLimit-Policy"), answer.headers.get("RateLimit")

@@ -15,7 +15,6 @@ from benchmarks.models import SQLiteBook
 from restflow import serializers
 from restflow.views import APIView
 
-
 REQUESTED = 100  # rows a request, so that the handler hardly counts
 
 

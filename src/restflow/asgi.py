@@ -28,10 +28,11 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 from django.utils import log
 
-from restflow.db.sessions import close_free, discard_unfinished, is_connected, watch_last
+from restflow.db.sessions import close_free, discard_unfinished, is_connected, keeps_a_connection, watch_last
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
+    Limits,
     Overloaded,
     Workers,
     arun,
@@ -81,11 +82,12 @@ class ASGIHandler(DjangoASGIHandler):
     """
 
     workers = Workers(
-        lambda: (settings.WORKER_THREADS, settings.WORKER_QUEUE),
+        lambda: Limits(settings.WORKER_THREADS, settings.WORKER_QUEUE, settings.WORKER_LEASES),
         retiring=connections.close_all,
         resting=close_free,
         moment=lambda: settings.RELEASE_AFTER,
         holding=is_connected,
+        locking=keeps_a_connection,
     )
     """The threads of this process."""
 

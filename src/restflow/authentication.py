@@ -64,9 +64,6 @@ class BasicAuthentication(drf.BasicAuthentication, BaseAuthentication, hooks=("a
     async def authenticate(self, request: Request) -> Credentials:
         """Take the user name and the password of the ``Authorization`` header.
 
-        Args:
-            request: the request.
-
         Returns:
             The user and None, or None where the header is missing or of another scheme.
 
@@ -94,9 +91,6 @@ class TokenAuthentication(drf.TokenAuthentication, BaseAuthentication, hooks=("a
     @sync
     async def authenticate(self, request: Request) -> Credentials:
         """Take the token of the ``Authorization`` header.
-
-        Args:
-            request: the request.
 
         Returns:
             The user and the token, or None where the header is missing or of another scheme.
@@ -126,9 +120,6 @@ class SessionAuthentication(drf.SessionAuthentication, BaseAuthentication, hooks
     @sync
     async def authenticate(self, request: Request) -> Credentials:
         """Take the user of the session.
-
-        Args:
-            request: the request.
 
         Returns:
             The user and None, or None where nobody is logged in.

@@ -25,8 +25,9 @@ from restflow.components import HOOKS
 from restflow.deployment import check_deployment, is_on_our_entry
 from restflow.flow import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.functions import layers
+from restflow.flow.plan import plan_of
 from restflow.flow.refusals import is_context_lost
-from restflow.flow.resolution import Definition, memories
+from restflow.flow.resolution import Definition
 from restflow.post_fetch import PostFetch
 from restflow.serializers.bridging import async_code_in
 from restflow.throttling import SimpleRateThrottle as ThrottleInTwoColours
@@ -208,7 +209,7 @@ def _atomic(view: _View) -> _Messages:
 
 
 def _definition(cls: type, hook: str) -> Definition | None:
-    return memories[hook].resolve(cls)
+    return plan_of(cls).definition(hook)
 
 
 def _async_only(view: _View) -> _Messages:

@@ -1,6 +1,6 @@
 """DRF's components: which of their methods restflow asks in whichever colour they are written, and what is refused.
 
-Looks at classes; makes none and calls none.
+Looks at classes; makes none and calls none. Asked when a view is taken into use, and at a class's first use.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import importlib
 import importlib.util
 import inspect
 import types
-from functools import lru_cache
 
 from rest_framework.fields import Field
 from rest_framework.views import APIView
 
-from restflow.flow import at_first_use, gives_coroutine, take_into_use
+from restflow.flow import at_first_use, gives_coroutine, plan_of, remembered
+from restflow.flow.trust import is_drfs, is_ours
 
 # By the attribute of a view that names a component: the methods of it that the view itself calls.
 HOOKS = {
@@ -61,7 +61,7 @@ def refuse_dropped(component: type) -> None:
 _CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "parse", "renderer_classes": "render"}
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def refuse_dropped_as(attribute: str, component: type) -> None:
     """Refuse a component as ``refuse_dropped`` does, whatever its bases are.
 
@@ -72,7 +72,7 @@ def refuse_dropped_as(attribute: str, component: type) -> None:
     Raises:
         TypeError: naming the method, and what to write instead.
     """
-    take_into_use(component)
+    plan_of(component)
     method = _CALLED.get(attribute, "")
     if gives_coroutine(inspect.getattr_static(component, method, None)):
         raise TypeError(
@@ -83,12 +83,12 @@ def refuse_dropped_as(attribute: str, component: type) -> None:
 
 def _async_overrides(component: type) -> set[str]:
     """Return the names of the async methods and properties that stand for sync ones of DRF's."""
-    drfs = [base for base in component.__mro__ if base.__module__.startswith("rest_framework.")]
+    drfs = [base for base in component.__mro__ if is_drfs(base)]
     theirs = {name for base in drfs for name in vars(base) if not name.startswith("__")}
     return {
         name
         for base in component.__mro__
-        if not base.__module__.startswith(("rest_framework.", "restflow."))
+        if not (is_drfs(base) or is_ours(base))
         for name in theirs & vars(base).keys()
         if gives_coroutine(vars(base)[name])
     }
@@ -99,7 +99,7 @@ def _is_called_by_drfs(component: type, method: str) -> bool:
     callers = {
         name
         for base in component.__mro__
-        if base.__module__.startswith("rest_framework.")
+        if is_drfs(base)
         for name, function in vars(base).items()
         if isinstance(function, types.FunctionType) and method in function.__code__.co_names
     }
@@ -108,7 +108,7 @@ def _is_called_by_drfs(component: type, method: str) -> bool:
 
 def _leads_to_drfs(component: type, name: str) -> bool:
     holder = next(base for base in component.__mro__ if name in vars(base) or "a" + name in vars(base))
-    if holder.__module__.startswith("rest_framework."):
+    if is_drfs(holder):
         return True
     written = (inspect.unwrap(vars(holder)[each]) for each in (name, "a" + name) if each in vars(holder))
     return any("super" in getattr(getattr(each, "__code__", None), "co_names", ("super",)) for each in written)

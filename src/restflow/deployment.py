@@ -78,9 +78,8 @@ def _small_pools() -> Iterator[CheckMessage]:
                 f"The pool of the database {alias!r} has {size} connections, and WORKER_THREADS allows "
                 f"{settings.WORKER_THREADS} requests to ask for one at once. Those that wait longer than the pool's "
                 "timeout are answered with a 500.",
-                hint=f"Lower RESTFLOW['WORKER_THREADS'] to {size}, so that requests wait for a thread, in order, or "
-                "raise max_size. Where requests wait elsewhere most of the time, and give their connections back "
-                "meanwhile, a pool serves more threads than it has connections: silence this.",
+                hint=f"Lower RESTFLOW['WORKER_THREADS'] to {size}, so that requests wait for their turn, in order and "
+                "without a timeout, or raise max_size.",
                 obj=f"DATABASES[{alias!r}]",
                 id="restflow.W010",
             )

@@ -13,12 +13,8 @@ Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``,
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
-from operator import is_
-from types import SimpleNamespace
-from typing import Any, TypeGuard, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
@@ -32,10 +28,10 @@ from rest_framework import (
     versioning,
 )
 
-from restflow.flow import ask, blocking, nonblocking, remember, stand_in, sync, truth, unchanged
-from restflow.flow.resolution import nature_of
+from restflow.flow import always, blocking, hook, nonblocking, plan_of, remembered, stand_in, sync, truth
+from restflow.flow.natures import nature_of
+from restflow.flow.trust import is_drfs, is_frameworks_function, is_ours
 
-_OURS = ("rest_framework.", "restflow.")
 _UNSET = object()
 _CONTAINERS = frozenset({dict, frozenset, list, set, tuple})
 _READ_BY_NOBODY = frozenset(
@@ -48,24 +44,18 @@ _READ_BY_NOBODY = frozenset(
         "__weakref__",
         "_restflow_hooks",
         "_restflow_methods",
+        "_restflow_twins",
     }
 )
 _INERT = frozenset({bool, bytes, complex, float, int, str, type(None), type(Ellipsis)})
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _cached(predicate: _F) -> _F:
-    wrapper: Any = lru_cache(maxsize=1024)(predicate)
-    cached: _F = wrapper
-    return cached
 
 
 # Predicates.
 
 
-@_cached
+@remembered
 def _foreign(cls: type) -> tuple[type, ...]:
-    return tuple(base for base in cls.__mro__ if base is not object and not base.__module__.startswith(_OURS))
+    return tuple(base for base in cls.__mro__ if base is not object and not (is_drfs(base) or is_ours(base)))
 
 
 def only_configures(component: Any) -> bool:
@@ -115,71 +105,52 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
     return only_configures(component)
 
 
-# By lists of classes: the lists, whether they are made as they were, and whether that runs no code of a user's.
-_known_makers: dict[tuple[Any, ...], tuple[tuple[Any, ...], Callable[[], bool], bool]] = {}
-
-
-def all_made_in_place(*lists: Sequence[Any]) -> bool:
-    """Tell whether making an instance of each class runs no code of a user's.
-
-    Args:
-        lists: lists or tuples of components' classes.
-    """
-    classes = (*chain.from_iterable(lists),)
-    try:
-        known = _known_makers.get(classes)
-    except TypeError:  # something that can't be hashed, so it is no class
-        return False
-    # A proxy equals what it stands for.
-    if known is None or not (all(map(is_, classes, known[0])) and known[1]()):
-        known = _look_at_makers(classes)
-        remember(_known_makers, classes, known)
-    return known[2]
-
-
-def _look_at_makers(classes: tuple[Any, ...]) -> tuple[tuple[Any, ...], Callable[[], bool], bool]:
-    owner = SimpleNamespace(**{f"at_{place}": cls for place, cls in enumerate(classes)})
-    parts = [part for name, cls in vars(owner).items() for part in _parts(name, cls)]
-    if all(type(cls) in METACLASSES for _, cls in parts):
-        is_as_seen = unchanged(owner, [look for name, cls in parts for look in _looks_at(name, cls)])
-        if is_as_seen():
-            return classes, is_as_seen, all(_is_made_in_place(cls) for _, cls in parts)
-    return classes, unchanged(owner, ()), False
-
-
 METACLASSES = {type, permissions.BasePermissionMetaclass}
 """Metaclasses that make instances as `type` does; restflow's own join them."""
 
 
-def _parts(name: str, component: Any) -> Iterator[tuple[str, Any]]:
-    """Go through the classes that a composed permission is made of, by the names that lead there."""
-    maker = type(component).__call__
+_object: Any = object
+_MAKERS = _object.__init__, _object.__new__
+
+
+def all_made_in_place(classes: Iterable[Any]) -> bool:
+    """Tell whether making an instance of each class runs no code of a user's.
+
+    Args:
+        classes: components' classes, in a list or a tuple.
+    """
+    for cls in classes:
+        if not (type(cls) in METACLASSES and cls.__init__ is _MAKERS[0] and cls.__new__ is _MAKERS[1]) and not (
+            _is_composed_in_place(cls) or _is_throttle_made_in_place(cls)
+        ):
+            return False
+    return True
+
+
+def _is_composed_in_place(permission: Any) -> bool:
+    """Tell whether making a composed permission, of DRF's own holders, runs no code of a user's."""
+    maker = type(permission).__call__
     if maker is permissions.OperandHolder.__call__:
-        yield from _parts(f"{name}.op1_class", component.op1_class)
-        yield from _parts(f"{name}.op2_class", component.op2_class)
-    elif maker is permissions.SingleOperandHolder.__call__:
-        yield from _parts(f"{name}.op1_class", component.op1_class)
-    else:
-        yield name, component
+        return all_made_in_place((permission.op1_class, permission.op2_class))
+    return maker is permissions.SingleOperandHolder.__call__ and all_made_in_place((permission.op1_class,))
 
 
 # What DRF's throttles ask when they are made.
-_ASKED = ("THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
+_ASKED = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
 _THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
 
-def _looks_at(name: str, cls: Any) -> Iterator[str]:
-    asked = _ASKED if issubclass(cls, throttling.SimpleRateThrottle) else ()
-    return (f"{name}.{each}" for each in ("__init__", "__new__", *asked) if hasattr(cls, each))
+def _is_throttle_made_in_place(cls: Any) -> bool:
+    return (
+        type(cls) in METACLASSES
+        and issubclass(cls, throttling.SimpleRateThrottle)
+        and cls.__new__ is _MAKERS[1]
+        and plan_of(cls).ask("is made in place", _ASKED, _makes_as_drf)
+    )
 
 
-def _is_made_in_place(cls: Any) -> bool:
-    plain: Any = object
-    if cls.__new__ is not plain.__new__:
-        return False
-    if issubclass(cls, throttling.SimpleRateThrottle):
-        return any(cls.__init__ is maker for maker in _THROTTLES_MAKERS) and only_configures(cls)
-    return cls.__init__ is plain.__init__
+def _makes_as_drf(cls: Any) -> bool:
+    return any(cls.__init__ is maker for maker in _THROTTLES_MAKERS) and only_configures(cls)
 
 
 def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:
@@ -192,14 +163,11 @@ async def made(cls: Any) -> Any:
 
     Args:
         cls: a class, or whatever gives an instance when it is called.
-
-    Returns:
-        The instance.
     """
     return cls() if all_made_in_place((cls,)) else await blocking(cls)
 
 
-@_cached
+@remembered
 def _is_plain_user(cls: type, field: str) -> bool:
     """Tell whether ``field`` of a user of class ``cls``, and its truth, are read without running unknown code."""
     if cls is type(None):
@@ -255,6 +223,28 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
     return "user" not in vars(request._request)
 
 
+def know(function: Callable[..., Any], when: Callable[..., bool] = always) -> None:
+    """Know a function of DRF's as one that never blocks; what a package has put in its place is not covered.
+
+    Args:
+        function: what stands in DRF's class.
+        when: tells, of its arguments, whether that holds.
+    """
+    if is_frameworks_function(function):
+        nonblocking(when=when)(function)
+
+
+def know_as_flow(function: Callable[..., Any], flow: Callable[..., Any]) -> None:
+    """Have a flow driven in place of a function of DRF's; what a package has put there is called instead.
+
+    Args:
+        function: what stands in DRF's class.
+        flow: a flow of the same arguments, or a method made of one.
+    """
+    if is_frameworks_function(function):
+        stand_in(function, flow)
+
+
 # DRF's functions that never block.
 
 _function: Callable[..., Any]
@@ -265,7 +255,7 @@ for _function in (
     authentication.BaseAuthentication.authenticate_header,
     request.ForcedAuthentication.authenticate,
 ):
-    nonblocking(_function)
+    know(_function)
 
 for _function in (
     negotiation.DefaultContentNegotiation.select_parser,
@@ -279,14 +269,14 @@ for _function in (
     authentication.BasicAuthentication.authenticate_header,
     authentication.TokenAuthentication.authenticate_header,
 ):
-    nonblocking(when=_configured)(_function)
+    know(_function, _configured)
 
-nonblocking(when=_reads_authenticated)(permissions.IsAuthenticated.has_permission)
-nonblocking(when=_reads_authenticated)(permissions.IsAuthenticatedOrReadOnly.has_permission)
-nonblocking(when=_reads_staff)(permissions.IsAdminUser.has_permission)
-nonblocking(when=_sees_no_credentials)(authentication.BasicAuthentication.authenticate)
-nonblocking(when=_sees_no_credentials)(authentication.TokenAuthentication.authenticate)
-nonblocking(when=_sees_no_session_user)(authentication.SessionAuthentication.authenticate)
+know(permissions.IsAuthenticated.has_permission, _reads_authenticated)
+know(permissions.IsAuthenticatedOrReadOnly.has_permission, _reads_authenticated)
+know(permissions.IsAdminUser.has_permission, _reads_staff)
+know(authentication.BasicAuthentication.authenticate, _sees_no_credentials)
+know(authentication.TokenAuthentication.authenticate, _sees_no_credentials)
+know(authentication.SessionAuthentication.authenticate, _sees_no_session_user)
 
 
 # DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
@@ -305,9 +295,6 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
     """Ask a permission, of whichever colour, simple or composed.
 
     Args:
-        permission: an instance of a permission.
-        request: the request to be permitted.
-        view: the view it is for.
         obj: one object, to ask ``has_object_permission`` about it.
 
     Returns:
@@ -319,7 +306,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
-    allowed = ask(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
+    allowed = await hook(permission, "has_object_permission" if obj else "has_permission", request, view, *obj)
     return allowed if type(allowed) is bool else await truth(allowed)
 
 
@@ -389,5 +376,5 @@ class Not:
 _drfs: Any
 _ours: Any
 for _drfs, _ours in ((permissions.AND, And), (permissions.OR, Or), (permissions.NOT, Not)):
-    stand_in(_drfs.has_permission, _ours.has_permission)
-    stand_in(_drfs.has_object_permission, _ours.has_object_permission)
+    know_as_flow(_drfs.has_permission, _ours.has_permission)
+    know_as_flow(_drfs.has_object_permission, _ours.has_object_permission)

@@ -1,4 +1,7 @@
-"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered."""
+"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
+
+Reads the request and asks DRF. Called by ``views/base.py`` and its fast version.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from rest_framework import negotiation as drf
 
 from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
+from restflow.flow.trust import is_frameworks_function
 from restflow.request import Request
 
-__all__ = ["negotiate", "remembered"]
+__all__ = ["chosen_before", "negotiate"]
 
 _Default: Any = drf.DefaultContentNegotiation
 _limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_media_type_length")
@@ -27,18 +31,17 @@ _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
 _LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
 
 # All that DRF's choice is made by.
-_is_drfs = unchanged(
-    drf,
-    (
-        "DefaultContentNegotiation.select_renderer",
-        "DefaultContentNegotiation._get_parsed_accept_list",
-        "DefaultContentNegotiation.get_accept_list",
-        "_MediaType.__init__",
-        "_MediaType.match",
-        "_MediaType.precedence",
-        *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
-    ),
+_ASKED = (
+    "DefaultContentNegotiation.select_renderer",
+    "DefaultContentNegotiation._get_parsed_accept_list",
+    "DefaultContentNegotiation.get_accept_list",
+    "_MediaType.__init__",
+    "_MediaType.match",
+    "_MediaType.precedence",
+    *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
 )
+_is_as_imported = unchanged(drf, _ASKED)
+_was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in attrgetter(*_ASKED)(drf))
 
 
 class _Accept:
@@ -68,11 +71,12 @@ def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) 
     return renderers.index(chosen), media_type
 
 
-def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any) -> tuple[Any, str] | None:
+def chosen_before(
+    request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any
+) -> tuple[Any, str] | None:
     """Return what DRF's default negotiation chose by this Accept header, among the same media types.
 
     Args:
-        request: a DRF request of any class.
         renderers: the view's renderers.
         negotiator: the view's content negotiation.
         format_suffix: the format that the URL's suffix names, if any.
@@ -93,7 +97,7 @@ def remembered(request: Any, renderers: Sequence[Any], negotiator: Any, format_s
         or type(request) is not Request
         or "headers" in vars(request)
         or type(request._request) not in _DJANGOS
-        or not _is_drfs()
+        or not (_was_drfs and _is_as_imported())
         or _names_a_format(request, negotiator)
     ):
         return None
@@ -123,7 +127,6 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
 
     Args:
         view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
-        request: a DRF request of any class.
         renderers: the view's renderers.
         negotiator: the view's content negotiation, of either colour.
 
@@ -134,5 +137,5 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
         NotAcceptable: no renderer gives what the client accepts.
         Http404: the format asked for is not the view's.
     """
-    chosen = remembered(request, renderers, negotiator, view.format_kwarg)
+    chosen = chosen_before(request, renderers, negotiator, view.format_kwarg)
     return chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)

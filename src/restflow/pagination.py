@@ -52,9 +52,6 @@ class LimitOffsetPagination(drf.LimitOffsetPagination, BasePagination, hooks=("g
     def get_limit(self, request: Request) -> int | None:
         """Return how many items are asked for.
 
-        Args:
-            request: the request.
-
         Returns:
             The limit, ``max_limit`` at most; None where pages are not wanted.
 
@@ -79,8 +76,6 @@ class CursorPagination(
 
         Args:
             queryset: an ordered query set.
-            request: the request.
-            view: the view.
 
         Returns:
             The page; None where pages are not wanted.
@@ -157,7 +152,6 @@ class FastPageNumberPagination(PageNumberPagination):
         """Return the number of the page asked for.
 
         Args:
-            request: the request.
             paginator: the Django paginator of the query set.
 
         Returns:
@@ -179,9 +173,6 @@ class FastPageNumberPagination(PageNumberPagination):
 
         Args:
             data: the page's items, serialized.
-
-        Returns:
-            The response.
         """
         links = {"next": await hook(self, "get_next_link"), "previous": await hook(self, "get_previous_link")}
         return Response({**links, "results": data})

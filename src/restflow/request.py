@@ -1,4 +1,7 @@
-"""DRF's request, with authentication and parsing that know where they may run."""
+"""DRF's request, with authentication and parsing that know where they may run.
+
+Asks authenticators and parsers, of a user's too, as steps of a flow or in the worker thread. Made by the views.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import tempfile
 import types
 import weakref
 from collections.abc import Coroutine
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,18 @@ from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.settings import api_settings
 from rest_framework.utils import json
 
-from restflow.drf import is_plain_list, only_configures
-from restflow.flow import arun, blocking, call, gives_coroutine, hook, marked_async, may_block_here, run, stand_in
+from restflow.drf import is_plain_list, know_as_flow, only_configures
+from restflow.flow import (
+    arun,
+    blocking,
+    call,
+    gives_coroutine,
+    hook,
+    marked_async,
+    may_block_here,
+    remembered,
+    run,
+)
 from restflow.flow.steps import Pending, drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
@@ -51,9 +63,6 @@ _LIKE_ASCII = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1"}
 
 async def authenticate(request: Any) -> None:
     """Ask the request's authenticators in turn, in whichever colour each is written.
-
-    Args:
-        request: a DRF request of any class.
 
     Raises:
         APIException: an authenticator refused.
@@ -111,7 +120,7 @@ def refuse_async_user(user: Any) -> None:
         )
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _async_answer(cls: Any) -> str | None:
     return next((name for name in _ASKED_OF_USERS if gives_coroutine(inspect.getattr_static(cls, name, None))), None)
 
@@ -162,7 +171,7 @@ async def _not_authenticated(request: Any) -> bool:
     return False
 
 
-@lru_cache(maxsize=8)
+@remembered
 def _is_nobody(user: Any) -> bool:
     """Tell whether making an unauthenticated user runs no code but Django's."""
     name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"
@@ -171,9 +180,6 @@ def _is_nobody(user: Any) -> bool:
 
 async def authenticated(request: Any) -> bool:
     """Have ``request.user`` and ``request.auth`` set, asking the authenticators unless they were asked before.
-
-    Args:
-        request: a DRF request of any class.
 
     Returns:
         Whether it is known that no code but DRF's and ours has run.
@@ -203,9 +209,6 @@ async def authenticated(request: Any) -> bool:
 
 async def data_of(request: Any) -> Any:
     """Return ``request.data``, parsed in place where that can't block.
-
-    Args:
-        request: a DRF request of any class.
 
     Returns:
         What ``request.data`` is.
@@ -508,6 +511,6 @@ def _size(http_request: Any) -> int:
 
 # Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a
 # user's subclass of DRF's request are authenticated as ours are.
-stand_in(_Request._authenticate, authenticate)
-stand_in(Request._authenticate, authenticate)
+know_as_flow(_Request._authenticate, authenticate)
+know_as_flow(Request._authenticate, authenticate)
 _AUTHENTICATE = Request._authenticate

@@ -1,4 +1,7 @@
-"""Responses, and where they are rendered."""
+"""Responses, and where they are rendered: small JSON on the event loop, all else in the worker thread.
+
+Calls renderers and the callbacks of a response. The views hand each response here, and Django's handler renders it.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ from restflow.flow import (
     arun,
     asynchronous,
     blocking,
-    bridged,
     call,
-    learn_flow,
+    callable_from_sync,
+    learn,
     marked_async,
     never_blocks,
     on_loop,
+    plan_of,
     run,
     sync,
-    take_into_use,
 )
 from restflow.large import EncoderInTurns, is_light
 
@@ -123,13 +126,13 @@ async def _rendering(response: Any) -> Any:
     return await _rendered(response)
 
 
-learn_flow(_render, _rendering)
+learn(_render, flow=_rendering)
 
 
 def _begin_to_render(response: Any) -> None:
     del response.render  # it has served: a rendered response is pickled for the cache
     renderer = getattr(response, "accepted_renderer", None)
-    take_into_use(type(renderer))
+    plan_of(type(renderer))
     if isinstance(renderer, AdminRenderer):
         _have_get_awaited(response)
 
@@ -138,7 +141,7 @@ def _have_get_awaited(response: Any) -> None:
     """Have the view's ``get`` give a response: beside an invalid form, DRF's admin shows what a GET would show."""
     view: Any = response.renderer_context["view"]
     if hasattr(view, "get"):
-        view.get = bridged(view.get)
+        view.get = callable_from_sync(view.get)
 
 
 class _Rendered(Awaitable[drf.Response]):
@@ -159,7 +162,7 @@ def _filled_in_place(response: Any) -> bool:
         if is_light(response.data):
             _fill_by(_UNTOUCHED if _is_untouched(renderer) else renderer, response)
     elif renderer is not None and _is_said_not_to_block(renderer):
-        _fill(response)
+        response.content = response.rendered_content
     return bool(response.is_rendered)
 
 
@@ -171,17 +174,13 @@ def _fill_in_thread(response: Any) -> None:
         in_turns.encoder_class = EncoderInTurns
         _fill_by(in_turns, response)
     else:
-        _fill(response)
-
-
-def _fill(response: Any) -> None:
-    response.content = response.rendered_content
+        response.content = response.rendered_content
 
 
 def _fill_by(renderer: Any, response: Any) -> None:
     own, response.accepted_renderer = response.accepted_renderer, renderer
     try:
-        _fill(response)
+        response.content = response.rendered_content
     finally:
         response.accepted_renderer = own
 

@@ -145,9 +145,6 @@ class ForceAuthAsyncClientHandler(AsyncClientHandler):
 
         Args:
             request: the request that the client has made.
-
-        Returns:
-            The response.
         """
         scope = request.scope
         request.META.update(scope.pop("_meta"))
@@ -256,13 +253,9 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         """Send GET.
 
         Args:
-            path: the URL.
             data: the query, as a dict; without it, that of ``path``.
             follow: whether to follow redirects.
             extra: ``headers``, ``query_params``, ``secure``, and entries of META.
-
-        Returns:
-            The response.
         """
         return await self._send("get", path, follow, data=data, **extra)
 
@@ -278,16 +271,12 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         """Send POST.
 
         Args:
-            path: the URL.
             data: what to send.
             format: the renderer that encodes it (``"json"``, ``"multipart"``); ``TEST_REQUEST_DEFAULT_FORMAT``
                 by default.
             content_type: the type of ``data`` that is encoded already, instead of ``format``.
             follow: whether to follow redirects.
             extra: ``headers``, ``query_params``, ``secure``, and entries of META.
-
-        Returns:
-            The response.
         """
         return await self._send("post", path, follow, data=data, format=format, content_type=content_type, **extra)
 

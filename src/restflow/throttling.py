@@ -93,9 +93,6 @@ class BaseThrottle(TwoColoured, drf.BaseThrottle, hooks=("allow_request", "get_i
     async def get_ident(self, request: Any) -> Any:
         """Identify the machine that makes the request, as DRF does: by X-Forwarded-For and ``NUM_PROXIES``.
 
-        Args:
-            request: the request.
-
         Returns:
             The address.
 
@@ -193,7 +190,6 @@ class SimpleRateThrottle(
         """Count the request, unless there is no room for it.
 
         Args:
-            request: the request.
             view: the view it is for; its ``headers`` get the RateLimit fields.
 
         Returns:
@@ -314,10 +310,6 @@ class AnonRateThrottle(SimpleRateThrottle, drf.AnonRateThrottle):
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
         """Return the key to count under.
 
-        Args:
-            request: the request.
-            view: the view it is for.
-
         Returns:
             The scope and the address; None for an authenticated user.
 
@@ -336,10 +328,6 @@ class UserRateThrottle(SimpleRateThrottle, drf.UserRateThrottle):
     @sync
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
         """Return the key to count under.
-
-        Args:
-            request: the request.
-            view: the view it is for.
 
         Returns:
             The scope, and the user's primary key or the address.
@@ -365,10 +353,6 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
     @sync
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
         """Return the key to count under.
-
-        Args:
-            request: the request.
-            view: the view it is for.
 
         Returns:
             The scope, and the user's primary key or the address.

@@ -9,17 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
-from django.db import connection, connections, reset_queries
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection, connections, reset_queries
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
 from rest_framework import permissions
 from rest_framework.response import Response
 
-from restflow.flow.workers import Workers, last_call
-from restflow.settings import settings
+from restflow.db import atomic
+from restflow.flow.workers import Limits, Workers, last_call
 from restflow.views import AsyncAPIView
+from tests.entry import stack
 from tests.entry.support import scope_of, talk
 from tests.site import OURS, Answer, CountingWorkers, Site
 
@@ -244,7 +246,7 @@ def test_a_task_that_outlives_its_request_still_reaches_the_database() -> None:
 
 def test_a_thread_that_nobody_needs_ends() -> None:
     ended = threading.Event()
-    workers = Workers(lambda: (1, 0), retiring=ended.set, idle=0.01)
+    workers = Workers(lambda: Limits(1, 0, 1), retiring=ended.set, idle=0.01)
     lease = workers.lease()
     thread = lease.submit(threading.current_thread).result()
     lease.end()
@@ -257,7 +259,7 @@ def test_a_thread_that_nobody_needs_ends() -> None:
 
 
 def test_a_leased_thread_does_not_end_though_it_waits() -> None:
-    workers = Workers(lambda: (1, 0), idle=0.01)
+    workers = Workers(lambda: Limits(1, 0, 1), idle=0.01)
     lease = workers.lease()
     thread = lease.submit(ident).result()
     time.sleep(0.05)
@@ -266,9 +268,221 @@ def test_a_leased_thread_does_not_end_though_it_waits() -> None:
     workers.close()
 
 
+def test_no_more_threads_work_at_once_than_may_though_more_requests_have_one() -> None:
+    working, most = 0, 0
+
+    def work() -> None:
+        nonlocal working, most
+        working += 1
+        most = max(most, working)
+        time.sleep(0.005)
+        working -= 1
+
+    async def view(request: Any) -> JsonResponse:
+        await sync_to_async(work)()
+        await together.wait()  # so each has its thread, and none works
+        await sync_to_async(work)()
+        return JsonResponse({})
+
+    async def main() -> list[Answer]:
+        nonlocal together
+        together = asyncio.Barrier(9)
+        return await _all(site, *["/x/"] * 9)
+
+    together = asyncio.Barrier(9)
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2)) as site:
+        assert [answer.status for answer in asyncio.run(main())] == [200] * 9
+    assert most == 2
+
+
+def test_turns_are_taken_in_order() -> None:
+    order: list[int] = []
+    gate = threading.Event()
+    workers = Workers(lambda: Limits(1, 10, 10))
+    leases = [workers.lease() for _ in range(5)]
+    for lease in leases:
+        lease.submit(ident).result()  # each has its thread
+    futures = [leases[0].submit(gate.wait, 10)]
+    futures += [lease.submit(order.append, number) for number, lease in enumerate(leases[1:])]
+    gate.set()
+    for future in futures:
+        future.result()
+    assert order == [0, 1, 2, 3]
+    for lease in leases:
+        lease.end()
+    workers.close()
+
+
+@pytest.mark.parametrize(("moment", "rests"), [(60, 1), (None, 0)])
+def test_a_thread_rests_at_once_where_another_waits_for_its_turn(moment: float | None, rests: int) -> None:
+    rested: list[int] = []
+    gate = threading.Event()
+    workers = Workers(lambda: Limits(1, 10, 10), resting=lambda: rested.append(ident()), moment=lambda: moment)
+    first, second = workers.lease(), workers.lease()
+    blocked = first.submit(gate.wait, 10)
+    waits = second.submit(ident)
+    gate.set()
+    blocked.result()
+    waits.result()
+    assert len(rested) == rests
+    first.end()
+    second.end()
+    workers.close()
+
+
+def test_a_lock_that_a_request_keeps_while_it_waits_elsewhere_stops_nobody_for_ever() -> None:
+    lock = threading.Lock()
+
+    async def view(request: Any) -> HttpResponse:
+        await sync_to_async(lock.acquire)()
+        await asyncio.sleep(0.001)
+        await sync_to_async(lock.release)()
+        return HttpResponse()
+
+    workers = CountingWorkers(20, at_once=2, patience=0.01)
+    with Site({"x/": view}, entry=OURS, workers=workers) as site:
+        answers = asyncio.run(_all(site, *["/x/"] * 12))
+    assert [answer.status for answer in answers] == [200] * 12
+
+
+def test_a_thread_that_waits_for_the_loop_lets_others_work() -> None:
+    view_is_there, let_go = asyncio.Event(), asyncio.Event()
+
+    async def view(request: Any) -> HttpResponse:
+        view_is_there.set()
+        await let_go.wait()
+        return HttpResponse()
+
+    async def main(site: Site) -> list[int]:
+        held = asyncio.create_task(site.asend("GET", "/x/"))
+        await view_is_there.wait()
+        served = await site.asend("GET", "/other/")
+        let_go.set()
+        return [served.status, (await held).status]
+
+    views = {"x/": view, "other/": lambda request: HttpResponse()}
+    middleware = [stack.path_of(stack.sync_function, 0)]
+    stack.plan.clear()
+    with Site(views, entry=OURS, workers=CountingWorkers(9, at_once=1), MIDDLEWARE=middleware) as site:
+        assert asyncio.run(main(site)) == [200, 200]
+
+
+@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
+def test_a_thread_that_waits_for_the_loop_works_for_it_in_its_turn(middleware: list[str]) -> None:
+    working, most = 0, 0
+    counting = threading.Lock()
+
+    def work() -> None:
+        nonlocal working, most
+        with counting:
+            working += 1
+            most = max(most, working)
+        time.sleep(0.005)
+        with counting:
+            working -= 1
+
+    async def view(request: Any) -> HttpResponse:
+        await sync_to_async(work)()
+        await asyncio.sleep(0.01)
+        await asyncio.create_task(sync_to_async(work)())
+        return HttpResponse()
+
+    stack.plan.clear()
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
+        answers = asyncio.run(_all(site, *["/x/"] * 9))
+    assert [answer.status for answer in answers] == [200] * 9
+    assert most <= 2
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
+def test_who_has_locked_a_row_is_not_kept_from_working_by_those_who_wait_for_it(middleware: list[str]) -> None:
+    if "postgres" not in connections:
+        pytest.skip("PostgreSQL is not running")
+    users = User.objects.using("postgres")
+    users.create(pk=1, username="ada")
+
+    async def view(request: Any) -> HttpResponse:
+        async with atomic("postgres"):
+            user = await users.select_for_update().aget(pk=1)
+            await asyncio.sleep(0.01)  # so the others come to the lock
+            user.first_name += "x"
+            await user.asave()
+        return HttpResponse()
+
+    async def main() -> list[Answer]:
+        async with asyncio.timeout(20):
+            return await _all(site, *["/x/"] * 5)
+
+    stack.plan.clear()
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
+        assert [answer.status for answer in asyncio.run(main())] == [200] * 5
+    assert users.get().first_name == "xxxxx"
+
+
+@pytest.mark.parametrize("ends", ["while it has its turn", "by its last call"])
+def test_a_lease_that_ends_in_a_transaction_gives_its_turn_back(ends: str) -> None:
+    workers = Workers(lambda: Limits(1, 1, 2), locking=lambda: True)
+    first, second = workers.lease(), workers.lease()
+    first.submit(ident if ends == "while it has its turn" else last_call).result()
+    waits = second.submit(ident)
+    first.end()
+    assert waits.result(10) > 0
+    second.end()
+    workers.close()
+
+
+def test_any_number_of_leases_may_have_a_turn_before_they_have_a_thread() -> None:
+    gate = threading.Event()
+    workers = Workers(lambda: Limits(1, 2000, 1))
+    first, others = workers.lease(), [workers.lease() for _ in range(2000)]
+    blocked = first.submit(gate.wait, 10)
+    asked = [lease.submit(ident) for lease in others]
+    gate.set()
+    blocked.result()
+    first.end()
+    for lease, future in zip(others, asked, strict=True):
+        assert future.result(10) > 0
+        lease.end()
+    workers.close()
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("bridged", [False, True])
+def test_the_end_of_a_request_inside_of_another_is_not_the_end_of_the_other(database: str, bridged: bool) -> None:
+    users = User.objects.using(database)
+
+    def inner(request: Any) -> JsonResponse:
+        return JsonResponse({"in transaction": connections[database].in_atomic_block})
+
+    async def ask() -> None:
+        messages = await talk(site, scope_of("/inner/"))
+        assert messages[1]["body"] == b'{"in transaction": true}'
+
+    async def outer(request: Any) -> JsonResponse:
+        async with atomic(database):
+            await users.acreate(username="ada")
+            await (sync_to_async(async_to_sync(ask))() if bridged else ask())
+            await users.acreate(username="grace")
+        return JsonResponse({"users": await users.acount()})
+
+    for signal in (
+        request_started,
+        request_finished,
+    ):  # they close what is in a transaction, as Django's test client knows
+        signal.disconnect(close_old_connections)
+    try:
+        with Site({"inner/": inner, "outer/": outer}, entry=OURS, workers=CountingWorkers(1)) as site:
+            answer = asyncio.run(site.asend("GET", "/outer/"))
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+    assert answer.json() == {"users": 2}
+
+
 def test_a_lease_of_a_thread_that_holds_nothing_ends_before_the_next_begins() -> None:
     log: list[str] = []
-    workers = Workers(lambda: (1, 0), holding=lambda: False)
+    workers = Workers(lambda: Limits(1, 0, 1), holding=lambda: False)
     first = workers.lease(ending=lambda: log.append("first ends"))
     first.submit(ident).result()
     first.end()
@@ -283,7 +497,7 @@ def test_a_lease_of_a_thread_that_holds_nothing_ends_before_the_next_begins() ->
 @pytest.mark.parametrize("moment", [0.01, None])
 def test_a_lease_of_a_thread_that_holds_nothing_ends_though_no_other_comes(moment: float | None) -> None:
     ended = threading.Event()
-    workers = Workers(lambda: (1, 0), holding=lambda: False, moment=lambda: moment, idle=0.05)
+    workers = Workers(lambda: Limits(1, 0, 1), holding=lambda: False, moment=lambda: moment, idle=0.05)
     lease = workers.lease(ending=ended.set)
     lease.submit(ident).result()
     lease.end()
@@ -299,7 +513,7 @@ def test_a_lease_ends_with_its_last_call() -> None:
         log.append("ended")
         ended.set()
 
-    workers = Workers(lambda: (1, 0))
+    workers = Workers(lambda: Limits(1, 0, 1))
     lease = workers.lease(ending=end)
     lease.submit(last_call).result()
     assert ended.wait(10)
@@ -311,7 +525,7 @@ def test_a_lease_ends_with_its_last_call() -> None:
 
 def test_a_lease_that_ended_with_its_last_call_does_not_end_again() -> None:
     log: list[str] = []
-    workers = Workers(lambda: (1, 0))
+    workers = Workers(lambda: Limits(1, 0, 1))
     lease = workers.lease(ending=lambda: log.append("ended"))
     lease.submit(last_call).result()
     lease.end()
@@ -340,7 +554,7 @@ def test_a_stream_is_read_in_the_session_of_its_view() -> None:
 
 
 def test_a_lease_that_has_ended_takes_nothing_on() -> None:
-    workers = Workers(lambda: (1, 1))
+    workers = Workers(lambda: Limits(1, 1, 1))
     lease = workers.lease()
     lease.end()
     with pytest.raises(RuntimeError, match="ended"):
@@ -348,7 +562,7 @@ def test_a_lease_that_has_ended_takes_nothing_on() -> None:
 
 
 def test_what_a_lease_was_asked_in_the_queue_is_given_up_with_it() -> None:
-    workers = Workers(lambda: (1, 1))
+    workers = Workers(lambda: Limits(1, 1, 1))
     first, second = workers.lease(), workers.lease()
     first.submit(ident).result()
     asked = [second.submit(ident), second.submit(ident)]
@@ -366,7 +580,7 @@ def test_a_beginning_that_fails_is_told_to_whoever_asked_and_is_not_repeated() -
     def fail() -> None:
         raise LookupError("at the beginning")
 
-    workers = Workers(lambda: (1, 1))
+    workers = Workers(lambda: Limits(1, 1, 1))
     lease = workers.lease(beginning=fail)
     with pytest.raises(LookupError, match="at the beginning"):
         lease.submit(ident).result()
@@ -376,7 +590,7 @@ def test_a_beginning_that_fails_is_told_to_whoever_asked_and_is_not_repeated() -
 
 
 def test_a_job_given_up_before_it_began_is_not_done() -> None:
-    workers = Workers(lambda: (1, 1))
+    workers = Workers(lambda: Limits(1, 1, 1))
     lease = workers.lease()
     gate = threading.Event()
     lease.submit(gate.wait)
@@ -390,9 +604,9 @@ def test_a_job_given_up_before_it_began_is_not_done() -> None:
 def test_the_settings_say_how_many_threads_there_are() -> None:
     from restflow.asgi import ASGIHandler
 
-    with override_settings(RESTFLOW={"WORKER_THREADS": 3, "WORKER_QUEUE": 4}):
-        assert ASGIHandler.workers.limits() == (settings.WORKER_THREADS, settings.WORKER_QUEUE) == (3, 4)
-    assert ASGIHandler.workers.limits() == (1000, 1000)
+    with override_settings(RESTFLOW={"WORKER_THREADS": 3, "WORKER_QUEUE": 4, "WORKER_LEASES": 5}):
+        assert ASGIHandler.workers.limits() == (3, 4, 5)
+    assert ASGIHandler.workers.limits() == (40, 1000, 1000)
 
 
 def test_a_connection_that_can_not_be_closed_is_logged(
@@ -402,6 +616,7 @@ def test_a_connection_that_can_not_be_closed_is_logged(
         def close_if_unusable_or_obsolete(self) -> None:
             raise LookupError("from the driver")
 
+        connection = None
         queries_log: list[Any] = []
 
     def break_it(alias: str) -> None:

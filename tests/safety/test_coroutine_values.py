@@ -412,5 +412,5 @@ def test_an_override_that_only_knows_of_async_code_is_left_alone() -> None:
         def get_initial(self) -> Any:
             return {**super().get_initial(), "known": str(bool(initial))}
 
-    serializer: Any = serializers.with_async_surface(Titled())
+    serializer: Any = serializers.add_async_methods(Titled())
     assert serializer.get_initial() == {"title": "Persuasion", "known": "True"}

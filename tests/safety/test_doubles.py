@@ -200,7 +200,7 @@ def test_a_double_that_says_no_under_the_other_name_says_no() -> None:
     assert ask(view_of(AsyncAPIView, "get_permissions", permission)).status == 403
 
 
-@pytest.mark.xfail(strict=True, reason="LIMIT: async views that served do not see patches of the sync view's getters")
+@pytest.mark.usefixtures("each_version")
 def test_a_patch_of_a_getter_of_the_sync_view_counts_on_async_views_that_served() -> None:
     class Deny(permissions.BasePermission):
         def has_permission(self, request: Any, view: Any) -> bool:

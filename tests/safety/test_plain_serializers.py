@@ -448,6 +448,7 @@ def test_helpers_represent_what_a_handler_gives_them(prefix, base):
         assert served.send("POST", "/x/", {"name": "New"}).json()["name"] == "New"
 
 
+@pytest.mark.usefixtures("fast_versions")
 @prefixes
 @pytest.mark.parametrize("hyperlinked", [False, True])
 def test_a_serializer_of_drfs_code_only_is_not_prepared_for_other_code(prefix, hyperlinked):

@@ -20,6 +20,8 @@ from tests.safety.support import Refused, ask, here
 from tests.shop.models import Author
 from tests.site import Site
 
+pytestmark = pytest.mark.usefixtures("each_version")
+
 COLOURS = pytest.mark.parametrize("colour", ["sync", "async"])
 
 

@@ -5,7 +5,7 @@ from typing import Any, assert_type
 
 from rest_framework.request import Request
 
-from restflow.flow import TwoColoured, asynchronous, blocking, call, either, hook, nonblocking, sync, truth
+from restflow.flow import TwoColoured, asynchronous, blocking, call, hook, nonblocking, sync, sync_or_async, truth
 from restflow.post_fetch import PostFetch
 from restflow.responses import Response
 from restflow.views import APIView, AsyncAPIView
@@ -18,7 +18,7 @@ class Door(TwoColoured, hooks=("open",)):
 
     aopen = asynchronous(open)
 
-    @either
+    @sync_or_async
     async def get(self, visitor: str) -> bytes:
         return visitor.encode()
 

@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler
 from uritemplate import variables
 
 from restflow.flow import hook, run
+from restflow.flow.trust import is_drfs, is_ours
 from restflow.pagination import FastPageNumberPagination
 from restflow.views import OFF
 from restflow.views.helpers import Helpers, build
@@ -190,7 +191,7 @@ _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnl
 def _is_as_drf(component: Any, classes: tuple[type, ...]) -> bool:
     """Tell whether ``component`` is of one of DRF's ``classes``, or of restflow's of the same name."""
     cls = type(component)
-    return isinstance(component, classes) and cls.__module__.startswith(("rest_framework.", "restflow."))
+    return isinstance(component, classes) and (is_drfs(cls) or is_ours(cls))
 
 
 def _challenges(authenticator: Any, request: Any) -> bool:

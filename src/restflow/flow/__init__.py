@@ -12,54 +12,41 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
 This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
 """
 
-from restflow.flow.bridges import bridged, dual, never_awaits, result_of
+from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
-from restflow.flow.resolution import (
-    Descriptor,
-    Usual,
-    at_first_use,
-    flow_of,
-    is_async,
-    is_computed,
-    is_generated,
-    learn_flow,
-    learn_new_flow,
-    look_at,
-    never_blocks,
-    nonblocking,
-    overridden,
-    remember,
-    stand_in,
-    take_into_use,
-)
-from restflow.flow.steps import ask, asked, attribute, awaited, blocking, call, hook, may_block_here, truth
+from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
+from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
+from restflow.flow.remembered import keep, remembered
+from restflow.flow.resolution import held, is_generated
+from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.twins import (
     TwoColoured,
     async_twin,
     asynchronous,
-    either,
     give_twins,
     insist_on_awaited,
     must_be_awaited,
-    parent,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.flow.unchanged import unchanged
+from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun, watched
 from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Overloaded, Workers, in_any_thread, last_call
+from restflow.flow.workers import Limits, Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
     "Begun",
     "Descriptor",
+    "Limits",
     "Overloaded",
     "TwoColoured",
-    "Usual",
+    "Unmodified",
     "Workers",
+    "always",
     "arun",
-    "ask",
     "asked",
     "async_twin",
     "asynchronous",
@@ -67,25 +54,27 @@ __all__ = [
     "attribute",
     "awaited",
     "blocking",
-    "bridged",
     "call",
+    "callable_from_sync",
     "dual",
-    "either",
+    "fast_version_of",
     "flow_of",
     "forget_request",
     "give_twins",
     "gives_coroutine",
+    "has_fast_version",
+    "held",
     "hook",
     "in_any_thread",
     "insist_on_awaited",
-    "is_async",
-    "is_computed",
     "is_coroutine_function",
     "is_generated",
     "is_marked_async",
+    "is_overridden",
+    "is_written_async",
+    "keep",
     "last_call",
-    "learn_flow",
-    "learn_new_flow",
+    "learn",
     "look_at",
     "marked_async",
     "may_block_here",
@@ -95,15 +84,15 @@ __all__ = [
     "never_blocks",
     "nonblocking",
     "on_loop",
-    "overridden",
-    "parent",
+    "plan_of",
     "provide",
-    "remember",
+    "remembered",
     "result_of",
     "run",
     "stand_in",
+    "switch_fast_versions_by",
     "sync",
-    "take_into_use",
+    "sync_or_async",
     "truth",
     "twin",
     "unchanged",

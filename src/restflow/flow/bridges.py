@@ -1,4 +1,7 @@
-"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread."""
+"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread.
+
+Wraps functions, and drives what they give on the event loop. Asked by the serializers and the sync views.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,23 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, update_wrapper
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-from restflow.flow import refusals, resolution
+from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
 from restflow.flow.functions import MARKED, is_coroutine_function
+from restflow.flow.remembered import remembered
 from restflow.flow.steps import call, drop, is_awaitable, settle, trap
+from restflow.flow.trust import is_frameworks, is_frameworks_function
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _AWAITING = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
-_SETTLED = ("rest_framework.", "django.", "restflow.")
 
 
-def bridged(function: _F) -> _F:
+def callable_from_sync(function: _F) -> _F:
     """Return ``function`` for sync code to call: what it returns is awaited where it can be.
 
     Called in a thread, the result is that of the coroutine, which runs on the request's event loop. Called on an event
@@ -46,7 +50,7 @@ def bridged(function: _F) -> _F:
     return function if never_awaits(cls) else cast(_F, _Bridge(function))
 
 
-@lru_cache(maxsize=1024)  # methods live as long as their classes; a function may have been made for one request
+@remembered  # methods live as long as their classes; a function may have been made for one request
 def _bridge_method(function: Any) -> Any:
     return _bridge_around(function) if _may_await(function) else function
 
@@ -54,9 +58,10 @@ def _bridge_method(function: Any) -> Any:
 def _may_await(function: Any) -> bool:
     if type(function) is not types.FunctionType or is_coroutine_function(function):
         return True
-    if function in resolution.duals or function in resolution.answering:  # on a loop they do
+    facts = natures.facts_of(function)
+    if facts.is_dual or facts.is_answering:  # on a loop they do
         return True
-    return not str(function.__globals__.get("__name__")).startswith(_SETTLED)
+    return not is_frameworks_function(function)
 
 
 def _bridge_around(function: Any) -> Any:
@@ -113,7 +118,6 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
 
     Args:
         raw: the method, as it stands in the class; a sync wrapper around an async one stays sync.
-        name: its name.
         owner: the class that writes it.
 
     Returns:
@@ -136,7 +140,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
     if not is_coroutine_function(raw):  # a wrapper, which may block
         return method
-    resolution.learn_dual(method)
+    natures.learn(method, is_dual=True)
     return marked_async(method)
 
 
@@ -148,7 +152,7 @@ def _is_async(frame: types.FrameType | None) -> bool:
     return bool(flags & _AWAITING) and flags & MARKED != MARKED
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def never_awaits(cls: type) -> bool:
     """Tell whether the objects of a class are called without running code but Django's, DRF's and ours.
 
@@ -159,10 +163,10 @@ def never_awaits(cls: type) -> bool:
         False for a class of others, and for one with an ``async def __call__``.
     """
     # Python's own callables hold one of anybody's, as a static method does.
-    settled = all(base is object or base.__module__.startswith(_SETTLED) for base in cls.__mro__)
+    is_known = all(base is object or is_frameworks(base) for base in cls.__mro__)
     function = getattr(cls, "__call__", None)  # noqa: B004 - the function itself
     refusals.refuse_lost_context(function, f"{cls.__qualname__}.__call__")
-    return settled and not is_coroutine_function(function)
+    return is_known and not is_coroutine_function(function)
 
 
 def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -183,9 +187,6 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
 
 def result_of(value: Any) -> Any:
     """Return a value that sync code was given, awaited where it can be.
-
-    Args:
-        value: anything.
 
     Raises:
         RuntimeError: it can be awaited, and an event loop runs in this thread.

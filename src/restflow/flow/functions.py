@@ -1,4 +1,7 @@
-"""What a function is, by its code. Touches functions, and calls none."""
+"""What a function is, by its code: whether it is async, what it wraps.
+
+Looks at functions and what they hold, and calls none. The lowest module: nearly all of ``flow`` asks it.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,6 @@ def is_coroutine_function(function: Any) -> bool:
 
     A mark (``inspect.markcoroutinefunction``) does not count: ``functools.wraps`` copies it onto wrappers that may
     block. A marked function is called in the worker thread, and what it returns is awaited on the loop.
-
-    Args:
-        function: any object.
 
     Returns:
         True for an ``async def``, however bound or partially applied, and for an object whose class has an

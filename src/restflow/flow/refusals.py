@@ -12,31 +12,13 @@ from typing import Any
 from django.db.transaction import Atomic, atomic
 
 from restflow.flow.functions import is_coroutine_function, layers, may_give_coroutine
+from restflow.flow.trust import is_trusted
 
 # The function that every ContextDecorator (transaction.atomic, translation.override, a @contextmanager) puts around
 # what it decorates.
 _ENTERS_A_CONTEXT = next(
     code for code in ContextDecorator.__call__.__code__.co_consts if isinstance(code, types.CodeType)
 )
-
-
-def is_settled(cls: type) -> bool:
-    """Tell whether ``cls`` is a base of ours, or one that ours are built on."""
-    return cls.__module__.startswith(("restflow.", "rest_framework.", "django.", "builtins"))
-
-
-def refuse_computed_names(cls: type) -> None:
-    """Refuse a ``__getattribute__``: a hook that it makes up would not be found, because hooks are found by class.
-
-    Raises:
-        TypeError: naming the class.
-    """
-    for base in cls.__mro__:
-        if "__getattribute__" in vars(base) and base is not object and not is_settled(base):
-            raise TypeError(
-                f"{base.__name__} writes __getattribute__, and a method that it makes up would not be asked: restflow "
-                f"finds the methods of {cls.__name__} by its classes. Write methods or properties."
-            )
 
 
 def refuse_lost_contexts(cls: type) -> None:
@@ -46,7 +28,7 @@ def refuse_lost_contexts(cls: type) -> None:
         TypeError: naming the method and what to write instead.
     """
     for base in cls.__mro__:
-        if not is_settled(base):
+        if not is_trusted(base):
             for name, raw in tuple(vars(base).items()):
                 refuse_lost_context(raw, f"{base.__name__}.{name}")
 

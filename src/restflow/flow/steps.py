@@ -1,4 +1,7 @@
-"""The steps a flow may await."""
+"""The steps a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
+
+Calls a user's code where the flow may do so in place; else yields a ``Step`` to the driver. All flows consist of them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,9 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from restflow.flow.resolution import (
-    ABSENT,
-    bound,
-    definition_by,
-    is_computed,
-    is_own_twin,
-    memories,
-    nature_of,
-    nearest,
-    never_blocks,
-    written,
-)
+from restflow.flow.natures import nature_of, never_blocks
+from restflow.flow.plan import NOT_LOOKED_FOR, is_changed, plan_of, plans
+from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -153,8 +147,6 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
 
     Args:
         function: any sync callable (the ORM, a file, a parser). What it returns is awaited if it can be.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         What ``function`` returned.
@@ -176,8 +168,6 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
 
     Args:
         function: a function, bound method, partial or callable object; a twin of a flow is entered as that flow.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         To be awaited: what it returned, awaited where it can be awaited.
@@ -197,8 +187,6 @@ def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
     Args:
         function: as for ``call``.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         What sync code gave that may run here; else what ``call`` returns, a coroutine to be awaited.
@@ -226,8 +214,6 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
 
     Args:
         function: a callable that Django takes for async, by a mark; a twin of a flow is entered as that flow.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
 
     Returns:
         To be awaited: what it gave, awaited.
@@ -243,9 +229,6 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
     return _asked(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
 
 
-_UNKNOWN = (object(), None, None)
-
-
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
 
@@ -255,8 +238,6 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     Args:
         obj: the component or view that owns the hook.
         name: the hook's sync name (``"has_permission"``).
-        args: positional arguments of the hook.
-        kwargs: keyword arguments of the hook.
 
     Returns:
         To be awaited: what the hook returned, awaited where it can be awaited.
@@ -266,13 +247,17 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         BaseException: whatever the hook raised.
     """
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
-    own, cls, memory = getattr(obj, "__dict__", _NOTHING), type(obj), memories[name]
-    async_name = memory.async_name
+    own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
+    plan = plans.get(cls) or plan_of(cls)
+    async_name, there, async_there, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
+    if (
+        there is not getattr(cls, name, None)
+        or async_there is not getattr(cls, async_name, None)
+        or (behind is not None and is_changed(behind, name))
+    ):
+        found, async_name = plan.definition(name), "a" + name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
         return _own_hook(obj, own, name, args, kwargs)
-    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
-    if there is not getattr(cls, name, None) or async_there is not getattr(cls, async_name, None):
-        found = memory.resolve(cls)
     if found is None:
         return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
@@ -280,51 +265,12 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     driver = here.driver
     if driver is not None and not driver.cancelled:
         in_async = driver.prefers_async
-        function = found.async_function if in_async else found.sync_function
-        if function is not None:
-            return _done(function(obj, *args, **kwargs))
         if not (found.for_async_awaits if in_async else found.for_sync_awaits):
             return _done(bound(found.for_async if in_async else found.for_sync, obj)(*args, **kwargs))
     elif (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
         return _done(function(obj, *args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
     return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
-
-
-def ask(obj: Any, name: str, /, *args: Any) -> Any:
-    """Call the hook ``name`` of ``obj`` as ``hook`` does, and give a plain answer of sync code at once.
-
-    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
-
-    Args:
-        obj: the component that owns the hook.
-        name: the hook's sync name.
-        args: positional arguments of the hook.
-
-    Returns:
-        The answer, where sync code may run here and gave a bool, None, a number, a string or a container; else what
-        ``hook`` returns, a coroutine. ``truth`` takes both.
-
-    Raises:
-        BaseException: whatever sync code raised that was called at once.
-    """
-    cls, memory = type(obj), memories[name]
-    there, async_there, found = memory.answers.get(cls, _UNKNOWN)
-    if (
-        found is not None
-        and there is getattr(cls, name, None)
-        and async_there is getattr(cls, memory.async_name, None)
-        and not getattr(obj, "__dict__", None)
-    ):
-        driver, function = here.driver, found.function
-        if driver is not None and not driver.cancelled:
-            function = found.async_function if driver.prefers_async else found.sync_function
-        elif function is not None and found.when is not None and not found.when(obj, *args):
-            function = None
-        if function is not None:
-            value = function(obj, *args)
-            return value if type(value) in PLAIN else _done(value)
-    return hook(obj, name, *args)
 
 
 async def _done(value: Any) -> Any:
@@ -386,7 +332,6 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     """Read an attribute that a subclass may have made a property that blocks.
 
     Args:
-        obj: the owner.
         name: the attribute's name.
         default: what to return where there is none.
 
@@ -396,15 +341,11 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
     Raises:
         AttributeError: there is no such attribute, and no default.
     """
-    cls: Any = type(obj)
-    if is_computed(cls, name):
-        return blocking(getattr, obj, name, *default)
-    found: Any = getattr(cls, name, None)
-    kind = type(found)
-    if kind in PLAIN or not hasattr(kind, "__get__"):
+    raw = held(type(obj), name)
+    if type(raw) in PLAIN or not hasattr(type(raw), "__get__"):
         return _value(getattr(obj, name, *default))
-    if kind is property and found.fget is not None and never_blocks(found.fget, obj):
-        return _value(found.fget(obj))
+    if type(raw) is property and raw.fget is not None and never_blocks(raw.fget, obj):
+        return _value(raw.fget(obj))
     return blocking(getattr, obj, name, *default)
 
 
@@ -416,11 +357,6 @@ async def truth(value: Any) -> bool:
     """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
 
     Args:
-        value: what a check answered, or what ``ask`` returned.
-
-    Returns:
-        Its truth.
+        value: what a check answered.
     """
-    if type(value) is types.CoroutineType:
-        value = await value
     return bool(value) if type(value) in PLAIN else await blocking(bool, value)

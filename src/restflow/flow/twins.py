@@ -1,4 +1,8 @@
-"""The public faces of a flow, and the classes whose hooks have two colours."""
+"""The public faces of a flow, and the classes whose hooks have two colours.
+
+Changes classes as they are made (it gives them the twins they lack), and calls flows. ``sync``, ``asynchronous`` and
+``sync_or_async`` stand above the flows of views, serializers and components.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,20 @@ import sys
 import types
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from functools import lru_cache, update_wrapper
-from itertools import filterfalse
+from functools import update_wrapper
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
+from weakref import ref
 
 from django.core.exceptions import SynchronousOnlyOperation
 
-from restflow.flow import refusals, resolution
+from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
-from restflow.flow.resolution import Flow
+from restflow.flow.natures import Flow
+from restflow.flow.plan import at_first_use, plan_of
+from restflow.flow.remembered import remembered
 from restflow.flow.steps import PLAIN, Pending, Step, call, hook, is_awaitable, trap
+from restflow.flow.trust import is_drfs, is_frameworks, is_ours, is_trusted
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
@@ -29,7 +36,7 @@ def _face(function: Any, flow: Flow, prefix: str = "") -> None:
     update_wrapper(function, flow)
     function.__name__ = prefix + flow.__name__
     function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
-    resolution.learn_flow(function, flow)
+    natures.learn(function, flow=flow)
 
 
 def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
@@ -73,7 +80,7 @@ def asynchronous(
     Raises:
         TypeError: ``method`` was not made by ``sync``.
     """
-    flow = resolution.flows.get(method)
+    flow = natures.facts_of(method).flow
     if flow is None:
         raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
     name = flow.__name__
@@ -89,12 +96,14 @@ def asynchronous(
 
 
 @overload
-def either(
+def sync_or_async(
     flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
 ) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
 @overload
-def either(flow: Callable[Concatenate[_S, _P], _R], /) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
-def either(flow: Any, /) -> Any:
+def sync_or_async(
+    flow: Callable[Concatenate[_S, _P], _R], /
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+def sync_or_async(flow: Any, /) -> Any:
     """Make a flow a method with one name for both colours, as handlers have.
 
     Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
@@ -106,7 +115,7 @@ def either(flow: Any, /) -> Any:
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
     """
-    written: Any = resolution.flows.get(flow, flow)
+    written: Any = natures.facts_of(flow).flow or flow
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         coroutine = written(self, *args, **kwargs)
@@ -191,7 +200,7 @@ def _dual(cls: type, name: str, raw: Any) -> None:
         update_wrapper(method, raw)
     else:
         method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
-    resolution.learn_dual(method)
+    natures.learn(method, is_dual=True)
     setattr(cls, name, marked_async(method))
 
 
@@ -206,7 +215,7 @@ def _answering(cls: type, name: str, raw: Any) -> None:
         return _pending(self, name, value, sys._getframe(1)) if is_awaitable(value) else value
 
     update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
-    resolution.learn_answering(method)
+    natures.learn(method, is_answering=True)
     setattr(cls, name, method)
 
 
@@ -231,12 +240,11 @@ class TwoColoured:
 
 
 def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
-    refusals.refuse_computed_names(cls)
     refusals.refuse_lost_contexts(cls)
     cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
     cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
     names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
-    written = {name for base in cls.__mro__ if not refusals.is_settled(base) for name in names & vars(base).keys()}
+    written = {name for base in cls.__mro__ if not is_trusted(base) for name in names & vars(base).keys()}
     for name, declarer in cls._restflow_hooks.items():
         if name in written or "a" + name in written:
             for base in _overrides(cls, name, declarer):
@@ -245,7 +253,7 @@ def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] 
         _overrides(cls, name, cls._restflow_methods[name])
 
 
-@resolution.at_first_use
+@at_first_use
 def _complete_late(cls: type) -> None:
     """Complete a class whose mixin has an ``__init_subclass__`` that does not call ``super()``."""
     if TwoColoured in cls.__mro__ and "_restflow_hooks" not in vars(cls):
@@ -270,15 +278,15 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     ours: type | None = None
     is_behind_drfs = False
     for base in cls.__mro__:
-        is_behind_drfs = is_behind_drfs or (name in vars(base) and base.__module__.startswith(_BELOW))
+        is_behind_drfs = is_behind_drfs or (name in vars(base) and is_frameworks(base) and not is_ours(base))
         # By membership, not issubclass, which would ask the metaclass of a user's class (a Protocol, an ABC).
         if resolution.nearest([base], name) is None or (base is not declarer and base in declarer.__mro__):
             continue
-        if not _is_drfs(base) and resolution.definition_by(base, name).flow is not None:
+        if not is_drfs(base) and resolution.definition_by(base, name).flow is not None:
             ours = ours or base
         elif ours is None:
             found.append(base)
-        elif not refusals.is_settled(base) and not (is_behind_drfs and _is_sync(base, name)):
+        elif not is_trusted(base) and not (is_behind_drfs and _is_sync(base, name)):
             raise TypeError(
                 f"{base.__name__}.{name} would never be called on {cls.__name__}, because {ours.__name__} comes before "
                 f"it. List {base.__name__} first: class {cls.__name__}({base.__name__}, ...)."
@@ -286,23 +294,16 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     return found
 
 
-_BELOW = ("rest_framework.", "django.")
-
-
 def _is_sync(base: type, name: str) -> bool:
     if resolution.written(base, "a" + name) is not resolution.ABSENT:
         return False
     raw = vars(base)[name]
-    return not (resolution.nature_of(raw).awaits or raw in resolution.answering or may_give_coroutine(raw))
-
-
-def _is_drfs(cls: type) -> bool:
-    return cls.__module__.startswith("rest_framework.")
+    return not (natures.nature_of(raw).awaits or natures.facts_of(raw).is_answering or may_give_coroutine(raw))
 
 
 def _complete(base: type, name: str) -> None:
     """Give ``base``, which writes a hook, both names of it. A class of DRF's is left alone."""
-    if _is_drfs(base):
+    if is_drfs(base):
         return
     async_name = "a" + name
     raw, async_raw = resolution.written(base, name), resolution.written(base, async_name)
@@ -317,14 +318,14 @@ def _complete(base: type, name: str) -> None:
         _complete_sync_name(base, name, raw, raw)
     if is_coroutine_function(async_raw) and type(async_raw) is types.FunctionType:
         made = _awaited(async_raw, name)
-        resolution.learn_dual(made)
+        natures.learn(made, is_dual=True)
         setattr(base, async_name, made)
 
 
 def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
-    nature = resolution.nature_of(raw)
+    nature = natures.nature_of(raw)
     if nature.awaits:
-        if not nature.dual:
+        if not natures.facts_of(raw).is_dual:
             _dual(base, name, running)
     elif nature.harmless is None and may_give_coroutine(raw):
         _answering(base, name, running)
@@ -416,7 +417,7 @@ async def _next_after(
     mro = holder.__mro__ if copied or holder not in type(obj).__mro__ else type(obj).__mro__
     start = mro.index(holder)
     # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
-    while start and (_is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
+    while start and (is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
     return await _nearest_of(mro[start:], obj, name, args, kwargs)
 
@@ -429,27 +430,6 @@ async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[A
         return await found.flow(obj, *args, **kwargs)
     for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
     return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
-
-
-def parent(classes: tuple[type, ...], obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call, from a flow, the hook ``name`` of ``obj`` as a class behind the flow's writes it: ``super()`` of a flow.
-
-    Args:
-        classes: the flow's class, and others that are passed over.
-        obj: the owner of the hook.
-        name: the hook's sync name.
-        args: positional arguments of the hook.
-        kwargs: keyword arguments of the hook.
-
-    Returns:
-        To be awaited: what the hook returned.
-
-    Raises:
-        AttributeError: no class behind has such a hook.
-    """
-    mro = type(obj).__mro__
-    behind = tuple(filterfalse(classes.__contains__, mro[mro.index(classes[0]) + 1 :]))
-    return _nearest_of(behind, obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
@@ -474,18 +454,20 @@ def _generate(holder: type, name: str, attr: str) -> None:
     made: Any = method if attr == name else _awaited(amethod, name)
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
-    resolution.learn_generated(made, holder, attr)
+    natures.learn(made, twin_of=(ref(holder), attr))
     setattr(holder, attr, made)
+    if resolution.TWINS not in vars(holder):
+        setattr(holder, resolution.TWINS, set())
+    vars(holder)[resolution.TWINS].add(attr)
 
 
 def _meant(
     obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
     """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
-    memory = resolution.memories[name]
     own = getattr(obj, "__dict__", ())
-    if name not in own and memory.async_name not in own:
-        found = memory.resolve(type(obj))
+    if name not in own and "a" + name not in own:
+        found = plan_of(type(obj)).definition(name)
         if found is not None and found.flow is flow:
             return flow(obj, *args, **kwargs)
     if _is_reached_by_name(obj, attr, face):
@@ -524,7 +506,7 @@ def give_twins(obj: Any, names: tuple[str, ...]) -> None:
             own[attr] = types.MethodType(method, obj)
 
 
-@lru_cache
+@remembered
 def _twins_of_objects(names: tuple[str, ...]) -> list[tuple[str, Callable[..., Any]]]:
     return [("a" + name, _object_twin(name)) for name in names]
 
@@ -535,7 +517,7 @@ def _object_twin(name: str) -> Callable[..., Any]:
 
     made: Callable[..., Any] = _awaited(method, name)
     made.__name__ = made.__qualname__ = "a" + name
-    resolution.learn_generated(made, object, "a" + name)
+    natures.learn(made, twin_of=(ref(object), "a" + name))
     return made
 
 

@@ -1,12 +1,19 @@
-"""Whether attributes are still what they were, at the price that the interpreter itself pays."""
+"""Whether attributes are still what they were, at the price that the interpreter itself pays.
+
+Reads attributes of classes and modules. Called by ``flow/plan.py`` for a class, and by those that
+know a module of DRF's.
+"""
 
 from __future__ import annotations
 
+import linecache
 import types
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from itertools import count
 from keyword import iskeyword
 from typing import Any
+
+from restflow.flow.remembered import remembered
 
 _ABSENT = object()
 
@@ -30,13 +37,16 @@ def unchanged(owner: Any, names: Sequence[str]) -> Callable[[], bool]:
     return types.FunctionType(code, _BUILTINS, argdefs=(owner, _ABSENT, *found))
 
 
-_BUILTINS = {"getattr": getattr, "AttributeError": AttributeError}
+_BUILTINS = {"getattr": getattr, "Exception": Exception}
 
 
 def _find(owner: Any, name: str) -> Any:
     value = owner
-    for part in name.split("."):
-        value = _ABSENT if value is _ABSENT else getattr(value, part, _ABSENT)
+    try:
+        for part in name.split("."):
+            value = getattr(value, part)
+    except Exception:  # a descriptor may refuse to be read from the class
+        return _ABSENT
     return value
 
 
@@ -46,7 +56,10 @@ def _look(name: str, is_absent: bool) -> str:
     return f"owner.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr(owner, {name!r}, absent)"
 
 
-@lru_cache
+_numbers = count(1)
+
+
+@remembered
 def _compiled(names: tuple[str, ...], absent: frozenset[str]) -> types.CodeType:
     looks = [f"{_look(name, name in absent)} is was_{number}" for number, name in enumerate(names)]
     arguments = "".join(f", was_{number}" for number in range(len(names)))
@@ -54,10 +67,13 @@ def _compiled(names: tuple[str, ...], absent: frozenset[str]) -> types.CodeType:
 def unchanged(owner, absent{arguments}):
     try:
         return {" and ".join(looks) or True}
-    except AttributeError:
+    except Exception:
         return False
 """
     made: dict[str, Any] = {}
-    exec(source, made)
+    filename = f"<restflow unchanged {next(_numbers)}>"
+    # For tracebacks and debuggers.
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    exec(compile(source, filename, "exec"), made)
     code: types.CodeType = made["unchanged"].__code__
     return code

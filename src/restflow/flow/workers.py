@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from restflow.flow.turns import Turns
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class Overloaded(Exception):
-    """Every thread is leased, and as many requests wait for one as may."""
+    """No thread may begin to work, and as many requests wait for a turn as may."""
 
 
 async def in_any_thread(function: Callable[[], _R]) -> _R:
@@ -33,6 +37,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 class _Here(threading.local):
     """The lease that this thread serves, while it does."""
 
@@ -44,41 +52,78 @@ _here = _Here()
 
 def last_call() -> None:
     """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
-    if _here.lease is not None:
+    if _here.lease is not None and not _here.lease.is_shared:
         _here.lease.is_last = True
+
+
+@contextmanager
+def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
+    """Let others work while this thread waits for the event loop; then wait for a turn again.
+
+    Gives what has to call whatever the thread is to do meanwhile, if anything.
+    """
+    lease = _here.lease
+    if lease is None:
+        yield None
+        return
+    lease.pause()
+    try:
+        yield lease.in_turn
+    finally:
+        lease.resume()
+
+
+class Limits(NamedTuple):
+    """The bounds of a pool.
+
+    Attributes:
+        at_once: how many threads may work at the same time; one that waits for its request doesn't.
+        queue: how many leases may wait for their first turn or for a thread.
+        threads: how many threads there may be.
+    """
+
+    at_once: int
+    queue: int
+    threads: int
 
 
 class Workers:
     """A pool of threads.
 
     Args:
-        limits: called when a request needs a thread; returns the most threads there may be, and the most requests that
-            may wait for one.
+        limits: called when a request needs a thread.
         retiring: called in each thread before it ends.
-        resting: called in a leased thread, once it has had nothing to do for a moment; it must not raise.
-        moment: returns how long that is, in seconds; None for never.
+        resting: called in a leased thread that is to wait: for a moment, or while others wait for a turn. It must not
+            raise.
+        moment: returns how long a thread has had nothing to do before it rests, in seconds; None for never.
         holding: called in a leased thread after each call; whether something is open there that only the lease's end
             closes. If not, the end waits for what the thread does next: it need not be awakened for it.
+        locking: called in a leased thread that is to wait; whether others may have to wait for what it has open. If so,
+            it keeps its turn: those who have the turns could all be waiting for it.
+        patience: seconds without a turn given back after which one more thread works than may.
         idle: seconds after which a thread that nobody needed ends.
     """
 
     def __init__(
         self,
-        limits: Callable[[], tuple[int, int]],
+        limits: Callable[[], Limits],
         *,
         retiring: Callable[[], Any] = _nothing,
         resting: Callable[[], Any] = _nothing,
         moment: Callable[[], float | None] = _nothing,
         holding: Callable[[], bool] = _always,
+        locking: Callable[[], bool] = _never,
+        patience: float = 1,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
-        self.holding = holding
+        self.holding, self.locking = holding, locking
         self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
-        self._waiting: dict[Lease, None] = {}  # in order
+        self.turns = Turns(self.lock, lambda: limits().at_once, patience)
+        self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
         self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
 
@@ -113,42 +158,58 @@ class Workers:
         """Do the same from an event loop."""
         await in_any_thread(self.close)
 
-    def assign(self, lease: Lease) -> _Worker | None:
-        """Return a thread for ``lease``; None if it has to wait for one. The lock is held."""
+    # For leases and threads. The lock is held, but where it is said.
+
+    def admit(self) -> None:
+        """Refuse a lease that would wait with more others than may.
+
+        Raises:
+            Overloaded: it would.
+        """
         if self._process != os.getpid():  # no thread has come along into a forked process
             self._process = os.getpid()
-            self._threads.clear()
-            self._idle.clear()
-            self._waiting.clear()
+            self.turns.clear()
+            for each in (self._threads, self._idle, self._threadless):
+                each.clear()
+        limits = self.limits()
+        waits = self.turns.are_taken() or not (self._idle or len(self._threads) < limits.threads)
+        if waits and len(self.turns) + len(self._threadless) >= limits.queue:
+            raise Overloaded
+
+    def rest_if_awaited(self) -> None:
+        """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
+        if self.turns and self.moment() is not None:
+            self.resting()
+
+    def assign(self, lease: Lease) -> _Worker | None:
+        """Return a thread for ``lease``; None if it has to wait for one."""
         if self._idle:
             return self._idle.pop()
-        most, waiting = self.limits()
-        if len(self._threads) < most:
+        if len(self._threads) < self.limits().threads:
             worker = _Worker(self)
             worker.thread.start()
             self._threads.add(worker)
             return worker
-        if len(self._waiting) >= waiting:
-            raise Overloaded
-        self._waiting[lease] = None
+        self._threadless[lease] = None
         return None
 
     def free(self, worker: _Worker) -> None:
-        """Have ``worker`` serve the lease that waits longest. The lock is held."""
-        if self._waiting:
-            lease = next(iter(self._waiting))
-            del self._waiting[lease]
+        """Have ``worker`` serve the lease that waits longest for a thread."""
+        if self._threadless:
+            lease = next(iter(self._threadless))
+            del self._threadless[lease]
             lease.take(worker)
         else:
             self._idle.append(worker)
             self._all_idle.notify_all()
 
     def forget(self, lease: Lease) -> None:
-        """Let a lease that waits for a thread wait no longer. The lock is held."""
-        del self._waiting[lease]
+        """Let a lease that waits wait no longer."""
+        self._threadless.pop(lease, None)
+        self.turns.forget(lease.start)
 
     def retire(self, worker: _Worker) -> bool:
-        """Take leave of ``worker``; False if it has just been leased."""
+        """Take leave of ``worker``, without the lock; False if it has just been leased."""
         with self.lock:
             if worker not in self._idle:
                 return False
@@ -212,10 +273,12 @@ class Lease(Executor):
         self.context = context
         self._workers = workers
         self._worker: _Worker | None = None
-        self._ended = False
-        self._jobs: list[_Job] = []  # until there is a thread
-        self._unfinished = 0  # calls that the thread is still to make
+        self._jobs: deque[_Job] = deque()
+        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self.has_turn = False
+        self.is_shared = False  # with requests that are served inside of this one
         self._holds = False
+        self._has_ended = False
         self.is_last = False
         self._is_through = False  # the thread has ended the lease, or is about to
         self._ending = ending
@@ -236,87 +299,140 @@ class Lease(Executor):
             Overloaded: there is no thread, and no room to wait for one.
             RuntimeError: the lease has ended.
         """
-        job = _Job(self, function, args, kwargs)
+        job = _Job(function, args, kwargs)
         with self._workers.lock:
-            if self._ended:
+            if self._has_ended:
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
-            if self._worker is None and not self._jobs and (worker := self._workers.assign(self)) is not None:
-                self.take(worker)
-            self._unfinished += 1
-            self._is_through = False
-            if self._worker is None:
+            if not self._works:
+                if self._worker is None:
+                    self._workers.admit()
+                self._works = True
                 self._jobs.append(job)
+                if self.has_turn:
+                    self.start()
+                else:
+                    self._workers.turns.take(self.start, again=self._worker is not None)
             else:
-                self._worker.jobs.put(job.run)
+                self._jobs.append(job)
+            self._is_through = False
         return job.future
 
-    def take(self, worker: _Worker) -> None:
-        """Have ``worker`` do what has waited for it. The lock is held."""
-        self._worker = worker
-        worker.leased = True
-        for job in self._jobs:
-            worker.jobs.put(job.run)
-        self._jobs.clear()
+    def start(self) -> None:
+        """Work, having a turn. The lock is held."""
+        worker = self._worker or self._workers.assign(self)
+        if worker is None:
+            self._workers.turns.decline()
+            return
+        self._worker, worker.leased, self.has_turn = worker, True, True
+        worker.jobs.put(self._work)
 
-    def finish(self) -> None:
-        """Note, in the thread, that it has made a call."""
-        holds = self._workers.holding()
-        with self._workers.lock:
-            self._unfinished -= 1
-            self._holds = holds
-            if holds and self.is_last and not self._unfinished and self._worker is not None:
-                self._worker.ending, self._is_through = self._ending, True
+    def take(self, worker: _Worker) -> None:
+        """Take the thread that this has waited for. The lock is held."""
+        self._worker, worker.leased = worker, True
+        self._workers.turns.take(self.start, again=False)
+
+    def _work(self) -> None:
+        """Do, in the thread, what there is to do."""
+        _here.lease = self
+        works = True
+        while works:
+            self.is_last = False
+            settle = self._jobs.popleft().call(self)
+            if not (self._jobs or self.is_last):
+                self._workers.rest_if_awaited()
+            holds, locks = self._workers.holding(), self._workers.locking()
+            with self._workers.lock:
+                works = bool(self._jobs)
+                if not works:
+                    self._stop(holds, locks)
+            settle()
+        _here.lease = None
+
+    def _stop(self, holds: bool, locks: bool) -> None:
+        """Work no more until there is something to do. The lock is held."""
+        self._works, self._holds = False, holds
+        assert self._worker is not None
+        if self._has_ended:
+            self._leave(self._worker)
+        elif holds and self.is_last:
+            self._worker.ending, self._is_through = self._ending, True
+            self._give_turn()
+        elif not locks:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
+            self._workers.turns.give()
+
+    def pause(self) -> None:
+        """Let others work while the thread waits for the event loop."""
+        self._workers.rest_if_awaited()
+        if not self._workers.locking():
+            with self._workers.lock:
+                self._give_turn()
+
+    def resume(self) -> None:
+        """Wait for a turn to go on."""
+        if not self.has_turn:
+            turn = threading.Event()
+            with self._workers.lock:
+                self._workers.turns.take(turn.set, again=True)
+            turn.wait()
+            self.has_turn = True
+
+    def in_turn(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call ``function`` in the thread while it is paused, when it has a turn."""
+        self.resume()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.pause()
 
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
         with self._workers.lock:
-            self._ended = True
+            self._has_ended = True
             worker = self._worker
             if worker is None:
-                if self._jobs:
-                    self._workers.forget(self)
-            elif self._unfinished or (self._holds and not self._is_through):
+                self._workers.forget(self)
+            elif self._holds and not (self._works or self._is_through):
                 worker.jobs.put(self._end_there)
-            else:
+            elif not self._works:
                 self._leave(worker)
-        for job in self._jobs:
-            job.future.cancel()
+        if worker is None:
+            for job in self._jobs:
+                job.future.cancel()
 
     def _leave(self, worker: _Worker) -> None:
-        """Let the thread serve another lease, which begins by ending this one. The lock is held."""
+        """Let the thread serve another lease, before which it ends this one. The lock is held."""
         if not self._is_through:
             worker.ending = self._ending
         worker.leased, self._worker = False, None
         self._workers.free(worker)
+        self._give_turn()
 
     def _end_there(self) -> None:
-        worker = self._worker
-        assert worker is not None
+        assert self._worker is not None
         with self._workers.lock:
-            self._leave(worker)
-        worker.end_last()
+            self._leave(self._worker)
 
 
 class _Job:
     """A call that a lease was asked to make."""
 
-    def __init__(self, lease: Lease, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.lease, self.function, self.args, self.kwargs = lease, function, args, kwargs
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
         self.future: Future[Any] = Future()
 
-    def run(self) -> None:
+    def call(self, lease: Lease) -> Callable[[], None]:
+        """Make it, in the thread; return what tells of its outcome."""
         if not self.future.set_running_or_notify_cancel():
-            self.lease.finish()
-            return
-        settle: Callable[[Any], None] = self.future.set_result
-        _here.lease, self.lease.is_last = self.lease, False
+            return _nothing
         try:
-            if (beginning := self.lease.beginning) is not None:
-                self.lease.beginning = None
+            if (beginning := lease.beginning) is not None:
+                lease.beginning = None
                 beginning()
-            outcome = self.function(*self.args, **self.kwargs)
+            return partial(self.future.set_result, self.function(*self.args, **self.kwargs))
         except BaseException as error:
-            settle, outcome = self.future.set_exception, error
-        _here.lease = None
-        self.lease.finish()
-        settle(outcome)
+            return partial(self.future.set_exception, error)

@@ -61,7 +61,7 @@ from restflow.serializers.classes import (
     ModelSerializer,
     Serializer,
 )
-from restflow.serializers.surface import Data, data, with_async_surface
+from restflow.serializers.surface import Data, add_async_methods, data
 
 if TYPE_CHECKING:
     from restflow.serializers.surface import AsyncSerializer as AsyncSerializer
@@ -116,7 +116,7 @@ __all__ = [
     "URLField",
     "UUIDField",
     "ValidationError",
+    "add_async_methods",
     "data",
     "empty",
-    "with_async_surface",
 ]

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
 from itertools import repeat
 from operator import attrgetter, is_not
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import CreateOnlyDefault, DictField, Field, ListField, SerializerMethodField, empty
@@ -17,12 +17,19 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer, Serializ
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import members
-from restflow.flow import TwoColoured, bridged, dual, gives_coroutine, may_give_coroutine, never_awaits
+from restflow.flow import (
+    TwoColoured,
+    callable_from_sync,
+    dual,
+    gives_coroutine,
+    may_give_coroutine,
+    never_awaits,
+    remembered,
+)
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow.trust import is_drfs, is_trusted
 from restflow.serializers.representation import representing
 from restflow.serializers.sources import watch_sources
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 # Hooks that DRF finds by the name of a field.
 _BY_FIELD = ("get_", "validate_")
@@ -47,13 +54,7 @@ _NOT_HELD = frozenset(
 )
 
 
-def _cached(function: _F) -> _F:
-    wrapper: Any = functools.lru_cache(maxsize=1024)(function)
-    cached: _F = wrapper
-    return cached
-
-
-_may_give_coroutine = _cached(may_give_coroutine)
+_may_give_coroutine = remembered(may_give_coroutine)
 
 
 def make_duals(cls: type[Any]) -> None:
@@ -200,7 +201,6 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
     """Note that nothing has to be done with a serializer of ours, and nobody will change it.
 
     Args:
-        serializer: the serializer.
         to_validate: whether that is known of what validation asks too.
     """
     vars(serializer)[_SHOWN] = True
@@ -209,11 +209,7 @@ def know_as_prepared(serializer: Any, *, to_validate: bool) -> None:
 
 
 def forget_prepared(serializer: Any) -> None:
-    """Forget what ``know_as_prepared`` noted: somebody may change the serializer from now on.
-
-    Args:
-        serializer: any serializer.
-    """
+    """Forget what ``know_as_prepared`` noted: somebody may change the serializer from now on."""
     if isinstance(serializer, TwoColoured):
         vars(serializer).pop(_SHOWN, None)
         vars(serializer).pop(_PREPARED, None)
@@ -342,9 +338,6 @@ def _has_async_code(field: Any, around: tuple[type, ...] = ()) -> bool:
 def async_code_in(cls: Any) -> list[str]:
     """Return what in a plain serializer class is async, which a view of DRF's would not await.
 
-    Args:
-        cls: any class.
-
     Returns:
         The names of methods and of declared fields; none of one of our classes, which awaits them.
     """
@@ -407,7 +400,7 @@ def _bridge_own(field: Any) -> None:
     """Make the async functions that somebody put on a field itself callable by the loops."""
     own = vars(field)
     if not _OF_FIELDS.isdisjoint(own):
-        own.update({name: bridged(own[name]) for name in _OF_FIELDS.intersection(own)})
+        own.update({name: callable_from_sync(own[name]) for name in _OF_FIELDS.intersection(own)})
 
 
 def _bridge_one(serializer: Any, name: str, field: Any) -> None:
@@ -435,7 +428,7 @@ def bridge_validators(field: Any) -> None:
     """
     validators = field.validators
     given = validators if type(validators) is list else [*validators]  # what was given may be read once only
-    made = given if all(map(never_awaits, map(type, given))) else [bridged(each) for each in given]
+    made = given if all(map(never_awaits, map(type, given))) else [callable_from_sync(each) for each in given]
     if made is validators:
         return
     of_class = getattr(type(field), "validators", None)
@@ -453,9 +446,9 @@ def _never_await(functions: tuple[Any, ...]) -> bool:
     return _FUNCTIONS.issuperset(map(type, functions)) and _are_settled(functions)
 
 
-@_cached
+@remembered
 def _are_settled(functions: tuple[Any, ...]) -> bool:
-    return all(function is None or bridged(function) is function for function in functions)
+    return all(function is None or callable_from_sync(function) is function for function in functions)
 
 
 def _ask_validators(field: Any) -> None:
@@ -473,9 +466,6 @@ def _run_validators(self: Any, value: Any) -> None:
 def bridge_initial(serializer: Any) -> bool:
     """Make what the fields of a serializer begin with callable by the loop that is about to ask for it.
 
-    Args:
-        serializer: any serializer.
-
     Returns:
         Whether that holds for later loops too.
     """
@@ -486,7 +476,7 @@ def bridge_initial(serializer: Any) -> bool:
 def _bridge_initial(serializer: Any, fields: dict[str, Any]) -> None:
     for field in (serializer, *fields.values()):
         if callable(initial := field.initial):
-            field.initial = bridged(initial)
+            field.initial = callable_from_sync(initial)
 
 
 # The methods by which the loops of a serializer begin.
@@ -524,7 +514,7 @@ def _bridge_values(field: Any) -> None:
 def _bridged_default(value: Any) -> Any:
     if type(value) is CreateOnlyDefault and callable(value.default):
         return CreateOnlyDefault(_bridged_default(value.default))
-    return bridged(value)
+    return callable_from_sync(value)
 
 
 def _bridge_methods(field: Any) -> None:
@@ -538,7 +528,7 @@ def _bridge_method(serializer: Any, name: str, *, only_async: bool = False) -> N
     function = method.__func__ if type(method) is types.MethodType else None
     if method is None or (only_async and function is not None and not _may_give_coroutine(function)):
         return
-    if (ours := bridged(method)) is not method:
+    if (ours := callable_from_sync(method)) is not method:
         setattr(serializer, name, ours)
 
 
@@ -552,7 +542,7 @@ def _held(field: Any) -> list[tuple[str, Any]]:
     return [*_fields_in(vars(field)), *_held_by_class(type(field))]
 
 
-@_cached
+@remembered
 def _held_by_class(cls: type) -> list[tuple[str, Any]]:
     return [found for base in cls.__mro__ if not is_settled(base) for found in _fields_in(vars(base))]
 
@@ -568,17 +558,13 @@ def _fields_in(kept: Any) -> list[tuple[str, Any]]:
     return [each for each in found if each[0] != "parent"]
 
 
-@_cached
+@remembered
 def is_simple(cls: type[Any]) -> bool:
-    """Tell whether the fields of a class have no code but DRF's, and no fields of their own.
-
-    Args:
-        cls: a field class.
-    """
+    """Tell whether the fields of a class have no code but DRF's, and no fields of their own."""
     return cls.__module__ == Field.__module__ and not issubclass(cls, (DictField, ListField, SerializerMethodField))
 
 
-@_cached
+@remembered
 def _are_simple(classes: frozenset[type]) -> bool:
     return all(map(is_simple, classes))
 
@@ -597,7 +583,7 @@ _SETTLED: set[type] = set()  # they are there for good
 
 def _look_whether_settled(cls: type) -> bool:
     name = cls.__module__
-    if not name.startswith(("rest_framework.", "django.", "restflow.", "builtins")):
+    if not is_trusted(cls):
         return False
     if getattr(sys.modules.get(name), cls.__name__, None) is cls:
         _SETTLED.add(cls)  # a class that is being made is not in its module yet: only a yes is kept
@@ -612,12 +598,10 @@ def _is_code(name: str, value: Any) -> bool:
 
 def _is_drfs(cls: type, name: str) -> bool:
     """Tell whether DRF's own code knows a method of this name."""
-    return not name.startswith("__") and any(
-        name in vars(base) for base in cls.__mro__ if base.__module__.startswith("rest_framework.")
-    )
+    return not name.startswith("__") and any(name in vars(base) for base in cls.__mro__ if is_drfs(base))
 
 
-@_cached
+@remembered
 def _async_methods(cls: type[Any]) -> tuple[tuple[str, Callable[..., Any]], ...]:
     """Return what an instance of ``cls`` needs in place of its async methods that DRF calls.
 

@@ -19,7 +19,7 @@ from restflow.serializers.bridging import (
     note_represented,
 )
 from restflow.serializers.representation import know_representation, represent
-from restflow.serializers.surface import Data, with_async_surface
+from restflow.serializers.surface import Data, add_async_methods
 
 _IN = TypeVar("_IN")
 _MT = TypeVar("_MT", bound=Model)
@@ -108,7 +108,7 @@ class BaseSerializer(
         made: Any = super().many_init(*args, **kwargs)
         if type(made) is drf.ListSerializer:  # DRF's default, which it does not take from the class
             made.__class__ = ListSerializer
-        return with_async_surface(made)
+        return add_async_methods(made)
 
     @property
     def adata(self) -> Data:

@@ -12,7 +12,7 @@ from rest_framework import serializers as drf
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, is_generated, never_awaits, remember, unchanged
+from restflow.flow import TwoColoured, blocking, hook, is_generated, keep, never_awaits, unchanged
 from restflow.serializers import classes as ours
 from restflow.serializers.bridging import (
     HOOKS,
@@ -25,7 +25,7 @@ from restflow.serializers.bridging import (
 from restflow.serializers.lending import Stock, lend, take_back
 from restflow.serializers.representation import BOUND, LENT, with_data
 from restflow.serializers.sources import lead_to_async
-from restflow.serializers.surface import with_async_surface
+from restflow.serializers.surface import add_async_methods
 
 # What a class or an object holds: under which names, and what.
 _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
@@ -80,14 +80,11 @@ def runs_drfs_code_only(cls: type[Any]) -> bool:
 
     What was found is remembered, and holds while the class, its own bases and its ``Meta`` hold the same, DRF's classes
     as many names, and the hooks that a class may write are DRF's.
-
-    Args:
-        cls: a serializer class.
     """
     answer = _answers.get(cls)
     if answer is None or not _still_holds(cls, answer):
         answer = _look(cls)
-        remember(_answers, cls, answer)
+        keep(_answers, cls, answer)
     return answer[-1] is not None
 
 
@@ -158,19 +155,12 @@ def leave_unseen(serializer: Any) -> Any:
 
 
 def is_unseen(serializer: Any) -> bool:
-    """Tell whether a serializer was left unseen, and no code of a user's has run that could have reached it.
-
-    Args:
-        serializer: any serializer.
-    """
+    """Tell whether a serializer was left unseen, and no code of a user's has run that could have reached it."""
     return _UNSEEN in vars(serializer)
 
 
 async def represented(serializer: Any) -> Any:
     """Return the ``data`` of a serializer that was built for it.
-
-    Args:
-        serializer: any serializer.
 
     Returns:
         What its ``data`` is.
@@ -180,9 +170,6 @@ async def represented(serializer: Any) -> Any:
 
 async def validated(serializer: Any) -> None:
     """Validate the data of a serializer that was built for it.
-
-    Args:
-        serializer: any serializer.
 
     Raises:
         ValidationError: the data are not valid.
@@ -257,5 +244,5 @@ def _show(serializer: Any) -> None:
     del vars(serializer)[_UNSEEN]
     for each in (serializer, serializer.child) if type(serializer) in _LISTS else (serializer,):
         vars(each).pop(LENT, None)
-        with_async_surface(each)
+        add_async_methods(each)
         forget_prepared(each)  # who sees it may change it

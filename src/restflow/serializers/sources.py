@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from rest_framework import fields as drf
 
-from restflow.flow import TwoColoured, gives_coroutine, result_of
-from restflow.flow.refusals import is_settled
+from restflow.flow import TwoColoured, gives_coroutine, remembered, result_of
 from restflow.flow.steps import drop, is_awaitable, settle
+from restflow.flow.trust import is_trusted
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def async_names(cls: type) -> frozenset[str]:
     """Return the names of the async methods and properties that somebody wrote for a class.
 
@@ -22,23 +21,23 @@ def async_names(cls: type) -> frozenset[str]:
         cls: the class of what is represented; Django's own ``asave`` and the like don't count.
     """
     return frozenset(
-        name for base in cls.__mro__ if not is_settled(base) for name, raw in vars(base).items() if gives_coroutine(raw)
+        name for base in cls.__mro__ if not is_trusted(base) for name, raw in vars(base).items() if gives_coroutine(raw)
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _code_names(cls: type) -> frozenset[str]:
     """Return the names under which somebody wrote code for a class: methods, properties, other descriptors."""
     return async_names(cls).union(
         name
         for base in cls.__mro__
-        if not is_settled(base)
+        if not is_trusted(base)
         for name, raw in vars(base).items()
         if hasattr(type(raw), "__get__") and not type(raw).__module__.startswith("django.db.")
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _leads_to_async(cls: Any, attrs: tuple[str, ...]) -> bool | None:
     """Tell whether a name of a path is async; None where only what it gives can tell.
 

@@ -33,9 +33,6 @@ _SURFACED = "_restflow_surfaced"
 async def data(serializer: Any) -> Any:
     """Return a serializer's ``data``; building it may query, so it is built where that may block.
 
-    Args:
-        serializer: any DRF serializer.
-
     Returns:
         What its ``data`` is.
     """
@@ -52,17 +49,11 @@ class Data:
         return arun(data(self.serializer)).__await__()
 
 
-def with_async_surface(serializer: Any) -> AsyncSerializer:
+def add_async_methods(serializer: Any) -> AsyncSerializer:
     """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
 
     The serializer keeps its class: what a registry, a schema or an error message reads of it stays true. Async hooks
     that a plain DRF class writes are bridged on the object.
-
-    Args:
-        serializer: any DRF serializer.
-
-    Returns:
-        The same serializer.
 
     Raises:
         TypeError: a plain class overrides an async hook by a sync one, which would take a coroutine from ``super()``.

@@ -1,5 +1,6 @@
 """Views in both colours, and what their helpers take."""
 
+import restflow.views.fast  # noqa: F401  # pyright: ignore[reportUnusedImport]  # has effects
 from restflow.flow import TwoColoured
 from restflow.post_fetch import PostFetch
 from restflow.views.action_config import ActionConfig
@@ -28,6 +29,7 @@ from restflow.views.generics import (
     UpdateAPIView,
 )
 from restflow.views.helpers import OFF, Helpers
+from restflow.views.hooks import ACTIONS
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -103,7 +105,6 @@ __all__ = [
     "api_view",
 ]
 
-_ACTIONS = {"create", "destroy", "list", "partial_update", "retrieve", "update"}
 _METHODS = {"delete", "get", "patch", "post", "put"}
 
 # Schema generators look for the description of an operation along the classes of its view, past DRF's only. What ours
@@ -111,5 +112,5 @@ _METHODS = {"delete", "get", "patch", "post", "put"}
 for _cls in {base for name in __all__ if isinstance(globals()[name], type) for base in globals()[name].__mro__}:
     if _cls.__module__.startswith("restflow.") and issubclass(_cls, (Helpers, TwoColoured)):
         _cls.__doc__ = None
-        for _name in (_ACTIONS | _METHODS) & vars(_cls).keys():
+        for _name in _METHODS.union(ACTIONS) & vars(_cls).keys():
             vars(_cls)[_name].__doc__ = None

@@ -1,4 +1,7 @@
-"""``ActionConfig``: what one action of a viewset has of its own."""
+"""``ActionConfig``: what one action of a viewset has of its own.
+
+Puts attributes on a viewset when its ``action`` is set, and takes them back.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +144,6 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     """Return the ``ActionConfig`` of an action: that of the view itself, or of its nearest class that has one.
 
     Args:
-        view: a viewset.
         action: the action's name; None has no config.
 
     Raises:

@@ -16,13 +16,12 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
-from restflow.flow import gives_coroutine, is_computed, is_coroutine_function, look_at
-from restflow.flow.refusals import is_settled
+from restflow.flow import gives_coroutine, held, is_coroutine_function, look_at
+from restflow.flow.resolution import ABSENT, is_computed
+from restflow.flow.trust import is_drfs, is_trusted
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
+from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
 from restflow.views.transactions import databases_of
-
-MODEL_ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
-"""The actions that DRF's routers know by name."""
 
 
 @dataclass
@@ -30,7 +29,6 @@ class DeclaredView:
     """A view's class, with what ``as_view`` was given.
 
     Args:
-        cls: the class.
         initkwargs: attributes of each instance.
         actions: a viewset's actions by HTTP method.
     """
@@ -48,9 +46,8 @@ class DeclaredView:
         """Return what ``name`` is on each instance; None where a property or another descriptor decides."""
         if name in self.initkwargs:
             return self.initkwargs[name]
-        return (
-            None if is_computed(self.cls, name) or is_data_descriptor(self.cls, name) else getattr(self.cls, name, None)
-        )
+        raw = held(self.cls, name)
+        return None if raw is ABSENT or isinstance(raw, property) or is_computed(raw) else raw
 
     def read_configs(self) -> dict[str, ActionConfig]:
         """Return the configs of the view's actions.
@@ -74,7 +71,7 @@ class DeclaredView:
     def known_actions(self) -> set[str]:
         """Return the names of the class's actions, and of those that ``as_view`` was given."""
         extra = (method.__name__ for method in _extra_actions(self.cls))
-        model = (name for name in MODEL_ACTIONS if inspect.getattr_static(self.cls, name, None))
+        model = (name for name in ACTIONS if inspect.getattr_static(self.cls, name, None))
         return {*self.actions.values(), *extra, *model, "metadata"}
 
 
@@ -97,7 +94,6 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     """Look at a view before it serves, and at its components.
 
     Args:
-        cls: the view's class.
         initkwargs: what ``as_view`` was given.
         actions: a viewset's actions by HTTP method.
 
@@ -141,14 +137,11 @@ _STEPS_OF_ADRF = {
 def refuse_names_nobody_calls(cls: Any) -> None:
     """Refuse an async method that is named as a handler or an action with an ``a`` before it: it would never run.
 
-    Args:
-        cls: a view's class.
-
     Raises:
         TypeError: naming the method, and the name that is called.
     """
     for base in cls.__mro__:
-        for name, raw in () if is_settled(base) else tuple(vars(base).items()):
+        for name, raw in () if is_trusted(base) else tuple(vars(base).items()):
             if name in _STEPS_OF_ADRF and not _is_named_by_others(cls, name):
                 raise TypeError(
                     f"{base.__name__}.{name} would never be called. Write {_STEPS_OF_ADRF[name]}, which may be async."
@@ -164,7 +157,7 @@ def refuse_names_nobody_calls(cls: Any) -> None:
 
 def _is_named_by_others(cls: Any, name: str) -> bool:
     """Tell whether code of a user's that a class has calls its method ``name``."""
-    theirs = [vars(base) for base in cls.__mro__ if not is_settled(base)]
+    theirs = [vars(base) for base in cls.__mro__ if not is_trusted(base)]
     functions = [raw for holder in theirs for raw in tuple(holder.values()) if type(raw) is types.FunctionType]
     return any(name in getattr(inspect.unwrap(each), "__code__", each.__code__).co_names for each in functions)
 
@@ -172,16 +165,13 @@ def _is_named_by_others(cls: Any, name: str) -> bool:
 def refuse_super_of_drfs_mixins(cls: Any) -> None:
     """Refuse an async action that calls ``super()`` over a mixin of DRF's, which is sync and would run on the loop.
 
-    Args:
-        cls: an async view's class.
-
     Raises:
         TypeError: naming the action, and restflow's mixin.
     """
     for place, base in enumerate(cls.__mro__):
-        for name in () if is_settled(base) else _OF_MIXINS & vars(base).keys():
+        for name in () if is_trusted(base) else _OF_MIXINS & vars(base).keys():
             behind = next((each for each in cls.__mro__[place + 1 :] if name in vars(each)), None)
-            if behind is None or not behind.__module__.startswith("rest_framework."):
+            if behind is None or not is_drfs(behind):
                 continue
             function = inspect.unwrap(vars(base)[name])
             names = {*getattr(getattr(function, "__code__", None), "co_names", ())}
@@ -194,14 +184,14 @@ def refuse_super_of_drfs_mixins(cls: Any) -> None:
 
 
 _TO_A_THREAD = {"database_sync_to_async", "run_in_executor", "sync_to_async", "to_thread"}
-_OF_MIXINS = {*MODEL_ACTIONS, "perform_create", "perform_destroy", "perform_update"}
+_OF_MIXINS = {*ACTIONS, *names((*OF_CREATE, *OF_UPDATE, *OF_DESTROY))} - {"get_success_headers"}
 
 
 def _is_handler_or_action(cls: Any, name: str) -> bool:
-    if name in MODEL_ACTIONS and viewsets.ViewSetMixin in cls.__mro__:
+    if name in ACTIONS and viewsets.ViewSetMixin in cls.__mro__:
         return True
     found = inspect.getattr_static(cls, name, None)
-    return found is not None and (name in View.http_method_names or name in MODEL_ACTIONS or hasattr(found, "mapping"))
+    return found is not None and (name in View.http_method_names or name in ACTIONS or hasattr(found, "mapping"))
 
 
 def _refuse_unknown_actions(view: DeclaredView) -> None:
@@ -244,7 +234,7 @@ def _is_slip(written: str, meant: str) -> bool:
 def _may_be_routed(cls: Any, name: str) -> bool:
     """Tell whether another route may name a method as an action."""
     holder = next((base for base in cls.__mro__ if name in vars(base)), object)
-    return not is_settled(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
+    return not is_trusted(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
 
 
 def _refuse_hidden_configs(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:

@@ -1,4 +1,7 @@
-"""``api_view`` and ``action``."""
+"""``api_view`` and ``action``: DRF's decorators, for functions of both colours.
+
+Make views of functions, and actions of methods.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rest_framework import decorators as drf
 
-from restflow.flow import bridged, is_coroutine_function
+from restflow.flow import callable_from_sync, is_coroutine_function
 from restflow.views.base import APIView, AsyncAPIView
 
 __all__ = ["action", "api_view"]
@@ -51,7 +54,7 @@ def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callab
     def decorator(function: Callable[..., Any]) -> Any:
         is_async = is_coroutine_function(function)
         # A plain function may give a coroutine all the same, as under a decorator of the user's.
-        settled = bridged(function) if type(function) is types.FunctionType and not is_async else function
+        settled = callable_from_sync(function) if type(function) is types.FunctionType and not is_async else function
         drfs: Any = drf.api_view(names)(settled)
         body = {name: value for name, value in vars(drfs.cls).items() if name not in {"__dict__", "__weakref__"}}
         base: type[APIView] = APIView

@@ -1,4 +1,7 @@
-"""Generic views, in both colours."""
+"""Generic views, in both colours: the query set, the object that a URL names, filters and pages.
+
+Flows like those of ``base``, which the actions of ``mixins`` ask.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,19 @@ from rest_framework.settings import api_settings
 
 from restflow.drf import made
 from restflow.flow import (
-    Usual,
     asynchronous,
     attribute,
     blocking,
     call,
-    either,
-    flow_of,
     hook,
     run,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.views.base import APIView, AsyncAPIView
-from restflow.views.helpers import OFF, PaginationClass, SerializerClass, usual_serializers
+from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.hooks import ACTIONS, OF_GENERIC_VIEWS, names
 from restflow.views.mixins import (
     AsyncCreateModelMixin,
     AsyncDestroyModelMixin,
@@ -40,20 +42,6 @@ from restflow.views.mixins import (
     UpdateModelMixin,
 )
 
-_HOOKS = (
-    "filter_queryset",
-    "get_object",
-    "get_paginated_response",
-    "get_queryset",
-    "get_serializer_context",
-    "get_success_headers",
-    "paginate_queryset",
-    "perform_create",
-    "perform_destroy",
-    "perform_update",
-)
-_METHODS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
-
 
 def no_queryset(view: Any) -> str:
     """Return what DRF says of a view that names no query set."""
@@ -61,7 +49,7 @@ def no_queryset(view: Any) -> str:
     return f"'{name}' should either include a `queryset` attribute, or override the `get_queryset()` method."
 
 
-class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_METHODS):
+class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VIEWS), methods=ACTIONS):
     """DRF's ``GenericAPIView`` with restflow's helper methods. Source: DRF 3.18, generics.py."""
 
     serializer_class: SerializerClass | None = None
@@ -105,22 +93,15 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
     async def get_object(self) -> Any:
         """Return the instance that the URL names, and that the request may see.
 
-        Returns:
-            The instance.
-
         Raises:
             Http404: there is none, or the value in the URL can't name one.
             PermissionDenied: a permission refused it.
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
-        if _LOOKUP.holds(self):
-            queryset = await _filtered(self, await _queryset(self))
-            field, keyword = self.lookup_field, self.lookup_url_kwarg or self.lookup_field
-        else:
-            queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
-            field = await attribute(self, "lookup_field")
-            keyword = await attribute(self, "lookup_url_kwarg") or field
+        queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
+        field = await attribute(self, "lookup_field")
+        keyword = await attribute(self, "lookup_url_kwarg") or field
         assert keyword in self.kwargs, (
             f"Expected view {type(self).__name__} to be called with a URL keyword argument named "
             f'"{keyword}". Fix your URL conf, or set the `.lookup_field` attribute on the view correctly.'
@@ -134,9 +115,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
     async def filter_queryset(self, queryset: Any) -> Any:
         """Filter a query set by the view's filter backends.
 
-        Args:
-            queryset: the query set.
-
         Returns:
             What the last backend returned.
 
@@ -149,9 +127,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
     @sync
     async def paginate_queryset(self, queryset: Any) -> Any:
         """Return one page of a query set.
-
-        Args:
-            queryset: the query set.
 
         Returns:
             The page as a list; None where there is no pagination.
@@ -172,9 +147,6 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
 
         Args:
             data: the representation of the page's items.
-
-        Returns:
-            The response.
 
         Source: DRF 3.18, generics.py, ``get_paginated_response``.
         """
@@ -213,26 +185,10 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=_HOOKS, methods=_ME
         context: dict[str, Any] = await hook(self, "get_serializer_context")
         return context
 
-    def _usual_context(self) -> dict[str, Any]:
-        return dict(drf.GenericAPIView.get_serializer_context(self))
-
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         if pagination_class is None:
             return await hook(self, "paginate_queryset", queryset), self
         return await super()._page_of(queryset, pagination_class)
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
-_queryset = flow_of(GenericAPIView.get_queryset)
-_filtered = flow_of(GenericAPIView.filter_queryset)
-_LOOKUP = Usual(
-    {"get_queryset": GenericAPIView.get_queryset, "filter_queryset": GenericAPIView.filter_queryset},
-    {"lookup_field": _is_text, "lookup_url_kwarg": lambda value: value is None or _is_text(value)},
-)
-GenericAPIView._restflow_usual_serializers = usual_serializers(GenericAPIView, "get_serializer_context")
 
 
 async def _paginator_of(view: GenericAPIView) -> Any:
@@ -251,8 +207,6 @@ async def _made_paginator(view: GenericAPIView) -> Any:
 
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
-
-    _restflow_usual_serializers = GenericAPIView._restflow_usual_serializers
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
     get_context = GenericAPIView.get_context
@@ -344,7 +298,7 @@ def _handler(method: str, action: str) -> Any:
 
     handler.__name__ = handler.__qualname__ = method
     handler.__doc__ = f"Answer by ``{action}``."
-    return either(handler)
+    return sync_or_async(handler)
 
 
 class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, _CreateAPIView):

@@ -1,24 +1,23 @@
-"""Which handlers a view has, and what they may do."""
+"""Which handlers a view has, and what they may do.
+
+Looks at handlers and calls none. Asked by ``dispatch``, in both of its versions.
+"""
 
 from __future__ import annotations
 
 import inspect
 import types
-from functools import lru_cache
 from itertools import compress, repeat
 from typing import Any
 
 from rest_framework.views import APIView
 
-from restflow.flow import is_coroutine_function
+from restflow.flow import is_coroutine_function, remembered
+from restflow.request import has_body, read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
-    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's.
-
-    Args:
-        view: the view.
-    """
+    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
     names = view.http_method_names
     headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
     if len(view.renderer_classes) > 1:
@@ -26,9 +25,20 @@ def headers_of(view: APIView) -> dict[str, str]:
     return headers
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
     return ", ".join(name.upper() for name in compress(names, has))
+
+
+async def prepare_body(request: Any, handler: Any) -> None:
+    """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
+
+    Args:
+        request: the request, of any class.
+        handler: the handler that is about to be called.
+    """
+    if has_body(request) and reads_on_the_loop(handler):
+        await read_ahead(request)
 
 
 def reads_on_the_loop(handler: Any) -> bool:
@@ -42,6 +52,6 @@ def reads_on_the_loop(handler: Any) -> bool:
     return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _function_reads_on_the_loop(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))

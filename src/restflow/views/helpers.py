@@ -1,4 +1,7 @@
-"""The helper methods that make views short."""
+"""The helper methods that make views short: serializers, pages and responses by one call.
+
+Flows that users' handlers call, and the model mixins.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,7 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from operator import is_
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import empty
@@ -19,20 +20,22 @@ from rest_framework.serializers import BaseSerializer
 from restflow.flow import (
     Descriptor,
     TwoColoured,
-    Usual,
     asynchronous,
     attribute,
     blocking,
+    has_fast_version,
     hook,
-    overridden,
+    is_overridden,
+    remembered,
     run,
     sync,
 )
 from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers import with_async_surface
-from restflow.serializers.plain import leave_unseen, represented, runs_drfs_code_only
+from restflow.serializers import add_async_methods
+from restflow.serializers.plain import represented
+from restflow.views.hooks import OF_HELPERS, names
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
@@ -88,7 +91,7 @@ def _shown_with_serializer(function: _F) -> _F:
 def _has_serializer(view: Any) -> bool:
     return (
         view.serializer_class is not None
-        or overridden(view, "get_serializer_class", Helpers.get_serializer_class)
+        or is_overridden(view, "get_serializer_class", Helpers.get_serializer_class)
         or run(has_directions(view))
     )
 
@@ -123,18 +126,7 @@ def _missing(view: Any) -> MissingSerializer:
 
 class Helpers(
     TwoColoured,
-    hooks=(
-        "get_context",
-        "get_pagination_class",
-        "get_request_serializer_class",
-        "get_response_serializer_class",
-        "get_serializer",
-        "get_serializer_class",
-        "paginated_response",
-        "perform_post_fetches",
-        "serialized_response",
-        "validated_serializer",
-    ),
+    hooks=names(OF_HELPERS),
 ):
     """The helper methods and their getters, in sync colour."""
 
@@ -143,8 +135,6 @@ class Helpers(
     response_serializer_class: SerializerClass | None = None
     pagination_class: PaginationClass | None = None
     request: Any
-
-    _restflow_usual_serializers: ClassVar[Usual]
 
     @property
     def paginator(self) -> BasePagination | None:
@@ -162,9 +152,6 @@ class Helpers(
         Returns:
             A dict with ``request`` and ``view``.
         """
-        return self._usual_context()
-
-    def _usual_context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self}
 
     @sync
@@ -238,7 +225,7 @@ class Helpers(
             raise _missing(self)
         if "context" not in kwargs:
             kwargs["context"] = await hook(self, "get_context")
-        return with_async_surface(await blocking(chosen, *args, **kwargs))
+        return add_async_methods(await blocking(chosen, *args, **kwargs))
 
     @sync
     async def validated_serializer(
@@ -287,9 +274,6 @@ class Helpers(
             serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
             post_fetches: joins to run first.
             kwargs: further arguments of the serializer (``context``, …).
-
-        Returns:
-            The response.
         """
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
@@ -382,11 +366,14 @@ async def _class_for(view: Helpers, direction: str | None) -> SerializerClass | 
     return chosen
 
 
-@lru_cache(maxsize=1024)
-def _names_direction(override: Any) -> bool:
+def _takes_direction(override: Any) -> bool:
     return callable(override) and "direction" in inspect.signature(override).parameters
 
 
+_names_direction = remembered(_takes_direction)
+
+
+@has_fast_version
 async def build(
     view: Any,
     direction: str,
@@ -400,27 +387,18 @@ async def build(
     Args:
         view: whose serializer it is.
         direction: ``"request"`` or ``"response"``.
-        args: positional arguments of the serializer.
         unseen: whether no code of a user's will see the serializer, unless it has some itself.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
-        kwargs: keyword arguments of the serializer.
 
     Returns:
-        The serializer, with the async surface; one that is unseen and runs DRF's code only has none.
+        The serializer, with the async surface; one that is unseen and runs DRF's code only may have none.
     """
-    if serializer_class is None and _has_usual_serializers(view):
-        chosen = view.serializer_class
-        unseen = unseen and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
-        if "context" not in kwargs:
-            kwargs["context"] = view._usual_context()
-        made = await blocking(chosen, *args, **kwargs)
-        return leave_unseen(made) if unseen else with_async_surface(made)
-    if overridden(view, "get_serializer", Helpers.get_serializer):
+    if is_overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
         # class only where that is not its own choice.
         own = vars(view).get("get_serializer")
         of_class = getattr(type(view), "get_serializer", None)
-        if _names_direction(of_class) if own is None else _names_direction.__wrapped__(own):
+        if _names_direction(of_class) if own is None else _takes_direction(own):
             kwargs["direction"] = direction
         if serializer_class is not None or await has_directions(view):
             chosen = serializer_class or await _class_for(view, direction)
@@ -428,7 +406,7 @@ async def build(
                 kwargs["serializer_class"] = chosen
     else:
         kwargs.update(direction=direction, serializer_class=serializer_class)
-    return with_async_surface(await hook(view, "get_serializer", *args, **kwargs))
+    return add_async_methods(await hook(view, "get_serializer", *args, **kwargs))
 
 
 def is_filled_list(items: Any) -> bool:
@@ -440,57 +418,15 @@ def is_filled_list(items: Any) -> bool:
     return type(items) is list and bool(items)
 
 
-_GIVEN_BY_DRF = frozenset({"data", "many", "partial"})
-
-
 async def has_directions(view: Any) -> bool:
-    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by.
-
-    Args:
-        view: a view with the helpers.
-    """
-    if _has_usual_serializers(view):
-        return False
+    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by."""
     for name, getter in (
         ("request_serializer", Helpers.get_request_serializer_class),
         ("response_serializer", Helpers.get_response_serializer_class),
     ):
-        if overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
+        if is_overridden(view, f"get_{name}_class", getter) or await attribute(view, f"{name}_class") is not None:
             return True
     return False
-
-
-def _has_usual_serializers(view: Any) -> bool:
-    usual: Usual | None = getattr(type(view), "_restflow_usual_serializers", None)  # DRF's mixins may have no helpers
-    return usual is not None and usual.holds(view)
-
-
-def usual_serializers(view: type[Helpers], *names: str) -> Usual:
-    """Return what makes ``serializer_class`` the serializer of both directions.
-
-    Args:
-        view: the class whose getters are usual.
-        names: further hooks of the class that must be as they are there.
-    """
-    getters = ("get_serializer_class", "get_request_serializer_class", "get_response_serializer_class")
-    return Usual(
-        {
-            "get_serializer": Helpers.get_serializer,
-            **{name: getattr(view, name) for name in (*getters, "get_context", *names)},
-        },
-        {
-            "serializer_class": _is_class,
-            "request_serializer_class": partial(is_, None),
-            "response_serializer_class": partial(is_, None),
-        },
-    )
-
-
-def _is_class(value: Any) -> bool:
-    return isinstance(value, type)
-
-
-Helpers._restflow_usual_serializers = usual_serializers(Helpers)
 
 
 class AsyncHelpers(Helpers):

@@ -1,4 +1,7 @@
-"""The five model mixins, in both colours."""
+"""The five model mixins, in both colours: what ``create``, ``list``, ``retrieve``, ``update`` and ``destroy`` do.
+
+Flows that ask the hooks of a generic view and its serializers.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,23 @@ from rest_framework import status
 from rest_framework.response import Response as DRFResponse
 from rest_framework.serializers import ListSerializer
 
+from restflow.drf import know_as_flow
 from restflow.flow import (
     TwoColoured,
     asynchronous,
     blocking,
     call,
-    either,
     hook,
-    overridden,
-    stand_in,
+    is_overridden,
     sync,
+    sync_or_async,
     twin,
 )
 from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers.plain import is_unseen, represented, validated
 from restflow.views.helpers import build, has_directions, is_filled_list
+from restflow.views.hooks import OF_CREATE, OF_DESTROY, OF_UPDATE, names
 
 __all__ = [
     "AsyncCreateModelMixin",
@@ -60,19 +64,12 @@ def _forget_prefetched(instance: Any) -> None:
         instance._prefetched_objects_cache = {}
 
 
-class CreateModelMixin(
-    TwoColoured, drf.CreateModelMixin, hooks=("perform_create", "get_success_headers"), methods=("create",)
-):
+class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE), methods=("create",)):
     """Create a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync
     async def create(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Create an instance of what the request's data say.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
 
         Returns:
             201 with the representation of what was saved, and its ``Location`` where that has a URL field.
@@ -83,7 +80,7 @@ class CreateModelMixin(
         Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
         """
         data = await data_of(request)
-        unseen = not overridden(self, "perform_create", CreateModelMixin.perform_create)
+        unseen = not is_overridden(self, "perform_create", CreateModelMixin.perform_create)
         serializer = await build(self, "request", unseen=unseen, data=data)
         await validated(serializer)
         await hook(self, "perform_create", serializer)
@@ -108,11 +105,6 @@ class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
     async def list(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Represent the view's query set: filtered, and a page of it where there is pagination.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             The paginator's response, else all instances.
 
@@ -135,11 +127,6 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
     async def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Represent the instance that the URL names.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Returns:
             Its representation.
 
@@ -152,9 +139,7 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         return Response(await represented(await build(self, "response", instance, unseen=True)))
 
 
-class UpdateModelMixin(
-    TwoColoured, drf.UpdateModelMixin, hooks=("perform_update",), methods=("update", "partial_update")
-):
+class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE), methods=("update", "partial_update")):
     """Update a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync
@@ -162,8 +147,6 @@ class UpdateModelMixin(
         """Update the instance that the URL names by the request's data.
 
         Args:
-            request: the request.
-            args: the URL's positional arguments.
             kwargs: the URL's keyword arguments; ``partial=True`` lets fields be left out.
 
         Returns:
@@ -178,7 +161,7 @@ class UpdateModelMixin(
         partial = kwargs.pop("partial", False)
         instance = await hook(self, "get_object")
         data = await data_of(request)
-        unseen = not overridden(self, "perform_update", UpdateModelMixin.perform_update)
+        unseen = not is_overridden(self, "perform_update", UpdateModelMixin.perform_update)
         serializer = await build(self, "request", instance, unseen=unseen, data=data, partial=partial)
         await validated(serializer)
         await hook(self, "perform_update", serializer)
@@ -203,17 +186,12 @@ class UpdateModelMixin(
         await hook(serializer, "save")
 
 
-class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=("perform_destroy",), methods=("destroy",)):
+class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTROY), methods=("destroy",)):
     """Destroy a model instance. Source: DRF 3.18, mixins.py."""
 
     @sync
     async def destroy(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
         """Delete the instance that the URL names.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
 
         Returns:
             204, without a body.
@@ -228,11 +206,7 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=("perform_dest
 
     @sync
     async def perform_destroy(self, instance: Any) -> None:
-        """Delete an instance, by its own ``delete``.
-
-        Args:
-            instance: the instance.
-        """
+        """Delete an instance, by its own ``delete``."""
         await blocking(instance.delete)
 
 
@@ -264,7 +238,7 @@ else:
 class AsyncCreateModelMixin(_Create):
     """Create a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    create: ClassVar[Callable[..., Any]] = either(CreateModelMixin.create)
+    create: ClassVar[Callable[..., Any]] = sync_or_async(CreateModelMixin.create)
     if not TYPE_CHECKING:
         aperform_create = asynchronous(CreateModelMixin.perform_create)
     aget_success_headers = twin("get_success_headers")
@@ -273,20 +247,20 @@ class AsyncCreateModelMixin(_Create):
 class AsyncListModelMixin(_List):
     """List a query set, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    list: ClassVar[Callable[..., Any]] = either(ListModelMixin.list)
+    list: ClassVar[Callable[..., Any]] = sync_or_async(ListModelMixin.list)
 
 
 class AsyncRetrieveModelMixin(_Retrieve):
     """Retrieve a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    retrieve: ClassVar[Callable[..., Any]] = either(RetrieveModelMixin.retrieve)
+    retrieve: ClassVar[Callable[..., Any]] = sync_or_async(RetrieveModelMixin.retrieve)
 
 
 class AsyncUpdateModelMixin(_Update):
     """Update a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    update: ClassVar[Callable[..., Any]] = either(UpdateModelMixin.update)
-    partial_update: ClassVar[Callable[..., Any]] = either(UpdateModelMixin.partial_update)
+    update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.update)
+    partial_update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.partial_update)
     if not TYPE_CHECKING:
         aperform_update = asynchronous(UpdateModelMixin.perform_update)
 
@@ -294,7 +268,7 @@ class AsyncUpdateModelMixin(_Update):
 class AsyncDestroyModelMixin(_Destroy):
     """Destroy a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
 
-    destroy: ClassVar[Callable[..., Any]] = either(DestroyModelMixin.destroy)
+    destroy: ClassVar[Callable[..., Any]] = sync_or_async(DestroyModelMixin.destroy)
     if not TYPE_CHECKING:
         aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)
 
@@ -310,4 +284,4 @@ for _drfs, _ours in (
 ):
     for _name, _function in vars(_drfs).items():
         if type(_function) is types.FunctionType and _name in vars(_ours):
-            stand_in(_function, vars(_ours)[_name])
+            know_as_flow(_function, vars(_ours)[_name])

@@ -1,33 +1,20 @@
-"""Permissions and throttles, asked and obeyed."""
+"""Permissions and throttles, asked and obeyed.
+
+Flows that the checks of ``base`` share with their fast versions.
+"""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import ask, attribute, bridged, hook, must_be_awaited, remember, truth, unchanged
+from restflow.flow import attribute, callable_from_sync, hook, plan_of, truth
 from restflow.request import refuse_async_user
-
-# What DRF's sync code, and users' handlers, call for its effect only: a coroutine that one of these gives would be
-# dropped, and with it a check.
-CALLED_FOR_EFFECT = (
-    "check_object_permissions",
-    "check_permissions",
-    "check_throttles",
-    "initial",
-    "perform_authentication",
-    "perform_create",
-    "perform_destroy",
-    "perform_update",
-    "permission_denied",
-    "throttled",
-)
-must_be_awaited(*CALLED_FOR_EFFECT, "get_object", is_view=True)
+from restflow.views.hooks import CALLED_FOR_EFFECT
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
@@ -35,7 +22,6 @@ async def permit(view: APIView, request: Request, permissions: Any) -> None:
 
     Args:
         view: the view, whose ``permission_denied`` says no.
-        request: the request to be permitted.
         permissions: what is asked, of either colour.
 
     Raises:
@@ -52,17 +38,16 @@ async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
 
     Args:
         view: the view, whose ``throttled`` says no.
-        request: the request to be throttled.
         throttles: what is asked, of either colour.
 
     Raises:
         Throttled: at least one refused.
     """
-    waits = []
-    for throttle in throttles:
-        answer = ask(throttle, "allow_request", request, view)
-        if not (answer if type(answer) is bool else await truth(answer)):
-            waits.append(await hook(throttle, "wait"))
+    waits = [
+        await hook(throttle, "wait")
+        for throttle in throttles
+        if not await truth(await hook(throttle, "allow_request", request, view))
+    ]
     if waits:
         known = [wait for wait in waits if wait is not None]
         await hook(view, "throttled", request, max(known, default=None))
@@ -73,7 +58,6 @@ async def refuse(view: APIView, request: Request, permission: Any) -> None:
 
     Args:
         view: the view, whose ``permission_denied`` says no.
-        request: the request.
         permission: whose ``message`` and ``code`` reach the client.
 
     Raises:
@@ -85,21 +69,16 @@ async def refuse(view: APIView, request: Request, permission: Any) -> None:
 
 
 def may_be_dropped(cls: type) -> list[str]:
-    """Return the names under which a class has what is not known to be sync code of DRF's and ours.
+    """Return the names under which a class has what is not known to be sync code of DRF's and ours."""
+    return plan_of(cls).ask("may be dropped", CALLED_FOR_EFFECT, _dropped)
 
-    Args:
-        cls: a sync view's class.
-    """
-    known = _known_effects.get(cls)
-    if known is None or not known[0]():
-        known = unchanged(cls, CALLED_FOR_EFFECT), [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
-        remember(_known_effects, cls, known)
-    return known[1]
+
+def _dropped(cls: type) -> list[str]:
+    return [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
 
 
 def _is_dropped(cls: type, name: str) -> bool:
     function = getattr(cls, name, None)
-    return function is not None and not (type(function) is types.FunctionType and bridged(function) is function)
-
-
-_known_effects: dict[type, tuple[Callable[[], bool], list[str]]] = {}
+    return function is not None and not (
+        type(function) is types.FunctionType and callable_from_sync(function) is function
+    )

@@ -1,24 +1,26 @@
-"""The coroutine functions that serve async views, and what they make for each request."""
+"""The coroutine functions that serve async views, and what they make for each request.
+
+Made by ``as_view``; makes the view, and drives its ``dispatch`` for Django's handler or ours.
+"""
 
 from __future__ import annotations
 
 import types
-from functools import lru_cache, partial, update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 from django.http import HttpRequest
 from django.views import View
 from rest_framework.views import APIView
 
-from restflow.flow import arun, blocking, call, insist_on_awaited, learn_new_flow
+from restflow.flow import arun, blocking, call, insist_on_awaited, learn, remembered
 from restflow.flow.refusals import refuse_lost_context
 
 
-def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
+def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
     """Return the coroutine function that serves ``cls``.
 
     Args:
-        cls: the view's class.
         initkwargs: attributes to set on each instance.
         sync_view: the view function that DRF made, whose attributes the new one carries.
         actions: a viewset's actions by HTTP method.
@@ -28,11 +30,11 @@ def served(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actio
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return await arun(flow(request, *args, **kwargs))
 
-    learn_new_flow(view, flow)  # which our handler enters, to drive it together with what is around it
+    learn(view, flow=flow)  # which our handler enters, to drive it together with what is around it
     return update_wrapper(view, sync_view)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
     """Refuse what the URLconf puts around a view, where that ends before the view runs."""
     refuse_lost_context(callback, f"{name}.as_view()")

@@ -1,4 +1,7 @@
-"""Viewsets, in both colours."""
+"""Viewsets, in both colours: views whose methods are actions, which may have an ``ActionConfig``.
+
+Adds to the views of ``base`` and ``generics`` that the action is named before anything is asked.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
-from restflow.flow import Descriptor, TwoColoured, asynchronous, is_computed, is_coroutine_function, parent, sync
+from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.base import APIView, AsyncAPIView
 from restflow.views.declared import take_view_into_use
@@ -31,7 +34,7 @@ from restflow.views.mixins import (
     RetrieveModelMixin,
     UpdateModelMixin,
 )
-from restflow.views.serving import served
+from restflow.views.serving import make_async_view
 
 __all__ = [
     "AsyncGenericViewSet",
@@ -110,55 +113,44 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
         """
         return config_of(self, action)
 
+    # A view of restflow's has named the action by then. These are for a view of DRF's, behind this mixin.
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
-
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The request that the view works with.
-
-        Source: DRF 3.18, viewsets.py, ``initialize_request``. DRF sets the action a moment later, when the getters of
-        authenticators and parsers were asked already.
-        """
-        _name_action(self, request)
+        """Name the action, and wrap Django's request in DRF's."""
+        self._name_action(request)
         made: DRFRequest = super().initialize_request(request, *args, **kwargs)
         return made
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Do what comes before the action, as DRF does.
 
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
         Raises:
             ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
         """
-        _insist_on_an_action(self)
+        if "action" not in vars(self):
+            name = type(self).__name__
+            raise ImproperlyConfigured(
+                f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
+            )
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
+
+    def _name_action(self, request: HttpRequest) -> None:
+        """Set ``action`` by the request's method, before anything is asked that its ``ActionConfig`` may say.
+
+        Source: DRF 3.18, viewsets.py, ``initialize_request``, where it is set when the getters of authenticators and
+        parsers were asked already.
+        """
+        view: Any = self
+        method = (request.method or "").lower()
+        action = "metadata" if method == "options" else view.action_map.get(method)
+        vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
 
     def _queryset_maker(self) -> Any:
         config = self.action_config
         return None if config is None else config.queryset_maker
 
 
-def _name_action(view: Any, request: HttpRequest) -> None:
-    method = (request.method or "").lower()
-    action = "metadata" if method == "options" else view.action_map.get(method)
-    vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
-
-
-def _insist_on_an_action(view: Any) -> None:
-    if "action" not in vars(view):
-        name = type(view).__name__
-        raise ImproperlyConfigured(
-            f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
-        )
+_async_view: Any = AsyncAPIView
 
 
 class AsyncViewSetMixin(ViewSetMixin):
@@ -179,42 +171,13 @@ class AsyncViewSetMixin(ViewSetMixin):
             TypeError: no actions, or an unknown attribute.
         """
         viewset: Any = cls
-        return served(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
+        return make_async_view(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
 
-    @sync
-    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Set ``action`` by the request's method, and wrap Django's request in DRF's.
-
-        Args:
-            request: Django's request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Returns:
-            The request that the view works with.
-        """
-        _name_action(self, request)
-        ours = (AsyncViewSetMixin, ViewSetMixin, drf.ViewSetMixin)
-        made: DRFRequest = await parent(ours, self, "initialize_request", request, *args, **kwargs)
-        return made
-
-    @sync
-    async def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the action, as DRF does.
-
-        Args:
-            request: the request.
-            args: the URL's positional arguments.
-            kwargs: the URL's keyword arguments.
-
-        Raises:
-            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
-        """
-        _insist_on_an_action(self)
-        await parent((AsyncViewSetMixin, ViewSetMixin), self, "initial", request, *args, **kwargs)
-
-    ainitialize_request = asynchronous(initialize_request)
-    ainitial = asynchronous(initial)
+    # The view's own, which name the action first.
+    initialize_request = _async_view.initialize_request
+    ainitialize_request = _async_view.ainitialize_request
+    initial = _async_view.initial
+    ainitial = _async_view.ainitial
 
 
 class MissingQueryset(AssertionError, AttributeError):
@@ -234,7 +197,7 @@ class _ShownWithQueryset(Descriptor):
         if view is None:
             return self.function
         if not (
-            is_computed(owner, "queryset")
+            hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
             or getattr(view, "queryset", None) is not None
             or view._queryset_maker() is not None
         ):

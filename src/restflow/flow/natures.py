@@ -1,0 +1,197 @@
+"""What is known of a function: the flow it enters, whether it is async, when it never blocks.
+
+Looks at functions, and calls none but the predicates that came with them. Everything that decides where a function runs
+asks here; ``flow/resolution.py`` for the functions of a hook, ``flow/steps.py`` for those that are called as they are.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar, overload
+from weakref import WeakKeyDictionary, ref
+
+from restflow.flow.functions import is_coroutine_function
+from restflow.flow.refusals import refuse_lost_context
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+Flow = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Descriptor:
+    """A descriptor of ours that stands in a class for the function it wraps."""
+
+    function: Callable[..., Any]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was said of a function, by us or by a user's ``nonblocking``.
+
+    Attributes:
+        flow: the flow that it is a face of.
+        harmless: tells, of its arguments, whether it never blocks.
+        twin_of: the class and the name for which we generated it.
+        is_dual: whether it is an ``async def`` that sync code may call too.
+        is_answering: whether it is a sync wrapper around an async hook, completed so that sync code in a thread may
+            call it.
+    """
+
+    flow: Flow | None = None
+    harmless: Callable[..., bool] | None = None
+    twin_of: tuple[ref[type], str] | None = None
+    is_dual: bool = False
+    is_answering: bool = False
+
+
+# Kept by the function's identity, never on the function: functools.wraps copies attributes, and a decorator's wrapper
+# must not inherit what only its inner function promised.
+_facts: WeakKeyDictionary[Callable[..., Any], Facts] = WeakKeyDictionary()
+_NONE = Facts()
+
+
+def facts_of(function: Any) -> Facts:
+    """Return what was said of a function; of anything else, and of a proxy of a function, nothing."""
+    return _facts.get(function, _NONE) if type(function) is types.FunctionType else _NONE
+
+
+def functions_with_facts() -> list[Callable[..., Any]]:
+    """Return all functions of which something was said."""
+    return list(_facts)
+
+
+def learn(function: Callable[..., Any], **said: Any) -> None:
+    """Note what is said of a function.
+
+    Args:
+        function: the function itself; what wraps it is another.
+        said: fields of its ``Facts``.
+    """
+    facts = _facts.setdefault(function, Facts())
+    for name, fact in said.items():
+        setattr(facts, name, fact)
+    if _natures.pop(function, None) is not None:
+        forget()
+
+
+@dataclass(slots=True)
+class Nature:
+    """How one callable is to be called: the flow it enters, whether it is async, when it never blocks."""
+
+    flow: Flow | None
+    awaits: bool
+    harmless: Callable[..., bool] | None
+
+
+def nature_of(raw: Any) -> Nature:
+    """Classify one callable.
+
+    Args:
+        raw: the callable as it is found in a class's ``__dict__`` or on an object.
+
+    Returns:
+        Its nature; unknown code is sync and may block.
+
+    Raises:
+        TypeError: a sync context manager stands around an async function.
+    """
+    function = raw
+    if type(raw) is not types.FunctionType:
+        function = raw.function if isinstance(raw, Descriptor) else raw
+        if type(function) is not types.FunctionType:
+            refuse_lost_context(function, getattr(type(function), "__qualname__", ""))
+            return Nature(None, is_coroutine_function(function), None)
+    nature = _natures.get(function)
+    if nature is None:
+        refuse_lost_context(function, function.__qualname__)
+        facts = facts_of(function)
+        nature = Nature(facts.flow, facts.is_dual or is_coroutine_function(function), facts.harmless)
+        if len(_natures) >= _MOST_NATURES:
+            forget()
+        _natures[function] = nature
+    return nature
+
+
+# Bounded, so that functions made for one request do not pile up.
+_natures: dict[Callable[..., Any], Nature] = {}
+_MOST_NATURES = 4096
+_drawn_from_natures: list[Callable[[], None]] = [_natures.clear]
+
+
+def forget() -> None:
+    """Forget all natures, and whatever was drawn from them."""
+    for clear in _drawn_from_natures:
+        clear()
+
+
+def forget_with_natures(clear: Callable[[], None]) -> None:
+    """Have ``clear`` called when natures are forgotten: what it clears was drawn from them."""
+    _drawn_from_natures.append(clear)
+
+
+def always(*args: Any, **kwargs: Any) -> bool:
+    """Agree: the predicate of a function that never blocks."""
+    return True
+
+
+def flow_of(method: Callable[..., Any]) -> Flow:
+    """Return the flow that a method of ours was made of."""
+    flow = facts_of(method).flow
+    assert flow is not None
+    return flow
+
+
+def stand_in(function: Callable[..., Any], flow: Flow) -> None:
+    """Have ``flow`` driven wherever a hook resolves to ``function``, a function that calls hooks itself.
+
+    Args:
+        function: a function of DRF's, known by identity; a subclass's override is not covered.
+        flow: a flow of the same arguments, or the sync method made of one.
+    """
+    learn(function, flow=facts_of(flow).flow or flow)
+
+
+def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bool:
+    """Tell whether ``function``, called with these arguments, is known never to block.
+
+    Args:
+        args: the positional arguments it is to be called with.
+
+    Returns:
+        True for a function that was marked ``nonblocking`` and whose predicate, if any, agrees.
+    """
+    promised = nature_of(function).harmless
+    return promised is not None and promised(*args, **kwargs)
+
+
+@overload
+def nonblocking(function: _F, /) -> _F: ...
+@overload
+def nonblocking(*, when: Callable[..., bool]) -> Callable[[_F], _F]: ...
+def nonblocking(
+    function: Callable[..., Any] | None = None, /, *, when: Callable[..., bool] = always
+) -> Callable[..., Any]:
+    """Say of a sync hook that it never blocks, so that it is called in place on the event loop.
+
+    The promise holds for this very function: a subclass's override and a decorator's wrapper are not covered.
+
+    Args:
+        function: the hook; it must not query, read files, sleep or wait for a lock.
+        when: for a function that never blocks only at times, a predicate of the same arguments (``self`` first).
+
+    Raises:
+        TypeError: ``function`` is an ``async def``, which needs no such promise.
+    """
+    if function is None:
+        return partial(_promise, when=when)
+    return _promise(function, when=when)
+
+
+def _promise(function: _F, *, when: Callable[..., bool]) -> _F:
+    if is_coroutine_function(function):
+        raise TypeError(f"nonblocking is for sync functions, got {function!r}: an async def runs on the loop as it is.")
+    learn(function, harmless=when)
+    return function

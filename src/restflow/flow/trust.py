@@ -1,0 +1,40 @@
+"""Whose code it is: what is known of DRF, Django and restflow is not asked again of each class of theirs.
+
+Looks at names of modules only. A class is a user's unless it is written in one of these packages; a function that
+another package put into one of their classes is known by its own globals (``is_frameworks_function``), or by identity
+(``restflow.drf``).
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+_DRF, _OURS = "rest_framework.", "restflow."
+_FRAMEWORKS = (_DRF, "django.", _OURS)
+
+
+def is_drfs(cls: type) -> bool:
+    """Tell whether a class is written in DRF."""
+    return cls.__module__.startswith(_DRF)
+
+
+def is_ours(cls: type) -> bool:
+    """Tell whether a class is written in restflow."""
+    return cls.__module__.startswith(_OURS)
+
+
+def is_frameworks(cls: type) -> bool:
+    """Tell whether a class is written in DRF, in Django or in restflow."""
+    return cls.__module__.startswith(_FRAMEWORKS)
+
+
+def is_trusted(cls: type) -> bool:
+    """Tell whether a class is a base of ours, or one that ours are built on: a framework's, or Python's own."""
+    return cls.__module__.startswith((*_FRAMEWORKS, "builtins"))
+
+
+def is_frameworks_function(function: Any) -> bool:
+    """Tell whether a function's code is written in DRF, in Django or in restflow, whichever class it stands in."""
+    is_function = type(function) is types.FunctionType  # a proxy has the globals of what it stands for
+    return is_function and str(function.__globals__.get("__name__")).startswith(_FRAMEWORKS)

@@ -1,0 +1,211 @@
+"""Fast versions of whole flows: the same steps, done in place where nobody changed what they ask.
+
+Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base`` or
+``helpers``. It is taken only where the class and the view have nothing of their own in the hooks it skips; after each
+piece of a user's code, the hooks that are still to come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False``
+switches all of them off, and a reader may leave this module out.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import is_
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import generics
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.response import Response as DRFResponse
+from rest_framework.views import APIView as DRFAPIView
+
+from restflow.drf import all_made_in_place, is_plain_list
+from restflow.flow import (
+    Unmodified,
+    blocking,
+    call,
+    fast_version_of,
+    flow_of,
+    hook,
+    insist_on_awaited,
+    switch_fast_versions_by,
+)
+from restflow.flow.trust import is_frameworks_function
+from restflow.negotiation import chosen_before
+from restflow.request import Request, authenticated
+from restflow.serializers import add_async_methods
+from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
+from restflow.settings import settings
+from restflow.views.base import APIView, AsyncAPIView, finished, know_the_user, put_headers, show_to_sentry
+from restflow.views.generics import GenericAPIView
+from restflow.views.handlers import headers_of, prepare_body
+from restflow.views.helpers import SerializerClass, build
+from restflow.views.hooks import (
+    BEGINNING,
+    END,
+    INITIAL,
+    OF_GENERIC_VIEWS,
+    OF_HELPERS,
+    OF_VIEWS,
+    POLICIES,
+    SERIALIZERS,
+    names,
+)
+from restflow.views.policies import permit, throttle_by
+
+_DRFs: Any = DRFAPIView
+
+
+def _is_drfs(raw: Any, value: Any) -> bool:
+    return value is raw and is_frameworks_function(raw.fget if isinstance(raw, property) else raw)
+
+
+_OF_INITIAL: dict[str, Any] = {
+    "renderer_classes": is_plain_list,
+    "versioning_class": partial(is_, None),
+    "content_negotiation_class": partial(is_, DefaultContentNegotiation),
+}
+_INITIAL = Unmodified(AsyncAPIView, names(OF_VIEWS, INITIAL), _OF_INITIAL)
+_BEGINNING = Unmodified(
+    AsyncAPIView,
+    names(OF_VIEWS, BEGINNING, INITIAL),
+    {
+        "parser_classes": is_plain_list,
+        "authentication_classes": is_plain_list,
+        "http_method_names": is_plain_list,
+        "atomic": partial(is_, False),
+        "default_response_headers": partial(_is_drfs, _DRFs.default_response_headers),
+        "allowed_methods": partial(_is_drfs, _DRFs.allowed_methods),
+        "_allowed_methods": partial(_is_drfs, _DRFs._allowed_methods),
+        **_OF_INITIAL,
+    },
+)
+_AUTHENTICATION = Unmodified(AsyncAPIView, ("perform_authentication",), {})
+_POLICIES = Unmodified(
+    AsyncAPIView, names(OF_VIEWS, POLICIES), {"permission_classes": is_plain_list, "throttle_classes": is_plain_list}
+)
+_END = Unmodified(AsyncAPIView, names(OF_VIEWS, END), {})
+
+
+switch_fast_versions_by(settings)
+
+
+@fast_version_of(AsyncAPIView.dispatch, when=_BEGINNING.holds)
+async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
+    view.args, view.kwargs = args, kwargs
+    view._name_action(http_request)
+    if not (
+        _BEGINNING.is_untouched(view)  # an ActionConfig may have put lists on the view
+        and all_made_in_place(view.parser_classes)
+        and all_made_in_place(view.authentication_classes)
+        and all_made_in_place(view.renderer_classes)
+    ):
+        response: HttpResponseBase = await _general_dispatch(view, http_request, *args, **kwargs)
+        return response
+    request = view.request = Request(
+        http_request,
+        parsers=_DRFs.get_parsers(view),
+        authenticators=_DRFs.get_authenticators(view),
+        negotiator=_DRFs.get_content_negotiator(view),
+        parser_context=_DRFs.get_parser_context(view, http_request),
+    )
+    view.headers = headers_of(view)
+    try:
+        await initial(view, request, *args, **kwargs)
+        method = (request.method or "").lower()
+        if method in view.http_method_names and hasattr(view, method):
+            handler = getattr(view, method)
+            await prepare_body(request, handler)
+            response = await call(handler, request, *args, **kwargs)
+        else:
+            response = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
+    except Exception as error:
+        await know_the_user(view, request)
+        response = await hook(view, "handle_exception", error)
+    view.response = await _finalized(view, request, response, args, kwargs)
+    insist_on_awaited(view)
+    return finished(view, request)
+
+
+async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: Any, kwargs: Any) -> Any:
+    if not isinstance(response, DRFResponse) or not vars(request).get("accepted_renderer") or not _END.holds(view):
+        return await hook(view, "finalize_response", request, response, *args, **kwargs)
+    response.accepted_renderer = request.accepted_renderer
+    response.accepted_media_type = request.accepted_media_type
+    response.renderer_context = _DRFs.get_renderer_context(view)  # type: ignore[attr-defined]
+    await put_headers(view, response)
+    return response
+
+
+_general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
+
+
+def _is_initial_in_place(view: Any, *args: Any, **kwargs: Any) -> bool:
+    return _INITIAL.holds(view) and all_made_in_place(view.renderer_classes)
+
+
+@fast_version_of(APIView.initial, when=_is_initial_in_place)
+async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> None:
+    """Do what comes before the handler, as ``APIView.initial`` does."""
+    show_to_sentry(request)
+    view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
+    renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
+    known = chosen_before(request, renderers, negotiator, view.format_kwarg)
+    chosen = known or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
+    request.accepted_renderer, request.accepted_media_type = chosen
+    request.version = request.versioning_scheme = None
+    if _AUTHENTICATION.is_untouched(view):
+        await authenticated(request)
+    else:
+        await hook(view, "perform_authentication", request)
+    in_place = _POLICIES.holds(view)
+    if not (in_place and all_made_in_place(view.permission_classes)):
+        await hook(view, "check_permissions", request)
+        in_place = in_place and _POLICIES.holds(view)
+    elif view.permission_classes:
+        await permit(view, request, _DRFs.get_permissions(view))
+        in_place = _POLICIES.holds(view)  # a permission may have changed the view
+    if not (in_place and all_made_in_place(view.throttle_classes)):
+        await hook(view, "check_throttles", request)
+    elif view.throttle_classes:
+        await throttle_by(view, request, _DRFs.get_throttles(view))
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, type)
+
+
+_OF_SERIALIZERS: dict[str, Any] = {
+    "serializer_class": _is_class,
+    "request_serializer_class": partial(is_, None),
+    "response_serializer_class": partial(is_, None),
+}
+_SERIALIZERS = Unmodified(APIView, names(OF_HELPERS, SERIALIZERS), _OF_SERIALIZERS)
+_GENERIC_SERIALIZERS = Unmodified(GenericAPIView, names((*OF_HELPERS, *OF_GENERIC_VIEWS), SERIALIZERS), _OF_SERIALIZERS)
+_GIVEN_BY_DRF = frozenset({"data", "many", "partial"})
+
+
+def _has_one_serializer_class(
+    view: Any, direction: str, *args: Any, serializer_class: SerializerClass | None = None, **kwargs: Any
+) -> bool:
+    if serializer_class is not None or not isinstance(view, APIView):
+        return False
+    return (_GENERIC_SERIALIZERS if isinstance(view, GenericAPIView) else _SERIALIZERS).holds(view)
+
+
+@fast_version_of(build, when=_has_one_serializer_class)
+async def build_of_one_class(
+    view: Any, direction: str, *args: Any, unseen: bool = False, serializer_class: None = None, **kwargs: Any
+) -> Any:
+    """Build a serializer of ``serializer_class``, as ``build`` does where that is the class of both directions."""
+    chosen = view.serializer_class
+    unseen = unseen and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
+    if "context" not in kwargs:
+        is_generic = isinstance(view, GenericAPIView)
+        drfs: Any = generics.GenericAPIView
+        kwargs["context"] = (
+            dict(drfs.get_serializer_context(view)) if is_generic else {"request": view.request, "view": view}
+        )
+    made = await blocking(chosen, *args, **kwargs)
+    return leave_unseen(made) if unseen else add_async_methods(made)
