@@ -16,16 +16,9 @@ from rest_framework.fields import Field
 from rest_framework.relations import ManyRelatedField
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from restflow.serializers.lines import (
-    FIELDS,
-    Line,
-    are_drfs,
-    compiled,
-    describe,
-    environment_of,
-    function_of,
-    is_written_by_drf,
-)
+from restflow.flow.trust import is_frameworks_function
+from restflow.serializers.generated import compiled, function_of
+from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
 from restflow.settings import settings
 
 __all__ = ["BOUND", "LENT", "know_representation", "represent", "representing", "with_data"]
@@ -41,7 +34,7 @@ BOUND = "_restflow_bound"  # where a serializer keeps its function
 _ROWS_BEFORE = 3
 LENT = "_restflow_lent"  # one that has this has fields that nobody can see
 
-_ARE_DRFS = all(map(is_written_by_drf, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
+_ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
 # Functions that represent as DRF's do, DRF's own and ours.
 _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
