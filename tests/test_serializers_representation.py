@@ -547,14 +547,12 @@ CHOSEN: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.usefixtures("each_version", "books")
 @pytest.mark.parametrize("name", CHOSEN)
-@pytest.mark.parametrize("fast", [True, False], ids=["fast", "not fast"])
-def test_serializers_of_models_are_represented_as_by_drf(
-    name: str, fast: bool, books: list[Book], django_assert_num_queries: Any
-) -> None:
+def test_serializers_of_models_are_represented_as_by_drf(name: str, django_assert_num_queries: Any) -> None:
     queryset, theirs, ours = CHOSEN[name], family(drf)[name], family(restflow)[name]
     context = {"request": None, "now": 2024}
-    with override_settings(RESTFLOW={"FAST_VERSIONS": fast}, ROOT_URLCONF=__name__):
+    with override_settings(ROOT_URLCONF=__name__):
         with CaptureQueriesContext(connection) as queries:
             expected = outcome(lambda: theirs(queryset(), many=True, context=context).data)
         for _ in range(TIMES):
@@ -620,6 +618,7 @@ def only_text(self: Any) -> Any:
     return {"text": drf.CharField()}
 
 
+@pytest.mark.usefixtures("fast_versions")
 @families
 @pytest.mark.parametrize("what", PATCHES)
 def test_what_is_patched_late_is_obeyed(m: Any, what: str) -> None:
@@ -655,6 +654,7 @@ def change(serializer: Any, how: str) -> None:
         serializer.to_representation = lambda instance: "own"
 
 
+@pytest.mark.usefixtures("fast_versions")
 @families
 @pytest.mark.parametrize(
     "how",
@@ -686,6 +686,7 @@ def test_a_zone_that_an_override_activates_for_a_row_is_obeyed(m: Any) -> None:
             assert cls(rows, many=True).data == theirs(rows, many=True).data
 
 
+@pytest.mark.usefixtures("fast_versions")
 def test_a_traceback_shows_the_line_of_the_field() -> None:
     def get_broken(self: Any, instance: Any) -> Any:
         if instance.number:
@@ -701,6 +702,7 @@ def test_a_traceback_shows_the_line_of_the_field() -> None:
     assert any("get_broken(instance)" in line for line in shown_lines), shown_lines
 
 
+@pytest.mark.usefixtures("fast_versions")
 def test_fields_that_clients_choose_do_not_fill_the_memory() -> None:
     cls = flat(restflow)
     for number in range(3000):

@@ -18,7 +18,7 @@ from tests.matrix import each_pair
 from tests.safety.test_plain_serializers import bases, prefixes, requests, serializer_of, site, statuses
 from tests.shop.models import Author, Review
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fast_versions")]
 
 OK = [200, 200, 201, 200, 200]
 
