@@ -16,6 +16,7 @@ from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
+from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
@@ -25,8 +26,6 @@ from restflow.flow.twins import (
     async_twin,
     asynchronous,
     give_twins,
-    insist_on_awaited,
-    must_be_awaited,
     sync,
     sync_or_async,
     twin,

@@ -17,7 +17,7 @@ from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
 from restflow.flow.functions import MARKED, is_coroutine_function
 from restflow.flow.remembered import remembered
-from restflow.flow.steps import call, drop, is_awaitable, settle, trap
+from restflow.flow.steps import call, drop, is_awaitable, settle, taken
 from restflow.flow.trust import is_frameworks, is_frameworks_function
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -182,7 +182,7 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
             f"Sync code on the event loop asked for {getattr(function, '__qualname__', function)!r}, which is async: "
             f"the loop would wait for itself. Await the async twin of what you called (the name with an 'a' before it)."
         )
-    return run(_taken(step))
+    return run(taken(step))
 
 
 def result_of(value: Any) -> Any:
@@ -191,8 +191,4 @@ def result_of(value: Any) -> Any:
     Raises:
         RuntimeError: it can be awaited, and an event loop runs in this thread.
     """
-    return run(_taken(settle(value))) if is_awaitable(value) else value
-
-
-async def _taken(step: Any) -> Any:
-    return await trap(step)
+    return run(taken(settle(value))) if is_awaitable(value) else value

@@ -234,7 +234,7 @@ class Unmodified:
 
 def _meaning(definition: Definition | None) -> Any:
     """Return what tells definitions apart: the flow they enter, or the one function that both drivers call."""
-    return definition and (definition.flow or definition.function or definition)
+    return definition and (definition.flow or definition.in_place or definition)
 
 
 def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
