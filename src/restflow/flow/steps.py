@@ -47,7 +47,7 @@ class Step:
 
 
 class _Here(threading.local):
-    """Who drives the flow that runs in this thread, where its driver lets sync steps be taken on the spot."""
+    """Who drives the flow that runs in this thread; None on the event loop, where no step may block."""
 
     driver: Driver | None = None
 
@@ -219,10 +219,11 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    async_name, there, async_there, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
+    # The comparison of `Plan.definition`, written out: the meaning of nearly all hooks is known, and holds.
+    async_name, by_sync_name, by_async_name, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
     if (
-        there is not getattr(cls, name, None)
-        or async_there is not getattr(cls, async_name, None)
+        by_sync_name is not getattr(cls, name, None)
+        or by_async_name is not getattr(cls, async_name, None)
         or (behind is not None and is_changed(behind, name))
     ):
         found, async_name = plan.definition(name), "a" + name
@@ -233,7 +234,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     driver = here.driver
-    if driver is not None and not driver.cancelled:
+    if driver is not None and not driver.cancelled:  # blocking code may run here
         in_async = driver.prefers_async
         if not (found.for_async_awaits if in_async else found.for_sync_awaits):
             return _done(bound(found.for_async if in_async else found.for_sync, obj)(*args, **kwargs))

@@ -274,7 +274,8 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
         setattr(base, name, running)
 
 
-# The definitions that run here: the object, the class that writes it, the hook's name, and what it was called with.
+# The definitions that run in this context and whose code names their own twin, the innermost last. Of each: the object,
+# the class that writes it, the hook's name, and what it was called with.
 _Call = tuple[Sequence[Any], Mapping[str, Any]]
 _that_run: ContextVar[tuple[tuple[Any, type, str, _Call], ...]] = ContextVar(
     "restflow_definitions_that_run", default=()
@@ -380,10 +381,12 @@ def _generate(holder: type, name: str, attr: str) -> None:
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         running = next((each for each in reversed(_that_run.get()) if each[0] is obj and each[2] == name), None)
-        if running is not None and _are_same(running[3], (args, kwargs)):  # asked as super() would be
+        if running is not None and _are_same(running[3], (args, kwargs)):
+            # The definition that runs asks its own twin: it means the next one, as super() would.
             mro = type(obj).__mro__
             return _nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
+        # Reached by name, it is asked which definition is nearest now; through super(), the next after its class.
         if provider is holder and _is_reached_by_name(obj, attr, made):
             return _by_name(obj, name, args, kwargs)
         return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))
