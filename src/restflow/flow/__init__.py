@@ -9,7 +9,9 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
     the async driver: takes async steps on the event loop and, from the first blocking one on, drives the flow itself
     in the worker thread, until the flow ends or needs the loop again.
 
-This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
+This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``. To read it,
+begin with ``steps`` and ``drivers``; then ``resolution`` and ``plan`` say which code a hook means, ``natures`` how that
+is called, and ``twins`` what classes are given so that plain Python means the same.
 """
 
 from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of

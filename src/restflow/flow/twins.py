@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
@@ -277,9 +278,7 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
 # The definitions that run in this context and whose code names their own twin, the innermost last. Of each: the object,
 # the class that writes it, the hook's name, and what it was called with.
 _Call = tuple[Sequence[Any], Mapping[str, Any]]
-_that_run: ContextVar[tuple[tuple[Any, type, str, _Call], ...]] = ContextVar(
-    "restflow_definitions_that_run", default=()
-)
+_that_run: ContextVar[tuple[Any, ...]] = ContextVar("restflow_definitions_that_run", default=())
 
 
 def _running(base: type, name: str, twin: str, raw: Any) -> Any:
@@ -297,26 +296,28 @@ def _running(base: type, name: str, twin: str, raw: Any) -> Any:
     if is_coroutine_function(raw):
 
         async def running(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before = _that_run.get()
-            _that_run.set((*before, (self, base, name, (args, kwargs))))
-            try:
+            with _noted(self, base, name, (args, kwargs)):
                 return await raw(self, *args, **kwargs)
-            finally:
-                _that_run.set(before)
 
         made = running
     else:
 
         def running_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before = _that_run.get()
-            _that_run.set((*before, (self, base, name, (args, kwargs))))
-            try:
+            with _noted(self, base, name, (args, kwargs)):
                 return raw(self, *args, **kwargs)
-            finally:
-                _that_run.set(before)
 
         made = running_sync
     return update_wrapper(made, raw)
+
+
+@contextmanager
+def _noted(*definition: Any) -> Generator[None, None, None]:
+    before = _that_run.get()
+    _that_run.set((*before, definition))
+    try:
+        yield
+    finally:
+        _that_run.set(before)
 
 
 def _are_same(given: _Call, asked: _Call) -> bool:

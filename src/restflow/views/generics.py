@@ -87,6 +87,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         return queryset.all() if isinstance(queryset, QuerySet) else queryset
 
     def _queryset_maker(self) -> Any:
+        """Return what is called with the view for its query set; None without. A viewset's ``ActionConfig`` may say."""
         return None
 
     @sync
