@@ -186,6 +186,12 @@ def _lines(key: tuple[Any, ...], k: int, *, of_mapping: bool) -> list[str]:
             "else:",
             f"    {ask}",
         ]
+    return _lines_that_read(key, k, ret, of_mapping=of_mapping)
+
+
+def _lines_that_read(key: tuple[Any, ...], k: int, ret: str, *, of_mapping: bool) -> list[str]:
+    """Return the lines that read a value, and write it if it is of the usual type."""
+    kind, _, path, *_ = key
     represent = f", aid_{k}" if kind in {"nested", "list"} else ""
     depth = "depth" if len(path) > 1 else "0"
     other = f"go_on(field_{k}, Read(instance, {depth}, value), ret{represent})"
