@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from restflow.flow import arun, blocking
+from restflow.settings import settings
 
 logger = logging.getLogger("restflow.db")
 
@@ -22,7 +23,7 @@ async def release() -> None:
 
     Those on whose session nothing depends are closed, which returns them to Django's pool where there is one. The next
     query opens one. A connection is kept while it is in a transaction (so a ``TestCase`` keeps its own), while a cursor
-    is alive, and from the first statement on that may leave something in the session.
+    that has run a statement is alive, and from the first statement on that may leave something in the session.
     """
     await arun(blocking(close_free))
 
@@ -40,6 +41,17 @@ def close_free() -> None:
 def is_connected() -> bool:
     """Tell whether this thread has a database connection open."""
     return any(each.connection is not None for each in connections.all(initialized_only=True))
+
+
+def keeps_a_connection() -> bool:
+    """Tell whether this thread has a connection that it does not give back while its request waits.
+
+    Others may have to wait for it, or for the end of its transaction.
+    """
+    return any(
+        each.connection is not None and (settings.RELEASE_AFTER is None or not _is_free(each))
+        for each in connections.all(initialized_only=True)
+    )
 
 
 def discard_unfinished() -> None:
