@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers as drf
 from rest_framework.response import Response
@@ -95,6 +96,7 @@ VIEWS = {"sync view": SyncView, "sync handlers": SyncHandlers, "async handlers":
 
 
 FAMILIES = {"drf": drf, "restflow": restflow}
+either_family = pytest.mark.parametrize("m", FAMILIES.values(), ids=FAMILIES)
 
 
 CASES: dict[str, tuple[Make, list[tuple[str, Any]]]] = {}
