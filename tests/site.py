@@ -44,9 +44,18 @@ class CountingExecutor(ThreadPoolExecutor):
 class CountingWorkers(Workers):
     """The worker threads of our entry, with leases that count."""
 
-    def __init__(self, most: int = 100, waiting: int = 1000, *, at_once: int | None = None) -> None:
+    def __init__(
+        self, most: int = 100, waiting: int = 1000, *, at_once: int | None = None, patience: float = 1
+    ) -> None:
         ours, limits = OurASGIHandler.workers, Limits(at_once or most, waiting, most)
-        super().__init__(lambda: limits, retiring=connections.close_all, resting=self.rest, moment=ours.moment)
+        super().__init__(
+            lambda: limits,
+            retiring=connections.close_all,
+            resting=self.rest,
+            moment=ours.moment,
+            locking=ours.locking,
+            patience=patience,
+        )
         self.rested = threading.Event()
 
     def rest(self) -> None:

@@ -1256,6 +1256,7 @@ def test_a_flow_thrown_away_is_closed(worker: Worker) -> None:
 def test_a_flow_thrown_away_in_its_thread_ends_there() -> None:
     begun, release, ended = threading.Event(), threading.Event(), threading.Event()
     log: list[str] = []
+    loops = threading.current_thread()
 
     def slow() -> None:
         begun.set()
@@ -1266,6 +1267,7 @@ def test_a_flow_thrown_away_in_its_thread_ends_there() -> None:
             await blocking(slow)
             log.append("went on")
         finally:
+            log.append("ended here" if threading.current_thread() is loops else "ended there")
             ended.set()
 
     async def main() -> None:
@@ -1277,7 +1279,7 @@ def test_a_flow_thrown_away_in_its_thread_ends_there() -> None:
         assert await asyncio.to_thread(ended.wait, 10)
 
     asyncio.run(main())
-    assert log == []
+    assert log == ["ended there"]
 
 
 def test_a_flow_thrown_away_while_it_waits_for_its_thread_never_runs_there() -> None:

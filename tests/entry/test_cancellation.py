@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -132,3 +134,59 @@ def test_a_server_that_gives_up_the_request_frees_its_thread() -> None:
             assert (await site.asend("GET", "/next/")).status == 200
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("rounds", range(4))
+def test_a_client_that_leaves_while_it_is_answered_cancels_nothing_that_comes_after(rounds: int) -> None:
+    async def main() -> str:
+        answer, leave, listening = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def view(request: Any) -> HttpResponse:
+            await answer.wait()
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            return HttpResponse()
+
+        async def server() -> str:
+            await talk(site, scope_of("/x/"), leave=leave, listening=listening)
+            await asyncio.sleep(0)
+            return "goes on"
+
+        with Site({"x/": view}, entry=OURS) as site:
+            served = asyncio.create_task(server())
+            await listening.wait()
+            leave.set()
+            answer.set()
+            return await served
+
+    assert asyncio.run(main()) == "goes on"
+
+
+def test_a_request_cancelled_in_its_thread_is_not_left_to_the_garbage_collector() -> None:
+    requests: list[weakref.ref[Any]] = []
+
+    async def main() -> None:
+        leave, answered = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def view(request: Any) -> HttpResponse:
+            requests.append(weakref.ref(request))
+            loop.call_soon_threadsafe(leave.set)
+            assert answered.wait(10)
+            return HttpResponse()
+
+        with Site({"x/": view, "next/": after}, entry=OURS, workers=CountingWorkers(1, 1)) as site:
+            served = asyncio.create_task(talk(site, scope_of("/x/"), leave=leave))
+            await leave.wait()
+            await asyncio.sleep(0.02)
+            answered.set()
+            assert await served == []
+            del served
+            assert (await site.asend("GET", "/next/")).status == 200
+
+    gc.disable()
+    try:
+        asyncio.run(main())
+        assert [request() for request in requests] == [None]
+    finally:
+        gc.enable()

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
-from django.db import connection, connections, reset_queries
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection, connections, reset_queries
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
 from rest_framework import permissions
 from rest_framework.response import Response
 
+from restflow.db import atomic
 from restflow.flow.workers import Limits, Workers, last_call
 from restflow.views import AsyncAPIView
 from tests.entry import stack
@@ -328,6 +330,21 @@ def test_a_thread_rests_at_once_where_another_waits_for_its_turn(moment: float |
     workers.close()
 
 
+def test_a_lock_that_a_request_keeps_while_it_waits_elsewhere_stops_nobody_for_ever() -> None:
+    lock = threading.Lock()
+
+    async def view(request: Any) -> HttpResponse:
+        await sync_to_async(lock.acquire)()
+        await asyncio.sleep(0.001)
+        await sync_to_async(lock.release)()
+        return HttpResponse()
+
+    workers = CountingWorkers(20, at_once=2, patience=0.01)
+    with Site({"x/": view}, entry=OURS, workers=workers) as site:
+        answers = asyncio.run(_all(site, *["/x/"] * 12))
+    assert [answer.status for answer in answers] == [200] * 12
+
+
 def test_a_thread_that_waits_for_the_loop_lets_others_work() -> None:
     view_is_there, let_go = asyncio.Event(), asyncio.Event()
 
@@ -348,6 +365,119 @@ def test_a_thread_that_waits_for_the_loop_lets_others_work() -> None:
     stack.plan.clear()
     with Site(views, entry=OURS, workers=CountingWorkers(9, at_once=1), MIDDLEWARE=middleware) as site:
         assert asyncio.run(main(site)) == [200, 200]
+
+
+@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
+def test_a_thread_that_waits_for_the_loop_works_for_it_in_its_turn(middleware: list[str]) -> None:
+    working, most = 0, 0
+    counting = threading.Lock()
+
+    def work() -> None:
+        nonlocal working, most
+        with counting:
+            working += 1
+            most = max(most, working)
+        time.sleep(0.005)
+        with counting:
+            working -= 1
+
+    async def view(request: Any) -> HttpResponse:
+        await sync_to_async(work)()
+        await asyncio.sleep(0.01)
+        await asyncio.create_task(sync_to_async(work)())
+        return HttpResponse()
+
+    stack.plan.clear()
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
+        answers = asyncio.run(_all(site, *["/x/"] * 9))
+    assert [answer.status for answer in answers] == [200] * 9
+    assert most <= 2
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
+def test_who_has_locked_a_row_is_not_kept_from_working_by_those_who_wait_for_it(middleware: list[str]) -> None:
+    if "postgres" not in connections:
+        pytest.skip("PostgreSQL is not running")
+    users = User.objects.using("postgres")
+    users.create(pk=1, username="ada")
+
+    async def view(request: Any) -> HttpResponse:
+        async with atomic("postgres"):
+            user = await users.select_for_update().aget(pk=1)
+            await asyncio.sleep(0.01)  # so the others come to the lock
+            user.first_name += "x"
+            await user.asave()
+        return HttpResponse()
+
+    async def main() -> list[Answer]:
+        async with asyncio.timeout(20):
+            return await _all(site, *["/x/"] * 5)
+
+    stack.plan.clear()
+    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
+        assert [answer.status for answer in asyncio.run(main())] == [200] * 5
+    assert users.get().first_name == "xxxxx"
+
+
+@pytest.mark.parametrize("ends", ["while it has its turn", "by its last call"])
+def test_a_lease_that_ends_in_a_transaction_gives_its_turn_back(ends: str) -> None:
+    workers = Workers(lambda: Limits(1, 1, 2), locking=lambda: True)
+    first, second = workers.lease(), workers.lease()
+    first.submit(ident if ends == "while it has its turn" else last_call).result()
+    waits = second.submit(ident)
+    first.end()
+    assert waits.result(10) > 0
+    second.end()
+    workers.close()
+
+
+def test_any_number_of_leases_may_have_a_turn_before_they_have_a_thread() -> None:
+    gate = threading.Event()
+    workers = Workers(lambda: Limits(1, 2000, 1))
+    first, others = workers.lease(), [workers.lease() for _ in range(2000)]
+    blocked = first.submit(gate.wait, 10)
+    asked = [lease.submit(ident) for lease in others]
+    gate.set()
+    blocked.result()
+    first.end()
+    for lease, future in zip(others, asked, strict=True):
+        assert future.result(10) > 0
+        lease.end()
+    workers.close()
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+@pytest.mark.parametrize("bridged", [False, True])
+def test_the_end_of_a_request_inside_of_another_is_not_the_end_of_the_other(database: str, bridged: bool) -> None:
+    users = User.objects.using(database)
+
+    def inner(request: Any) -> JsonResponse:
+        return JsonResponse({"in transaction": connections[database].in_atomic_block})
+
+    async def ask() -> None:
+        messages = await talk(site, scope_of("/inner/"))
+        assert messages[1]["body"] == b'{"in transaction": true}'
+
+    async def outer(request: Any) -> JsonResponse:
+        async with atomic(database):
+            await users.acreate(username="ada")
+            await (sync_to_async(async_to_sync(ask))() if bridged else ask())
+            await users.acreate(username="grace")
+        return JsonResponse({"users": await users.acount()})
+
+    for signal in (
+        request_started,
+        request_finished,
+    ):  # they close what is in a transaction, as Django's test client knows
+        signal.disconnect(close_old_connections)
+    try:
+        with Site({"inner/": inner, "outer/": outer}, entry=OURS, workers=CountingWorkers(1)) as site:
+            answer = asyncio.run(site.asend("GET", "/outer/"))
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+    assert answer.json() == {"users": 2}
 
 
 def test_a_lease_of_a_thread_that_holds_nothing_ends_before_the_next_begins() -> None:
@@ -486,6 +616,7 @@ def test_a_connection_that_can_not_be_closed_is_logged(
         def close_if_unusable_or_obsolete(self) -> None:
             raise LookupError("from the driver")
 
+        connection = None
         queries_log: list[Any] = []
 
     def break_it(alias: str) -> None:

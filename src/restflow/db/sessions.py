@@ -22,7 +22,7 @@ async def release() -> None:
 
     Those on whose session nothing depends are closed, which returns them to Django's pool where there is one. The next
     query opens one. A connection is kept while it is in a transaction (so a ``TestCase`` keeps its own), while a cursor
-    is alive, and from the first statement on that may leave something in the session.
+    that has run a statement is alive, and from the first statement on that may leave something in the session.
     """
     await arun(blocking(close_free))
 
@@ -40,6 +40,12 @@ def close_free() -> None:
 def is_connected() -> bool:
     """Tell whether this thread has a database connection open."""
     return any(each.connection is not None for each in connections.all(initialized_only=True))
+
+
+def is_in_transaction() -> bool:
+    """Tell whether this thread is in a transaction, for whose end others may have to wait."""
+    connected = connections.all(initialized_only=True)
+    return any(each.connection is not None and not each.autocommit for each in connected)
 
 
 def discard_unfinished() -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
@@ -142,10 +143,12 @@ def _bridge(step: Step) -> Any:
     async def take() -> Any:
         if hop is not None and hop.cancellation is not None:
             raise asyncio.CancelledError
+        if in_turn is not None:
+            worker.call_by(in_turn)
         return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
     try:
-        with waiting_for_the_loop():
+        with waiting_for_the_loop() as in_turn:
             return async_to_sync(take)()
     finally:
         SyncToAsync.threadlocal.task_context = context
@@ -172,11 +175,14 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
             begun can't be stopped and is waited for.
         BaseException: whatever the flow raised.
     """
+    hop: _Hop[_R] | None = None
     try:
         reached = _advance(flow, None, None, None)
         while not isinstance(reached, _End):
             if not reached.for_async_awaits:
-                reached = await _Hop(flow, reached).go()
+                hop = _Hop(flow, reached)
+                reached = await hop.go()
+                hop = None
                 continue
             value = error = None
             try:
@@ -194,8 +200,9 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         return reached.value
     finally:
         # A worker thread may still drive the flow of a task that was not cancelled but thrown away; it ends it.
-        if not getattr(flow, "cr_running", False):
+        if hop is None or not hop.is_away:
             flow.close()
+        del hop  # what it raised holds this frame
 
 
 _thread = threading.local()
@@ -227,6 +234,11 @@ class _Hop(Driver, Generic[_R]):
         self.executor = worker.executor(self.loop)
         self.context = worker.context_for(self.executor)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the thread drives the flow."""
+        return self.began and self.reached is None and self.error is None
+
     # On the event loop.
 
     async def go(self) -> Step | _End[_R]:
@@ -238,7 +250,7 @@ class _Hop(Driver, Generic[_R]):
         except GeneratorExit:
             self.cancel()
             raise
-        self.job = None
+        self.job, self.began = None, False
         del self.away  # both lead back here, and what nobody needs must go without the garbage collector
         worker.come_back(self.context)
         error, self.error = self.error, None
@@ -253,6 +265,7 @@ class _Hop(Driver, Generic[_R]):
                 drop(self.reached)
                 return _advance(self.flow, None, self.cancellation, None)
         finally:
+            self.cancellation = None
             del error  # as in _advance
         return self.reached
 
@@ -284,8 +297,9 @@ class _Hop(Driver, Generic[_R]):
         except BaseException as refusal:
             self.cancellation = refusal
             # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
-            while self.began and self.reached is None and self.error is None:  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(0.001)
+            while self.is_away:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.001)
         self.arrive()
 
     def arrive(self) -> None:
@@ -348,7 +362,10 @@ class _Hop(Driver, Generic[_R]):
             self.cancelled = False
             if is_awaitable(value):
                 drop(settle(value))
-        reached = _advance(self.flow, value, error, self)
+        try:
+            reached = _advance(self.flow, value, error, self)
+        finally:
+            del error  # as in _advance
         if self.cancelled and not isinstance(reached, _End):  # it came between two steps; this one has not begun
             drop(reached)
             return self._resume(None, None)

@@ -63,6 +63,7 @@ async def watched(
     task = cast("asyncio.Task[Any]", asyncio.current_task())
     watcher: asyncio.Task[None] | None = None
     failure: BaseException | None = None
+    is_over = False
 
     def begin() -> None:
         nonlocal watcher
@@ -71,7 +72,9 @@ async def watched(
 
     def end(watcher: asyncio.Task[None]) -> None:
         nonlocal failure
-        if not watcher.cancelled() and (failure := watcher.exception()) is not None:
+        raised = None if watcher.cancelled() else watcher.exception()
+        if raised is not None and not is_over:  # the loop may call this after the answer, in the same round
+            failure = raised
             task.cancel()
 
     before = task.cancelling()
@@ -88,9 +91,9 @@ async def watched(
         if errors:
             raise errors[0]  # noqa: B904 - the cancellation was only to end the request
     finally:
+        is_over = True
         timer.cancel()
         if failure is not None:
             task.uncancel()
         elif watcher is not None:
-            watcher.remove_done_callback(end)
             watcher.cancel()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -69,6 +70,31 @@ def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
     return found
 
 
+class _InTurn(Executor):
+    """asgiref's executor of a thread that waits for the event loop, with ``call`` around all that it does.
+
+    Source:
+        asgiref 3.13, current_thread_executor.py, which looks into the executor around another.
+    """
+
+    def __init__(self, waiting: Any, call: Callable[..., Any]) -> None:
+        self._waiting, self._call = waiting, call
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = self._waiting.submit(self._call, function, *args, **kwargs)
+        return future
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._waiting, name)
+
+
+def call_by(call: Callable[..., Any]) -> None:
+    """Have ``call`` call what the thread does that waits for this code (``async_to_sync``)."""
+    waiting: Any = getattr(AsyncToSync.executors, "current", None)
+    if KNOWN and waiting is not None:
+        AsyncToSync.executors.current = _InTurn(waiting, call)
+
+
 def context_for(executor: Executor | None) -> Context:
     """Return the context that the thread enters.
 
@@ -100,7 +126,11 @@ def provide(own: Executor) -> ThreadSensitiveContext | None:
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     given = SyncToAsync.context_to_thread_executor
-    if not KNOWN or context is None or context in given or getattr(AsyncToSync.executors, "current", None) is not None:
+    if not KNOWN or context is None:
+        return None
+    if isinstance(around := given.get(context), Lease):
+        around.is_shared = True
+    if around is not None or getattr(AsyncToSync.executors, "current", None) is not None:
         return None
     given[context] = own
     return context

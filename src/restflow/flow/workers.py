@@ -14,6 +14,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from restflow.flow.turns import Turns
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -35,6 +37,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 class _Here(threading.local):
     """The lease that this thread serves, while it does."""
 
@@ -46,20 +52,23 @@ _here = _Here()
 
 def last_call() -> None:
     """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
-    if _here.lease is not None:
+    if _here.lease is not None and not _here.lease.is_shared:
         _here.lease.is_last = True
 
 
 @contextmanager
-def waiting_for_the_loop() -> Generator[None, None, None]:
-    """Let others work while this thread waits for the event loop; then wait for a turn again."""
+def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
+    """Let others work while this thread waits for the event loop; then wait for a turn again.
+
+    Gives what has to call whatever the thread is to do meanwhile, if anything.
+    """
     lease = _here.lease
     if lease is None:
-        yield
+        yield None
         return
     lease.pause()
     try:
-        yield
+        yield lease.in_turn
     finally:
         lease.resume()
 
@@ -89,6 +98,9 @@ class Workers:
         moment: returns how long a thread has had nothing to do before it rests, in seconds; None for never.
         holding: called in a leased thread after each call; whether something is open there that only the lease's end
             closes. If not, the end waits for what the thread does next: it need not be awakened for it.
+        locking: called in a leased thread that is to wait; whether others may have to wait for what it has open. If so,
+            it keeps its turn: those who have the turns could all be waiting for it.
+        patience: seconds without a turn given back after which one more thread works than may.
         idle: seconds after which a thread that nobody needed ends.
     """
 
@@ -100,18 +112,18 @@ class Workers:
         resting: Callable[[], Any] = _nothing,
         moment: Callable[[], float | None] = _nothing,
         holding: Callable[[], bool] = _always,
+        locking: Callable[[], bool] = _never,
+        patience: float = 1,
         idle: float = 60,
     ) -> None:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
-        self.holding = holding
+        self.holding, self.locking = holding, locking
         self.idle_for = idle
         self.lock = threading.Lock()  # of the leases too
         self._threads: set[_Worker] = set()
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
-        self._working = 0
-        # What waits for a turn, and what has to wait for a thread besides; both in order.
-        self._turns: dict[Callable[[], None], None] = {}
-        self._threadless: dict[Lease, None] = {}
+        self.turns = Turns(self.lock, lambda: limits().at_once, patience)
+        self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
         self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
 
@@ -155,34 +167,18 @@ class Workers:
             Overloaded: it would.
         """
         if self._process != os.getpid():  # no thread has come along into a forked process
-            self._process, self._working = os.getpid(), 0
-            for each in (self._threads, self._idle, self._turns, self._threadless):
+            self._process = os.getpid()
+            self.turns.clear()
+            for each in (self._threads, self._idle, self._threadless):
                 each.clear()
         limits = self.limits()
-        waits = self._working >= limits.at_once or not (self._idle or len(self._threads) < limits.threads)
-        if waits and len(self._turns) + len(self._threadless) >= limits.queue:
+        waits = self.turns.are_taken() or not (self._idle or len(self._threads) < limits.threads)
+        if waits and len(self.turns) + len(self._threadless) >= limits.queue:
             raise Overloaded
-
-    def take_turn(self, start: Callable[[], None]) -> None:
-        """Call ``start`` as soon as fewer threads work than may."""
-        if self._working < self.limits().at_once:
-            self._working += 1
-            start()
-        else:
-            self._turns[start] = None
-
-    def give_turn(self) -> None:
-        """Have what waits longest take the turn of a thread that works no more."""
-        self._working -= 1
-        if self._turns and self._working < self.limits().at_once:
-            start = next(iter(self._turns))
-            del self._turns[start]
-            self._working += 1
-            start()
 
     def rest_if_awaited(self) -> None:
         """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
-        if self._turns and self.moment() is not None:
+        if self.turns and self.moment() is not None:
             self.resting()
 
     def assign(self, lease: Lease) -> _Worker | None:
@@ -210,7 +206,7 @@ class Workers:
     def forget(self, lease: Lease) -> None:
         """Let a lease that waits wait no longer."""
         self._threadless.pop(lease, None)
-        self._turns.pop(lease.start, None)
+        self.turns.forget(lease.start)
 
     def retire(self, worker: _Worker) -> bool:
         """Take leave of ``worker``, without the lock; False if it has just been leased."""
@@ -278,7 +274,9 @@ class Lease(Executor):
         self._workers = workers
         self._worker: _Worker | None = None
         self._jobs: deque[_Job] = deque()
-        self._works = False  # has a turn, or waits for one
+        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self.has_turn = False
+        self.is_shared = False  # with requests that are served inside of this one
         self._holds = False
         self._has_ended = False
         self.is_last = False
@@ -310,7 +308,10 @@ class Lease(Executor):
                     self._workers.admit()
                 self._works = True
                 self._jobs.append(job)
-                self._workers.take_turn(self.start)
+                if self.has_turn:
+                    self.start()
+                else:
+                    self._workers.turns.take(self.start, again=self._worker is not None)
             else:
                 self._jobs.append(job)
             self._is_through = False
@@ -320,15 +321,15 @@ class Lease(Executor):
         """Work, having a turn. The lock is held."""
         worker = self._worker or self._workers.assign(self)
         if worker is None:
-            self._workers.give_turn()
+            self._workers.turns.decline()
             return
-        self._worker, worker.leased = worker, True
+        self._worker, worker.leased, self.has_turn = worker, True, True
         worker.jobs.put(self._work)
 
     def take(self, worker: _Worker) -> None:
         """Take the thread that this has waited for. The lock is held."""
         self._worker, worker.leased = worker, True
-        self._workers.take_turn(self.start)
+        self._workers.turns.take(self.start, again=False)
 
     def _work(self) -> None:
         """Do, in the thread, what there is to do."""
@@ -339,15 +340,15 @@ class Lease(Executor):
             settle = self._jobs.popleft().call(self)
             if not (self._jobs or self.is_last):
                 self._workers.rest_if_awaited()
-            holds = self._workers.holding()
+            holds, locks = self._workers.holding(), self._workers.locking()
             with self._workers.lock:
                 works = bool(self._jobs)
                 if not works:
-                    self._stop(holds)
+                    self._stop(holds, locks)
             settle()
         _here.lease = None
 
-    def _stop(self, holds: bool) -> None:
+    def _stop(self, holds: bool, locks: bool) -> None:
         """Work no more until there is something to do. The lock is held."""
         self._works, self._holds = False, holds
         assert self._worker is not None
@@ -355,20 +356,38 @@ class Lease(Executor):
             self._leave(self._worker)
         elif holds and self.is_last:
             self._worker.ending, self._is_through = self._ending, True
-        self._workers.give_turn()
+            self._give_turn()
+        elif not locks:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
+            self._workers.turns.give()
 
     def pause(self) -> None:
         """Let others work while the thread waits for the event loop."""
         self._workers.rest_if_awaited()
-        with self._workers.lock:
-            self._workers.give_turn()
+        if not self._workers.locking():
+            with self._workers.lock:
+                self._give_turn()
 
     def resume(self) -> None:
         """Wait for a turn to go on."""
-        turn = threading.Event()
-        with self._workers.lock:
-            self._workers.take_turn(turn.set)
-        turn.wait()
+        if not self.has_turn:
+            turn = threading.Event()
+            with self._workers.lock:
+                self._workers.turns.take(turn.set, again=True)
+            turn.wait()
+            self.has_turn = True
+
+    def in_turn(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call ``function`` in the thread while it is paused, when it has a turn."""
+        self.resume()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.pause()
 
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
@@ -391,6 +410,7 @@ class Lease(Executor):
             worker.ending = self._ending
         worker.leased, self._worker = False, None
         self._workers.free(worker)
+        self._give_turn()
 
     def _end_there(self) -> None:
         assert self._worker is not None

@@ -122,6 +122,8 @@ def _response_for(request: Any, error: Exception) -> Any:
         raise error  # Django looks for it in sys.exc_info()
     except Exception:
         return response_for_exception(request, error)
+    finally:
+        del error  # it holds this frame
 
 
 def _hooks(middleware: Any, inner: Layer) -> Layer:

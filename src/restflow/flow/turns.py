@@ -1,0 +1,93 @@
+"""Turns: how many threads of a pool work at the same time, in order.
+
+Knows no thread: what waits for a turn is a callable. ``flow/workers.py`` takes and gives them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Turns:
+    """The turns of a pool. Whoever calls its methods holds the pool's lock.
+
+    Where no turn is given back for ``patience``, those who have them may all wait for one who has none: for a lock in
+    the memory or in Redis that a request keeps while it awaits something. So every ``patience`` one more goes on, of
+    those that had a turn before.
+
+    Args:
+        lock: the pool's.
+        at_once: returns how many turns there are.
+        patience: seconds.
+    """
+
+    def __init__(self, lock: threading.Lock, at_once: Callable[[], int], patience: float) -> None:
+        self._lock, self._at_once, self._patience = lock, at_once, patience
+        self._waiting: dict[Callable[[], None], bool] = {}  # in order, with whether it had a turn before
+        self._is_watched = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew: nobody has a turn, and nobody waits."""
+        self._waiting.clear()
+        self._taken = self._given_back = 0
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._waiting)
+
+    def are_taken(self) -> bool:
+        """Tell whether whoever comes has to wait."""
+        return self._taken >= self._at_once()
+
+    def take(self, start: Callable[[], None], *, again: bool) -> None:
+        """Call ``start`` when there is a turn for it.
+
+        Args:
+            start: what begins to work.
+            again: whether it had a turn before.
+        """
+        if not self.are_taken():
+            self._taken += 1
+            start()
+            return
+        self._waiting[start] = again
+        self._watch()
+
+    def give(self) -> None:
+        """Have what waits longest take the turn of a thread that works no more."""
+        self.decline()
+        while self._waiting and not self.are_taken():
+            self._let_go_on(next(iter(self._waiting)))
+
+    def decline(self) -> None:
+        """Take a turn back."""
+        self._taken -= 1
+        self._given_back += 1
+
+    def forget(self, start: Callable[[], None]) -> None:
+        """Let ``start`` wait no longer."""
+        self._waiting.pop(start, None)
+
+    def _let_go_on(self, start: Callable[[], None]) -> None:
+        del self._waiting[start]
+        self._taken += 1
+        start()
+
+    def _watch(self) -> None:
+        if not self._is_watched:
+            self._is_watched = True
+            timer = threading.Timer(self._patience, self._look, (self._given_back,))
+            timer.daemon = True
+            timer.start()
+
+    def _look(self, given_back: int) -> None:
+        with self._lock:
+            self._is_watched = False
+            if self._given_back == given_back:
+                begun = next((start for start, again in self._waiting.items() if again), None)
+                if begun is not None:
+                    self._let_go_on(begun)
+            if self._waiting:
+                self._watch()
