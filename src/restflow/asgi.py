@@ -28,7 +28,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 from django.utils import log
 
-from restflow.db.sessions import close_free, discard_unfinished, is_connected, is_in_transaction, watch_last
+from restflow.db.sessions import close_free, discard_unfinished, is_connected, keeps_a_connection, watch_last
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
@@ -87,7 +87,7 @@ class ASGIHandler(DjangoASGIHandler):
         resting=close_free,
         moment=lambda: settings.RELEASE_AFTER,
         holding=is_connected,
-        locking=is_in_transaction,
+        locking=keeps_a_connection,
     )
     """The threads of this process."""
 

@@ -336,6 +336,27 @@ def test_more_requests_than_the_pool_has_connections_wait_at_once(postgres: str)
         assert asyncio.run(main()) == [200] * 12
 
 
+def test_no_more_connections_are_kept_than_threads_may_work(database: str) -> None:
+    kept, most = 0, 0
+
+    async def view(request: Any) -> JsonResponse:
+        nonlocal kept, most
+        users = await User.objects.using(database).acount()
+        kept += 1
+        most = max(most, kept)
+        await asyncio.sleep(0.005)
+        kept -= 1
+        return JsonResponse({"users": users + await User.objects.using(database).acount()})
+
+    async def main() -> list[int]:
+        return [answer.status for answer in await asyncio.gather(*(site.asend("GET", "/x/") for _ in range(9)))]
+
+    workers = CountingWorkers(9, at_once=2)
+    with Site({"x/": view}, entry=OURS, workers=workers, RESTFLOW={"RELEASE_AFTER": None}) as site:
+        assert asyncio.run(main()) == [200] * 9
+    assert most == 2
+
+
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_release_gives_a_connection_back_at_once(database: str, entry: str) -> None:
     seen: list[Any] = []

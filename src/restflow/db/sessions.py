@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from restflow.flow import arun, blocking
+from restflow.settings import settings
 
 logger = logging.getLogger("restflow.db")
 
@@ -42,10 +43,15 @@ def is_connected() -> bool:
     return any(each.connection is not None for each in connections.all(initialized_only=True))
 
 
-def is_in_transaction() -> bool:
-    """Tell whether this thread is in a transaction, for whose end others may have to wait."""
-    connected = connections.all(initialized_only=True)
-    return any(each.connection is not None and not each.autocommit for each in connected)
+def keeps_a_connection() -> bool:
+    """Tell whether this thread has a connection that it does not give back while its request waits.
+
+    Others may have to wait for it, or for the end of its transaction.
+    """
+    return any(
+        each.connection is not None and (settings.RELEASE_AFTER is None or not _is_free(each))
+        for each in connections.all(initialized_only=True)
+    )
 
 
 def discard_unfinished() -> None:
