@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -551,6 +552,28 @@ def test_a_stream_is_read_in_the_session_of_its_view() -> None:
     with Site({"x/": view}, entry=OURS, workers=CountingWorkers(1)) as site:
         answer = asyncio.run(site.asend("GET", "/x/"))
     assert answer.body == b"kept"
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    workers = Workers(lambda: Limits(1, 0, 1))
+    lease = workers.lease()
+    lease.submit(ident).result()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            own = workers.lease()
+            own.submit(ident).result(10)
+            own.end()
+            workers.close()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert lease.submit(ident).result(10)
+    lease.end()
+    workers.close()
 
 
 def test_a_lease_that_has_ended_takes_nothing_on() -> None:

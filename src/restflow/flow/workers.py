@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
@@ -13,6 +14,7 @@ from contextvars import Context
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from restflow.flow.turns import Turns
 
@@ -124,8 +126,14 @@ class Workers:
         self._idle: list[_Worker] = []  # the last to have worked is the first to work again, so the others can retire
         self.turns = Turns(self.lock, lambda: limits().at_once, patience)
         self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
-        self._process = os.getpid()
         self._all_idle = threading.Condition(self.lock)
+        _pools.add(self)
+
+    def begin_anew(self) -> None:
+        """Have no threads: none has come along into a forked process."""
+        self.turns.clear()
+        for each in (self._threads, self._idle, self._threadless):
+            each.clear()
 
     def lease(
         self,
@@ -166,11 +174,6 @@ class Workers:
         Raises:
             Overloaded: it would.
         """
-        if self._process != os.getpid():  # no thread has come along into a forked process
-            self._process = os.getpid()
-            self.turns.clear()
-            for each in (self._threads, self._idle, self._threadless):
-                each.clear()
         limits = self.limits()
         waits = self.turns.are_taken() or not (self._idle or len(self._threads) < limits.threads)
         if waits and len(self.turns) + len(self._threadless) >= limits.queue:
@@ -216,6 +219,33 @@ class Workers:
             self._idle.remove(worker)
             self._threads.remove(worker)
             return True
+
+
+_pools: WeakSet[Workers] = WeakSet()
+_held: list[Workers] = []
+
+
+def _hold_all() -> None:
+    """Have no other thread change a pool while the process is forked."""
+    _held.extend(_pools)
+    for pool in _held:
+        pool.lock.acquire()
+
+
+def _let_go(*, in_child: bool) -> None:
+    for pool in _held:
+        if in_child:
+            pool.begin_anew()
+        pool.lock.release()
+    _held.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(
+        before=_hold_all,
+        after_in_parent=partial(_let_go, in_child=False),
+        after_in_child=partial(_let_go, in_child=True),
+    )
 
 
 class _Worker:
