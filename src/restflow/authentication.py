@@ -1,4 +1,8 @@
-"""DRF's authentication classes with hooks in two colours; DRF's own, and any written for DRF, work as they are."""
+"""DRF's authentication classes with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+
+Flows that ask a user's hooks as steps, and DRF's code for what is not asked of a user. ``request.py`` asks the
+authenticators of a view.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Requests counted in one step, in the memory of the process or in Redis.
 
+Talks to Redis, and looks whether Django's default cache was cleared. Called by ``restflow.throttling`` alone.
+
 A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
 DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
 longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.

@@ -1,4 +1,7 @@
-"""System checks of the settings by which a project with async views is served."""
+"""System checks of the settings by which a project with async views is served.
+
+Reads Django's settings, and imports the middleware that they name. Called by ``restflow.checks``.
+"""
 
 from __future__ import annotations
 

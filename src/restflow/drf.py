@@ -1,5 +1,8 @@
 """What restflow knows of DRF's own code: which functions never block, and which call hooks themselves.
 
+Marks DRF's functions and changes nothing of them. Views and components ask it. ``permits`` stands here, by which each
+permission is asked, because DRF's ``&``, ``|`` and ``~`` call their operands themselves.
+
 Each function is known by identity, so an override of it in a subclass is not covered and runs as a user's code does. A
 function that never blocks only at times has a predicate; in doubt a predicate says no, and the function is called in
 the worker thread.
@@ -136,7 +139,7 @@ def _is_composed_in_place(permission: Any) -> bool:
 
 
 # What DRF's throttles ask when they are made.
-_ASKED = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
+_HOW_MADE = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
 _THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
 
@@ -145,7 +148,7 @@ def _is_throttle_made_in_place(cls: Any) -> bool:
         type(cls) in METACLASSES
         and issubclass(cls, throttling.SimpleRateThrottle)
         and cls.__new__ is _MAKERS[1]
-        and plan_of(cls).ask("is made in place", _ASKED, _makes_as_drf)
+        and plan_of(cls).ask("is made in place", _HOW_MADE, _makes_as_drf)
     )
 
 
@@ -158,7 +161,7 @@ def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:
     return type(classes) is list or type(classes) is tuple
 
 
-async def made(cls: Any) -> Any:
+async def instance_of(cls: Any) -> Any:
     """Make an instance of a component's class, in place where that runs no code of a user's.
 
     Args:

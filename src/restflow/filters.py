@@ -1,4 +1,7 @@
-"""DRF's filter backends with hooks in two colours; DRF's own, and any written for DRF, work as they are."""
+"""DRF's filter backends with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+
+Classes alone: how they filter is DRF's code. ``views/generics.py`` asks them.
+"""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ _STRINGS = frozenset({str})
 _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
 _LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
 
-# All that DRF's choice is made by.
-_ASKED = (
+# All of DRF's code by which the choice is made.
+_DRFS_CODE = (
     "DefaultContentNegotiation.select_renderer",
     "DefaultContentNegotiation._get_parsed_accept_list",
     "DefaultContentNegotiation.get_accept_list",
@@ -40,8 +40,8 @@ _ASKED = (
     "_MediaType.precedence",
     *(name for name in vars(drf) if name.startswith(("media_type_", "order_"))),
 )
-_is_as_imported = unchanged(drf, _ASKED)
-_was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in attrgetter(*_ASKED)(drf))
+_is_as_imported = unchanged(drf, _DRFS_CODE)
+_was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in attrgetter(*_DRFS_CODE)(drf))
 
 
 class _Accept:

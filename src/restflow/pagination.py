@@ -1,4 +1,7 @@
-"""DRF's paginations with hooks in two colours, and one that does not count; DRF's own work as they are."""
+"""DRF's paginations with hooks in two colours, and one that does not count; DRF's own work as they are.
+
+DRF's code reads the query set, as one step that may block. Generic views and the view helpers ask them.
+"""
 
 from __future__ import annotations
 

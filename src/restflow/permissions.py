@@ -1,4 +1,8 @@
-"""DRF's permissions with hooks in two colours; DRF's own, and any written for DRF, work as they are."""
+"""DRF's permissions with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+
+Classes alone: what they decide is DRF's code. ``views/policies.py`` asks them by ``permits`` in ``restflow.drf``, where
+the flows of ``&``, ``|`` and ``~`` stand too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 from rest_framework import permissions as drf
 from rest_framework.permissions import SAFE_METHODS
 
-from restflow import drf as known
+from restflow.drf import METACLASSES, And, Not, Or
 from restflow.flow import TwoColoured, asynchronous, must_be_awaited, sync, twin
 
 __all__ = [
@@ -34,8 +38,8 @@ must_be_awaited("has_permission", "has_object_permission", is_view=False)
 class AND(drf.AND):
     """What ``A & B`` makes. Source: DRF 3.18, permissions.py."""
 
-    has_permission: Any = sync(known.And.has_permission)
-    has_object_permission: Any = sync(known.And.has_object_permission)
+    has_permission: Any = sync(And.has_permission)
+    has_object_permission: Any = sync(And.has_object_permission)
     ahas_permission = asynchronous(has_permission)
     ahas_object_permission = asynchronous(has_object_permission)
 
@@ -43,8 +47,8 @@ class AND(drf.AND):
 class OR(drf.OR):
     """What ``A | B`` makes. Source: DRF 3.18, permissions.py."""
 
-    has_permission: Any = sync(known.Or.has_permission)
-    has_object_permission: Any = sync(known.Or.has_object_permission)
+    has_permission: Any = sync(Or.has_permission)
+    has_object_permission: Any = sync(Or.has_object_permission)
     ahas_permission = asynchronous(has_permission)
     ahas_object_permission = asynchronous(has_object_permission)
 
@@ -52,8 +56,8 @@ class OR(drf.OR):
 class NOT(drf.NOT):
     """What ``~A`` makes. Source: DRF 3.18, permissions.py."""
 
-    has_permission: Any = sync(known.Not.has_permission)
-    has_object_permission: Any = sync(known.Not.has_object_permission)
+    has_permission: Any = sync(Not.has_permission)
+    has_object_permission: Any = sync(Not.has_object_permission)
     ahas_permission = asynchronous(has_permission)
     ahas_object_permission = asynchronous(has_object_permission)
 
@@ -94,7 +98,7 @@ class BasePermissionMetaclass(_Composing, drf.BasePermissionMetaclass):
     """DRF's metaclass, which composes. Beside a class of DRF's on the left, Python asks it first."""
 
 
-known.METACLASSES.add(BasePermissionMetaclass)
+METACLASSES.add(BasePermissionMetaclass)
 
 
 class BasePermission(

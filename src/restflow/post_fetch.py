@@ -1,4 +1,8 @@
-"""``PostFetch``: related rows for a page that is already fetched, in one query."""
+"""``PostFetch``: related rows for a page that is already fetched, in one query.
+
+Queries the database, and writes to the items it is given. Called by users, and by the view helpers with
+``post_fetches=``.
+"""
 
 from __future__ import annotations
 

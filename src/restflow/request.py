@@ -39,7 +39,8 @@ from restflow.flow import (
     remembered,
     run,
 )
-from restflow.flow.steps import Pending, drop, is_awaitable, settle
+from restflow.flow.pending import Pending
+from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
 __all__ = ["Request"]

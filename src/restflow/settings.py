@@ -1,4 +1,7 @@
-"""restflow's settings, in the Django setting ``RESTFLOW``."""
+"""restflow's settings, in the Django setting ``RESTFLOW``.
+
+Reads Django's settings, once until they change. Asked wherever a setting counts.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 DRF reads a list of times from the cache, adds one and writes it back: of two requests at a time, one is not counted.
 Here a request is counted in one step, in the memory of the process or in Redis, so that of any number of concurrent
-requests exactly as many pass as the rate says.
+requests exactly as many pass as the rate says. ``views/policies.py`` asks them, and they ask ``restflow.counting``.
 """
 
 from __future__ import annotations
@@ -294,8 +294,8 @@ async def _of_user(function: Any, request: Any) -> Any:
 
 
 async def _key_by_user(throttle: SimpleRateThrottle, request: Any) -> str:
-    known = await _of_user(_user_key, request)
-    return await _key(throttle, known[0] if known else await hook(throttle, "get_ident", request))
+    key = await _of_user(_user_key, request)
+    return await _key(throttle, key[0] if key else await hook(throttle, "get_ident", request))
 
 
 async def _key(throttle: SimpleRateThrottle, ident: Any) -> str:

@@ -76,4 +76,4 @@ def test_what_is_known_of_a_function_of_drfs_does_not_cover_what_is_there_in_its
 
     know(patched)
     know_as_flow(patched, flow)
-    assert (facts_of(patched).harmless, facts_of(patched).flow) == (None, None)
+    assert (facts_of(patched).never_blocks, facts_of(patched).flow) == (None, None)

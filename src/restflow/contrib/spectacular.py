@@ -1,4 +1,7 @@
-"""OpenAPI by drf-spectacular, with what restflow's views say beyond DRF's."""
+"""OpenAPI by drf-spectacular, with what restflow's views say beyond DRF's.
+
+Asks the getters of views that drf-spectacular makes, without a request. Called when a schema is generated.
+"""
 
 from __future__ import annotations
 

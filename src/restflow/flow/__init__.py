@@ -9,13 +9,16 @@ nothing else. It knows no event loop and no thread; one of two drivers takes its
     the async driver: takes async steps on the event loop and, from the first blocking one on, drives the flow itself
     in the worker thread, until the flow ends or needs the loop again.
 
-This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``.
+This package is the only place that decides where code runs. Users need one name of it, ``nonblocking``. To read it,
+begin with ``steps`` and ``drivers``; then ``resolution`` and ``plan`` say which code a hook means, ``natures`` how that
+is called, and ``twins`` what classes are given so that plain Python means the same.
 """
 
 from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
+from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
@@ -25,8 +28,6 @@ from restflow.flow.twins import (
     async_twin,
     asynchronous,
     give_twins,
-    insist_on_awaited,
-    must_be_awaited,
     sync,
     sync_or_async,
     twin,

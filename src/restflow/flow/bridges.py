@@ -17,7 +17,7 @@ from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import marked_async, on_loop, run
 from restflow.flow.functions import MARKED, is_coroutine_function
 from restflow.flow.remembered import remembered
-from restflow.flow.steps import call, drop, is_awaitable, settle, trap
+from restflow.flow.steps import call, drop, is_awaitable, settle, taken
 from restflow.flow.trust import is_frameworks, is_frameworks_function
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -68,7 +68,7 @@ def _bridge_around(function: Any) -> Any:
     refusals.refuse_lost_context(function, getattr(function, "__qualname__", ""))
 
     def bridge(*args: Any, **kwargs: Any) -> Any:
-        return _answer(function, args, kwargs)
+        return _result_for_sync_code(function, args, kwargs)
 
     return update_wrapper(bridge, function)
 
@@ -105,7 +105,7 @@ class _Bridge:
         return hash(self.__wrapped__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _answer(self.__wrapped__, args, kwargs)
+        return _result_for_sync_code(self.__wrapped__, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -133,7 +133,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
         function = resolution.bound(raw, self)
         if on_loop() and _is_async(sys._getframe(1)):
             return function(*args, **kwargs)
-        return _answer(function, args, kwargs)
+        return _result_for_sync_code(function, args, kwargs)
 
     inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     update_wrapper(method, inner)
@@ -169,7 +169,7 @@ def never_awaits(cls: type) -> bool:
     return is_known and not is_coroutine_function(function)
 
 
-def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _result_for_sync_code(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     if is_coroutine_function(function):
         return run(call(function, *args, **kwargs))
     value = function(*args, **kwargs)
@@ -182,7 +182,7 @@ def _answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
             f"Sync code on the event loop asked for {getattr(function, '__qualname__', function)!r}, which is async: "
             f"the loop would wait for itself. Await the async twin of what you called (the name with an 'a' before it)."
         )
-    return run(_taken(step))
+    return run(taken(step))
 
 
 def result_of(value: Any) -> Any:
@@ -191,8 +191,4 @@ def result_of(value: Any) -> Any:
     Raises:
         RuntimeError: it can be awaited, and an event loop runs in this thread.
     """
-    return run(_taken(settle(value))) if is_awaitable(value) else value
-
-
-async def _taken(step: Any) -> Any:
-    return await trap(step)
+    return run(taken(settle(value))) if is_awaitable(value) else value

@@ -33,7 +33,7 @@ class Facts:
 
     Attributes:
         flow: the flow that it is a face of.
-        harmless: tells, of its arguments, whether it never blocks.
+        never_blocks: tells, of its arguments, whether it never blocks; None where nobody said so.
         twin_of: the class and the name for which we generated it.
         is_dual: whether it is an ``async def`` that sync code may call too.
         is_answering: whether it is a sync wrapper around an async hook, completed so that sync code in a thread may
@@ -41,7 +41,7 @@ class Facts:
     """
 
     flow: Flow | None = None
-    harmless: Callable[..., bool] | None = None
+    never_blocks: Callable[..., bool] | None = None
     twin_of: tuple[ref[type], str] | None = None
     is_dual: bool = False
     is_answering: bool = False
@@ -83,7 +83,7 @@ class Nature:
 
     flow: Flow | None
     awaits: bool
-    harmless: Callable[..., bool] | None
+    never_blocks: Callable[..., bool] | None
 
 
 def nature_of(raw: Any) -> Nature:
@@ -108,7 +108,7 @@ def nature_of(raw: Any) -> Nature:
     if nature is None:
         refuse_lost_context(function, function.__qualname__)
         facts = facts_of(function)
-        nature = Nature(facts.flow, facts.is_dual or is_coroutine_function(function), facts.harmless)
+        nature = Nature(facts.flow, facts.is_dual or is_coroutine_function(function), facts.never_blocks)
         if len(_natures) >= _MOST_NATURES:
             forget()
         _natures[function] = nature
@@ -163,7 +163,7 @@ def never_blocks(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
     Returns:
         True for a function that was marked ``nonblocking`` and whose predicate, if any, agrees.
     """
-    promised = nature_of(function).harmless
+    promised = nature_of(function).never_blocks
     return promised is not None and promised(*args, **kwargs)
 
 
@@ -193,5 +193,5 @@ def nonblocking(
 def _promise(function: _F, *, when: Callable[..., bool]) -> _F:
     if is_coroutine_function(function):
         raise TypeError(f"nonblocking is for sync functions, got {function!r}: an async def runs on the loop as it is.")
-    learn(function, harmless=when)
+    learn(function, never_blocks=when)
     return function

@@ -19,10 +19,11 @@ from restflow.flow.unchanged import unchanged
 _R = TypeVar("_R")
 
 Found = tuple[str, Any, Any, tuple[type, Any, type, Any] | None, Definition | None]
-"""A hook's async name, what its two names find on the class, what is behind a twin, and what all that means.
+"""What is remembered of a hook: its async name, what each of its two names finds on the class, what stands behind a
+generated twin, and the definition that follows from these.
 
-A twin that we generated stands before a function of DRF's, and stays what it is when that is patched. So where the sync
-name finds one, it is noted what the name finds on the two classes behind it on which a patch would show.
+A generated twin stands before a function of DRF's. When that function is patched, the sync name still finds the twin.
+So what the name finds on the two classes behind it, on which a patch would show, is remembered and compared too.
 """
 
 
@@ -58,16 +59,16 @@ class Plan:
             The definition, or None where no class in the MRO writes it.
         """
         cls = self.cls
-        async_name, there, async_there, behind, definition = self.hooks.get(name, NOT_LOOKED_FOR)
+        async_name, by_sync_name, by_async_name, behind, definition = self.hooks.get(name, NOT_LOOKED_FOR)
         if (
-            there is not getattr(cls, name, None)
-            or async_there is not getattr(cls, async_name, None)
+            by_sync_name is not getattr(cls, name, None)
+            or by_async_name is not getattr(cls, async_name, None)
             or (behind is not None and is_changed(behind, name))
         ):
             async_name = "a" + name
-            there, async_there = getattr(cls, name, None), getattr(cls, async_name, None)
+            by_sync_name, by_async_name = getattr(cls, name, None), getattr(cls, async_name, None)
             behind, definition = self._behind(name), definition_in(cls.__mro__, name)
-            self.hooks[name] = async_name, there, async_there, behind, definition
+            self.hooks[name] = async_name, by_sync_name, by_async_name, behind, definition
         return definition
 
     def _behind(self, name: str) -> tuple[type, Any, type, Any] | None:
@@ -234,7 +235,7 @@ class Unmodified:
 
 def _meaning(definition: Definition | None) -> Any:
     """Return what tells definitions apart: the flow they enter, or the one function that both drivers call."""
-    return definition and (definition.flow or definition.function or definition)
+    return definition and (definition.flow or definition.in_place or definition)
 
 
 def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:

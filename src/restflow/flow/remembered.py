@@ -43,5 +43,5 @@ def remembered(question: _F) -> _F:
     Returns:
         A function of the same (positional) arguments.
     """
-    asked: Any = partial(_answer, question)
-    return asked  # type: ignore[no-any-return]
+    answered: Any = partial(_answer, question)
+    return answered  # type: ignore[no-any-return]

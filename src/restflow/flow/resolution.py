@@ -26,7 +26,7 @@ class Definition:
         for_async: what the async driver takes.
         for_async_awaits: whether calling that gives an awaitable.
         flow: the flow that both are faces of; it is entered in their place.
-        function: a sync function that may be called in place on the event loop, where ``when`` agrees.
+        in_place: a sync function that may be called in place on the event loop, where ``when`` agrees.
         when: a predicate of the same arguments; None: always.
     """
 
@@ -35,7 +35,7 @@ class Definition:
     for_async: Any
     for_async_awaits: bool
     flow: Flow | None
-    function: Callable[..., Any] | None
+    in_place: Callable[..., Any] | None
     when: Callable[..., bool] | None
 
 
@@ -67,14 +67,14 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
         sync_nature, async_nature = (None, async_nature) if sync_nature.flow else (sync_nature, None)
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
-    when = natures[0].harmless if len(natures) == 1 else None
+    when = natures[0].never_blocks if len(natures) == 1 else None
     return Definition(
         for_sync=sync_raw if sync_nature else async_raw,
         for_sync_awaits=natures[0].awaits,
         for_async=async_raw if async_nature else sync_raw,
         for_async_awaits=natures[-1].awaits,
         flow=flow,
-        function=None if when is None else sync_raw if sync_nature else async_raw,
+        in_place=None if when is None else sync_raw if sync_nature else async_raw,
         when=None if when is always else when,
     )
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from restflow.flow.natures import nature_of, never_blocks
+from restflow.flow.pending import Pending
 from restflow.flow.plan import NOT_LOOKED_FOR, is_changed, plan_of, plans
 from restflow.flow.resolution import ABSENT, bound, definition_by, held, is_own_twin, nearest, written
 
@@ -46,7 +47,7 @@ class Step:
 
 
 class _Here(threading.local):
-    """Who drives the flow that runs in this thread, where its driver lets sync steps be taken on the spot."""
+    """Who drives the flow that runs in this thread; None on the event loop, where no step may block."""
 
     driver: Driver | None = None
 
@@ -76,13 +77,18 @@ def trap(step: Step) -> Generator[Step, Any, Any]:
     return (yield step)
 
 
-PLAIN = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple, set})
+async def taken(step: Step) -> Any:
+    """Return the result of ``step``, which the driver takes."""
+    return await trap(step)
+
+
+BUILTIN_TYPES = frozenset({bool, type(None), str, int, float, bytes, dict, list, tuple, set})
 
 
 def is_awaitable(value: Any) -> bool:
     """Tell whether ``value`` can be awaited, as ``inspect.isawaitable`` does, quickly for what most steps return."""
     cls = type(value)
-    if cls in PLAIN:
+    if cls in BUILTIN_TYPES:
         return False
     return hasattr(cls, "__await__") or (cls is types.GeneratorType and inspect.isawaitable(value))
 
@@ -95,42 +101,6 @@ def settle(value: Any) -> Step:
     """Return the step that awaits ``value``."""
     function = partial(_itself, value)
     return Step(function, True, function, True)
-
-
-class Pending(Coroutine[Any, Any, Any]):
-    """What an async check gives on an event loop: to be awaited, and never to be taken for a yes.
-
-    Args:
-        coroutine: what the check is made of.
-        name: the check's name.
-        caller: the code that asked for it.
-    """
-
-    def __init__(self, coroutine: Any, name: str, caller: types.FrameType) -> None:
-        self.coroutine, self.name = coroutine, name
-        self.asked_at = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        awaited: Generator[Any, Any, Any] = self.coroutine.__await__()
-        return awaited
-
-    def send(self, value: Any) -> Any:
-        """Resume the coroutine, as a task does."""
-        return self.coroutine.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        """Raise an exception in the coroutine, as a task does."""
-        return self.coroutine.throw(*error)
-
-    def close(self) -> None:
-        """Give the coroutine up."""
-        self.coroutine.close()
-
-    def __bool__(self) -> bool:
-        self.close()  # nobody will await it now
-        raise TypeError(
-            f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
-        )
 
 
 def drop(step: Step) -> None:
@@ -203,10 +173,10 @@ def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return nature.flow(*owner, *args, **kwargs)
     driver = here.driver
     in_place = driver is not None and not (nature.awaits or driver.cancelled)
-    if in_place or (nature.harmless is not None and nature.harmless(*owner, *args, **kwargs)):
+    if in_place or (nature.never_blocks is not None and nature.never_blocks(*owner, *args, **kwargs)):
         value = function(*args, **kwargs)
         return _done(value) if is_awaitable(value) else value
-    return _asked(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
+    return taken(Step(function, nature.awaits, function, nature.awaits, args, kwargs))
 
 
 def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
@@ -226,7 +196,7 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
     if type(inner) is types.MethodType:
         inner, owner = inner.__func__, (inner.__self__,)
     flow = nature_of(inner).flow
-    return _asked(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
+    return taken(Step(function, True, function, True, args, kwargs)) if flow is None else flow(*owner, *args, **kwargs)
 
 
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
@@ -249,10 +219,11 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    async_name, there, async_there, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
+    # The comparison of `Plan.definition`, written out: the meaning of nearly all hooks is known, and holds.
+    async_name, by_sync_name, by_async_name, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
     if (
-        there is not getattr(cls, name, None)
-        or async_there is not getattr(cls, async_name, None)
+        by_sync_name is not getattr(cls, name, None)
+        or by_async_name is not getattr(cls, async_name, None)
         or (behind is not None and is_changed(behind, name))
     ):
         found, async_name = plan.definition(name), "a" + name
@@ -263,24 +234,20 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     if (flow := found.flow) is not None:
         return flow(obj, *args, **kwargs)
     driver = here.driver
-    if driver is not None and not driver.cancelled:
+    if driver is not None and not driver.cancelled:  # blocking code may run here
         in_async = driver.prefers_async
         if not (found.for_async_awaits if in_async else found.for_sync_awaits):
             return _done(bound(found.for_async if in_async else found.for_sync, obj)(*args, **kwargs))
-    elif (function := found.function) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
+    elif (function := found.in_place) is not None and ((when := found.when) is None or when(obj, *args, **kwargs)):
         return _done(function(obj, *args, **kwargs))
     for_sync, for_async = bound(found.for_sync, obj), bound(found.for_async, obj)
-    return _asked(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+    return taken(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
 async def _done(value: Any) -> Any:
-    if type(value) in PLAIN or not is_awaitable(value):
+    if type(value) in BUILTIN_TYPES or not is_awaitable(value):
         return value
     return await trap(settle(value))  # a coroutine is never taken for a yes
-
-
-async def _asked(step: Step) -> Any:
-    return await trap(step)
 
 
 async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -325,7 +292,7 @@ def _own_hook(
     if len(names := _names_of_double(obj, name)) == 1:
         return call(own[names[0]], *args, **kwargs)
     natures = nature_of(for_sync), nature_of(for_async)
-    return _asked(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
+    return taken(Step(for_sync, natures[0].awaits, for_async, natures[1].awaits, args, kwargs))
 
 
 def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]:
@@ -342,7 +309,7 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
         AttributeError: there is no such attribute, and no default.
     """
     raw = held(type(obj), name)
-    if type(raw) in PLAIN or not hasattr(type(raw), "__get__"):
+    if type(raw) in BUILTIN_TYPES or not hasattr(type(raw), "__get__"):
         return _value(getattr(obj, name, *default))
     if type(raw) is property and raw.fget is not None and never_blocks(raw.fget, obj):
         return _value(raw.fget(obj))
@@ -359,4 +326,4 @@ async def truth(value: Any) -> bool:
     Args:
         value: what a check answered.
     """
-    return bool(value) if type(value) in PLAIN else await blocking(bool, value)
+    return bool(value) if type(value) in BUILTIN_TYPES else await blocking(bool, value)

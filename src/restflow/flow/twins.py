@@ -6,10 +6,10 @@ Changes classes as they are made (it gives them the twins they lack), and calls 
 
 from __future__ import annotations
 
-import inspect
 import sys
 import types
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
@@ -21,9 +21,10 @@ from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
 from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
 from restflow.flow.natures import Flow
+from restflow.flow.pending import is_check, note_pending
 from restflow.flow.plan import at_first_use, plan_of
 from restflow.flow.remembered import remembered
-from restflow.flow.steps import PLAIN, Pending, Step, call, hook, is_awaitable, trap
+from restflow.flow.steps import BUILTIN_TYPES, Step, call, hook, is_awaitable, taken
 from restflow.flow.trust import is_drfs, is_frameworks, is_ours, is_trusted
 
 _S = TypeVar("_S")
@@ -90,7 +91,7 @@ def asynchronous(
         result: _R = await arun(_meant(self, name, async_name, face, flow, args, kwargs))
         return result
 
-    face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = _awaited(twin, name)
+    face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = _until_awaited(twin, name)
     _face(face, flow, "a")
     return face
 
@@ -125,98 +126,39 @@ def sync_or_async(flow: Any, /) -> Any:
     return marked_async(method)
 
 
-# Hooks that are called for their effect, or for a yes or a no: a coroutine of theirs that nobody awaits is a check that
-# was passed over.
-_CHECKS: dict[str, bool] = {}
-
-
-def must_be_awaited(*names: str, is_view: bool) -> None:
-    """Know hooks whose coroutine must not be dropped. To be called before the classes that have them are made.
-
-    Args:
-        names: the hooks' sync names.
-        is_view: whether they are a view's, which keeps what is pending for ``insist_on_awaited``; that of others only
-            can't be taken for a yes.
-    """
-    _CHECKS.update(dict.fromkeys(names, is_view))
-
-
-def _awaited(function: Any, name: str) -> Any:
-    """Return ``function``, a coroutine function; where its coroutine must not be dropped, one around it."""
-    if name not in _CHECKS:
+def _until_awaited(function: Any, name: str) -> Any:
+    """Return a coroutine function; where its coroutine must not be dropped, one whose calls are noted as pending."""
+    if not is_check(name):
         return function
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return _pending(self, name, function(self, *args, **kwargs), sys._getframe(1))
+        return note_pending(self, name, function(self, *args, **kwargs), sys._getframe(1))
 
     return marked_async(update_wrapper(method, function))
 
 
-def _pending(obj: Any, name: str, value: Any, caller: types.FrameType) -> Pending:
-    coroutine = value if type(value) is types.CoroutineType else _result_of(value)
-    pending = Pending(coroutine, f"{type(obj).__name__}.a{name}", caller)
-    if _CHECKS.get(name):
-        vars(obj).setdefault(_ASKED, []).append(pending)
-    return pending
-
-
-async def _result_of(future: Any) -> Any:
-    return await future
-
-
-_ASKED = "_restflow_asked"
-
-
-def insist_on_awaited(view: Any) -> None:
-    """Refuse to let a response go while a check that was asked for is pending.
+def _give_sync_code_results(cls: type, name: str, raw: Any, *, is_async: bool) -> None:
+    """Have a hook of ``cls`` that gives coroutines give its result where DRF's sync code calls it.
 
     Args:
-        view: the view that made the response.
-
-    Raises:
-        RuntimeError: naming the check, and the line that asks for it without awaiting it.
+        name: the hook's sync name, under which ``cls`` writes it.
+        raw: what stands there.
+        is_async: whether that is async itself; else it is a sync wrapper around an async hook.
     """
-    for pending in vars(view).pop(_ASKED, ()):
-        state = inspect.getcoroutinestate(pending.coroutine)
-        if state != inspect.CORO_CLOSED:
-            if state == inspect.CORO_CREATED:
-                pending.close()
-            raise RuntimeError(
-                f"{pending.name} was called at {pending.asked_at} and never awaited, so the response was made without "
-                "its answer. Write `await` before it."
-            )
-
-
-def _dual(cls: type, name: str, raw: Any) -> None:
-    """Make an async hook that ``cls`` writes under its sync name decide the same when DRF's sync code calls it."""
-
-    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        function = resolution.bound(raw, self)
-        if on_loop():
-            return _pending(self, name, function(*args, **kwargs), sys._getframe(1))
-        return run(call(function, *args, **kwargs))
-
-    if type(raw) is types.FunctionType:
-        update_wrapper(method, raw)
-    else:
-        method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
-    natures.learn(method, is_dual=True)
-    setattr(cls, name, marked_async(method))
-
-
-def _answering(cls: type, name: str, raw: Any) -> None:
-    """Have a sync wrapper around an async hook, which ``cls`` writes, give DRF's sync code no coroutine."""
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         function = resolution.bound(raw, self)
         if not on_loop():
             return run(call(function, *args, **kwargs))
         value = function(*args, **kwargs)
-        return _pending(self, name, value, sys._getframe(1)) if is_awaitable(value) else value
+        return note_pending(self, name, value, sys._getframe(1)) if is_awaitable(value) else value
 
-    update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
-    natures.learn(method, is_answering=True)
-    setattr(cls, name, method)
+    if is_async and type(raw) is not types.FunctionType:
+        method.__name__, method.__qualname__, method.__module__ = name, f"{cls.__qualname__}.{name}", cls.__module__
+    else:
+        update_wrapper(method, raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw)
+    natures.learn(method, is_dual=is_async, is_answering=not is_async)
+    setattr(cls, name, marked_async(method) if is_async else method)
 
 
 class TwoColoured:
@@ -317,7 +259,7 @@ def _complete(base: type, name: str) -> None:
     else:
         _complete_sync_name(base, name, raw, raw)
     if is_coroutine_function(async_raw) and type(async_raw) is types.FunctionType:
-        made = _awaited(async_raw, name)
+        made = _until_awaited(async_raw, name)
         natures.learn(made, is_dual=True)
         setattr(base, async_name, made)
 
@@ -326,16 +268,17 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
     nature = natures.nature_of(raw)
     if nature.awaits:
         if not natures.facts_of(raw).is_dual:
-            _dual(base, name, running)
-    elif nature.harmless is None and may_give_coroutine(raw):
-        _answering(base, name, running)
+            _give_sync_code_results(base, name, running, is_async=True)
+    elif nature.never_blocks is None and may_give_coroutine(raw):
+        _give_sync_code_results(base, name, running, is_async=False)
     elif running is not raw:
         setattr(base, name, running)
 
 
-# The definitions that run here: the object, the class that writes it, the hook's name, and what it was called with.
+# The definitions that run in this context and whose code names their own twin, the innermost last. Of each: the object,
+# the class that writes it, the hook's name, and what it was called with.
 _Call = tuple[Sequence[Any], Mapping[str, Any]]
-_now: ContextVar[tuple[tuple[Any, type, str, _Call], ...]] = ContextVar("restflow_definitions_that_run", default=())
+_that_run: ContextVar[tuple[Any, ...]] = ContextVar("restflow_definitions_that_run", default=())
 
 
 def _running(base: type, name: str, twin: str, raw: Any) -> Any:
@@ -353,26 +296,28 @@ def _running(base: type, name: str, twin: str, raw: Any) -> Any:
     if is_coroutine_function(raw):
 
         async def running(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before = _now.get()
-            _now.set((*before, (self, base, name, (args, kwargs))))
-            try:
+            with _noted(self, base, name, (args, kwargs)):
                 return await raw(self, *args, **kwargs)
-            finally:
-                _now.set(before)
 
         made = running
     else:
 
         def running_sync(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before = _now.get()
-            _now.set((*before, (self, base, name, (args, kwargs))))
-            try:
+            with _noted(self, base, name, (args, kwargs)):
                 return raw(self, *args, **kwargs)
-            finally:
-                _now.set(before)
 
         made = running_sync
     return update_wrapper(made, raw)
+
+
+@contextmanager
+def _noted(*definition: Any) -> Generator[None, None, None]:
+    before = _that_run.get()
+    _that_run.set((*before, definition))
+    try:
+        yield
+    finally:
+        _that_run.set(before)
 
 
 def _are_same(given: _Call, asked: _Call) -> bool:
@@ -391,7 +336,7 @@ def _are_same(given: _Call, asked: _Call) -> bool:
 
 def _is_same(given: Any, asked: Any) -> bool:
     # A copy that was made of a dict is no step on.
-    return given is asked or (type(given) is type(asked) and type(given) in PLAIN and given == asked)
+    return given is asked or (type(given) is type(asked) and type(given) in BUILTIN_TYPES and given == asked)
 
 
 def _mentions(function: types.FunctionType, name: str) -> bool:
@@ -429,18 +374,20 @@ async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[A
     if found.flow is not None:
         return await found.flow(obj, *args, **kwargs)
     for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
-    return await trap(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+    return await taken(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
     """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        running = next((each for each in reversed(_now.get()) if each[0] is obj and each[2] == name), None)
-        if running is not None and _are_same(running[3], (args, kwargs)):  # asked as super() would be
+        running = next((each for each in reversed(_that_run.get()) if each[0] is obj and each[2] == name), None)
+        if running is not None and _are_same(running[3], (args, kwargs)):
+            # The definition that runs asks its own twin: it means the next one, as super() would.
             mro = type(obj).__mro__
             return _nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
+        # Reached by name, it is asked which definition is nearest now; through super(), the next after its class.
         if provider is holder and _is_reached_by_name(obj, attr, made):
             return _by_name(obj, name, args, kwargs)
         return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))
@@ -451,7 +398,7 @@ def _generate(holder: type, name: str, attr: str) -> None:
     async def amethod(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(coroutine(self, made, args, kwargs))
 
-    made: Any = method if attr == name else _awaited(amethod, name)
+    made: Any = method if attr == name else _until_awaited(amethod, name)
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
     natures.learn(made, twin_of=(ref(holder), attr))
@@ -515,7 +462,7 @@ def _object_twin(name: str) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(_by_name(self, name, args, kwargs))
 
-    made: Callable[..., Any] = _awaited(method, name)
+    made: Callable[..., Any] = _until_awaited(method, name)
     made.__name__ = made.__qualname__ = "a" + name
     natures.learn(made, twin_of=(ref(object), "a" + name))
     return made

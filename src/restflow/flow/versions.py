@@ -1,7 +1,7 @@
-"""Flows that have a fast version beside them: which of the two is entered is decided here, and nowhere else.
+"""Flows that have a fast version beside them: one switch enters it where its condition holds, else the general one.
 
-Calls the flows. The general version is written where it belongs and reads like DRF; fast versions stand together in a
-module of their own (``views/fast.py``), which says of each when it may be taken.
+Calls the conditions and the flows, of which it knows nothing else. When a fast version may be taken is said where it is
+written (``views/fast.py``); the general one is written where it belongs and reads like DRF.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What serves a request: run as far as it goes by itself, and watched from when it has waited for a moment."""
+"""What serves a request: run as far as it goes by itself, and watched from when it has waited for a moment.
+
+Touches asyncio only; ``restflow.asgi`` calls it.
+"""
 
 from __future__ import annotations
 
@@ -59,41 +62,57 @@ async def watched(
         BaseException: what ``answer`` raised, or ``watch``.
         BaseExceptionGroup: both raised.
     """
-    loop = asyncio.get_running_loop()
-    task = cast("asyncio.Task[Any]", asyncio.current_task())
-    watcher: asyncio.Task[None] | None = None
-    failure: BaseException | None = None
-    is_over = False
-
-    def begin() -> None:
-        nonlocal watcher
-        watcher = loop.create_task(watch())
-        watcher.add_done_callback(end)
-
-    def end(watcher: asyncio.Task[None]) -> None:
-        nonlocal failure
-        raised = None if watcher.cancelled() else watcher.exception()
-        if raised is not None and not is_over:  # the loop may call this after the answer, in the same round
-            failure = raised
-            task.cancel()
-
-    before = task.cancelling()
-    timer = loop.call_later(_MOMENT, begin)
+    watcher = _Watcher(watch)
     try:
         await answer
     except BaseException as error:
+        failure = watcher.failure
         if failure is None:
             raise
-        is_ours = isinstance(error, asyncio.CancelledError) and task.cancelling() == before + 1
-        errors = [*([] if is_ours else [error]), *([] if isinstance(failure, quiet) else [failure])]
+        errors = [
+            *([] if watcher.has_caused(error) else [error]),
+            *([] if isinstance(failure, quiet) else [failure]),
+        ]
         if len(errors) > 1:
             raise BaseExceptionGroup("The request failed, and so did its watch.", errors) from None
         if errors:
             raise errors[0]  # noqa: B904 - the cancellation was only to end the request
     finally:
-        is_over = True
-        timer.cancel()
-        if failure is not None:
-            task.uncancel()
-        elif watcher is not None:
-            watcher.cancel()
+        watcher.close()
+
+
+class _Watcher:
+    """Runs a coroutine in a task beside the current one, which is cancelled when it raises anything."""
+
+    failure: BaseException | None = None
+    _task: asyncio.Task[None] | None = None
+    _is_over = False
+
+    def __init__(self, watch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._loop, self._watch = asyncio.get_running_loop(), watch
+        self._watched = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._cancelled_before = self._watched.cancelling()
+        self._timer = self._loop.call_later(_MOMENT, self._begin)
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._watch())
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        raised = None if task.cancelled() else task.exception()
+        if raised is not None and not self._is_over:  # the loop may call this after the answer, in the same round
+            self.failure = raised
+            self._watched.cancel()
+
+    def has_caused(self, error: BaseException) -> bool:
+        """Tell whether ``error`` is the cancellation that this asked for, and nobody else did."""
+        return isinstance(error, asyncio.CancelledError) and self._watched.cancelling() == self._cancelled_before + 1
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._is_over = True
+        self._timer.cancel()
+        if self.failure is not None:
+            self._watched.uncancel()
+        elif self._task is not None:
+            self._task.cancel()

@@ -1,4 +1,7 @@
-"""The chain of middleware: one flow, each layer of which awaits the next.
+"""The chain of middleware: one flow, each layer of which awaits the next and answers errors, as 503 if too many wait.
+
+Calls middleware: its hooks in place or in the thread, as steps (``known.py`` says which of Django's never block); a
+class with a ``__call__`` of its own as a whole. Our ASGI handler makes the chain and drives it.
 
 Source: Django 5.2 to 6.1, core/handlers/base.py, ``BaseHandler.load_middleware``; core/handlers/exception.py,
 ``convert_exception_to_response``; utils/deprecation.py, ``MiddlewareMixin``.

@@ -1,6 +1,7 @@
 """What is known of Django's own middleware: which of their hooks never block, and when.
 
-Each function is known by identity, so an override in a subclass is not covered. A function that calls methods which a
+Marks those functions, so that the chain (``chain.py``, which has it learn of each class) calls them in place. Each
+function is known by identity, so an override in a subclass is not covered. A function that calls methods which a
 subclass may override has a condition that asks whether one did. In doubt a condition says no, and the hook runs in the
 worker thread. The functions are pinned by digests of their sources in ``tests/entry/test_digests.py``.
 

@@ -1,6 +1,7 @@
 """``ActionConfig``: what one action of a viewset has of its own.
 
-Puts attributes on a viewset when its ``action`` is set, and takes them back.
+Puts attributes on a viewset when its ``action`` is set (``permission_classes``, say, in place of its class's), and
+takes them back. ``viewsets`` sets the action before anything else is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Manager, QuerySet
 from django.db.models.base import ModelBase
 
+from restflow.flow import held
+from restflow.flow.resolution import ABSENT
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
 from restflow.views.transactions import Databases, databases_of
 
@@ -172,24 +175,20 @@ def _read(view: Any, configs: Any, action: str | None) -> ActionConfig | None:
     raise ImproperlyConfigured(f"{name}.action_configs[{action!r}] must be an ActionConfig, got {config!r}.")
 
 
-class _Absent:
-    """The type of ``_ABSENT``; None is a value that an attribute may have."""
-
-
-_ABSENT = _Absent()
-
-
 @dataclass
 class _Configured:
     """What the configs of a view's actions did to its attributes.
 
-    ``plain`` are the attributes without them, ``put`` is what the config of the present action gave, and ``kept`` has
-    both as they were for each action that the view left: DRF's browsable API asks what others would say, and returns.
+    Attributes:
+        unconfigured: the attributes as they would be without any config.
+        given: what the config of the present action gave.
+        left: for each action that the view left, its attributes then and what its config gave. DRF's browsable API
+            sets the action to ask what another one would permit, and sets it back.
     """
 
-    plain: dict[str, Any]
-    put: dict[str, Any] = field(default_factory=dict)
-    kept: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+    unconfigured: dict[str, Any]
+    given: dict[str, Any] = field(default_factory=dict)
+    left: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 
 
 class Action:
@@ -199,13 +198,13 @@ class Action:
         default: what a subclass has under the name itself.
     """
 
-    def __init__(self, default: Any = _ABSENT) -> None:
+    def __init__(self, default: Any = ABSENT) -> None:
         self.default = default
 
     def __get__(self, view: Any, owner: type) -> Any:
         if view is not None and "action" in vars(view):
             return vars(view)["action"]
-        if self.default is _ABSENT:
+        if self.default is ABSENT:
             if view is None:
                 return None  # dir() lists the name, so it can be read
             raise AttributeError(f"{owner.__name__!r} has no action before a request.")
@@ -214,15 +213,15 @@ class Action:
 
     def __set__(self, view: Any, action: str | None) -> None:
         state = vars(view)
-        if state.get("action", _ABSENT) != action:
+        if state.get("action", ABSENT) != action:
             _configure(view, state, action)
             state["action"] = action
 
 
 def is_data_descriptor(cls: type, name: str) -> bool:
     """Tell whether ``cls`` decides on reading ``name``, whatever an instance holds under it, as a property does."""
-    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
+    raw = type(held(cls, name))
+    return hasattr(raw, "__set__") or hasattr(raw, "__delete__")
 
 
 def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
@@ -231,31 +230,33 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
     if config is None and configured is None:
         return
     said = {} if config is None else config.attributes()
-    before = {name: state.get(name, _ABSENT) for name in FIELDS}
+    before = {name: state.get(name, ABSENT) for name in FIELDS}
     if configured is None:
-        configured = state["_restflow_configured"] = _Configured(plain=before.copy())
+        configured = state["_restflow_configured"] = _Configured(unconfigured=before.copy())
     if "action" in state:
-        configured.kept[state["action"]] = before, configured.put
+        configured.left[state["action"]] = before, configured.given
     # What the view's own code assigned meanwhile, it keeps, as in DRF.
-    configured.plain |= {
-        name: value for name, value in before.items() if value is not configured.put.get(name, configured.plain[name])
+    configured.unconfigured |= {
+        name: value
+        for name, value in before.items()
+        if value is not configured.given.get(name, configured.unconfigured[name])
     }
-    was_left = action in configured.kept
-    values, configured.put = configured.kept[action] if was_left else ({**configured.plain, **said}, said)
+    was_left = action in configured.left
+    values, configured.given = configured.left[action] if was_left else ({**configured.unconfigured, **said}, said)
     for name, value in values.items():
-        if value is _ABSENT:
+        if value is ABSENT:
             state.pop(name, None)
         else:
             state[name] = value
     for name, value in () if was_left else said.items():
-        if not _has(view, name, value):
+        if not _is_in_effect(view, name, value):
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.{name} is a property, which the ActionConfig of {action!r} can't replace. "
                 f"Make it a plain attribute, or take {name} out of the ActionConfig and decide in the property."
             )
 
 
-def _has(view: Any, name: str, value: Any) -> bool:
+def _is_in_effect(view: Any, name: str, value: Any) -> bool:
     """Tell whether ``view`` has what was put into it, or decides otherwise when it is asked."""
     try:
         return getattr(view, name) is value

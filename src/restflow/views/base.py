@@ -25,7 +25,7 @@ from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
 from restflow.db.transactions import roll_back, transacted
-from restflow.drf import made, permits
+from restflow.drf import instance_of, permits
 from restflow.flow import (
     TwoColoured,
     asynchronous,
@@ -51,8 +51,8 @@ from restflow.responses import Response, rendered_where_it_belongs
 from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
 from restflow.views.handlers import prepare_body
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
-from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names
-from restflow.views.policies import may_be_dropped, permit, refuse, throttle_by
+from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names, not_known_to_be_sync
+from restflow.views.policies import permit, refuse, throttle_by
 from restflow.views.serving import make_async_view
 from restflow.views.transactions import Databases, begin_when_initialized, databases_of
 
@@ -128,8 +128,9 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
+        # DRF's loop calls `self.check_permissions()` and the like: what is set on the view itself comes first.
         own = vars(self)
-        for name in {*may_be_dropped(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
+        for name in {*not_known_to_be_sync(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
             method = getattr(self, name, None)
             if method is not None and (awaiting := callable_from_sync(method)) is not method:
                 own[name] = awaiting
@@ -143,10 +144,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
             for name, as_imported in zip(_STEPS, _DRFS_STEPS, strict=True):
                 if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
                     own.setdefault(name, types.MethodType(getattr(_DRFs, name), self))
-        made = super().initialize_request(request, *args, **kwargs)
-        if type(made) is DRFRequest:
-            made.__class__ = Request  # which adds methods only
-        return made
+        drf_request = super().initialize_request(request, *args, **kwargs)
+        if type(drf_request) is DRFRequest:
+            drf_request.__class__ = Request  # which adds methods only
+        return drf_request
 
     @sync
     @has_fast_version
@@ -211,7 +212,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         versioning_class = await attribute(self, "versioning_class")
         if versioning_class is None:
             return None, None
-        scheme = await made(versioning_class)
+        scheme = await instance_of(versioning_class)
         return await hook(scheme, "determine_version", request, *args, **kwargs), scheme
 
     @sync
@@ -387,11 +388,11 @@ class AsyncAPIView(AsyncHelpers, APIView):
         self.request = drf_request
         self.headers = await attribute(self, "default_response_headers")
         databases = databases_of(await attribute(self, "atomic"), type(self).__name__)
-        answer = partial(self._answer, drf_request, databases, args, kwargs)
-        self.response = await (transacted(databases, answer, by_requests=False) if databases else answer())
+        handling = partial(self._check_and_handle, drf_request, databases, args, kwargs)
+        self.response = await (transacted(databases, handling, by_requests=False) if databases else handling())
         return finished(self, drf_request)
 
-    async def _answer(
+    async def _check_and_handle(
         self, request: DRFRequest, databases: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Check, handle and finalise: what ``dispatch`` does once it has the request, in the transactions of a view."""
@@ -539,8 +540,8 @@ async def know_the_user(view: APIView, request: DRFRequest) -> None:
     """
     if "_user" in vars(request) or is_overridden(view, "perform_authentication", APIView.perform_authentication):
         return
-    asked: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
-    if any(map(is_coroutine_function, asked)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
+    functions: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
+    if any(map(is_coroutine_function, functions)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
         with suppress(Exception):  # it was refused for another reason already
             await authenticated(request)
 

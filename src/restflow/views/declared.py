@@ -1,4 +1,8 @@
-"""What a view's class declares, looked at before it serves: components, actions, configs. Calls nothing of a user's."""
+"""What a view's class declares, looked at before it serves: its components, its actions and their configs.
+
+Looks at classes, and calls nothing of a user's; refuses what would be skipped or count nowhere. Called when a class
+is made, for what is known by then, and by ``as_view``; the system checks read views by it.
+"""
 
 from __future__ import annotations
 

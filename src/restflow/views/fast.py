@@ -1,8 +1,9 @@
 """Fast versions of whole flows: the same steps, done in place where nobody changed what they ask.
 
 Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base`` or
-``helpers``. It is taken only where the class and the view have nothing of their own in the hooks it skips; after each
-piece of a user's code, the hooks that are still to come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False``
+``helpers``. It is not taken where the class or the view has something of its own in a hook that it would skip (an
+``initial``, say: the rows of ``hooks`` name the groups); after each piece of a user's code, the hooks that are still to
+come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False``
 switches all of them off, and a reader may leave this module out.
 """
 
@@ -56,7 +57,7 @@ from restflow.views.policies import permit, throttle_by
 _DRFs: Any = DRFAPIView
 
 
-def _is_drfs(raw: Any, value: Any) -> bool:
+def _is_as_imported(raw: Any, value: Any) -> bool:
     return value is raw and is_frameworks_function(raw.fget if isinstance(raw, property) else raw)
 
 
@@ -74,9 +75,9 @@ _BEGINNING = Unmodified(
         "authentication_classes": is_plain_list,
         "http_method_names": is_plain_list,
         "atomic": partial(is_, False),
-        "default_response_headers": partial(_is_drfs, _DRFs.default_response_headers),
-        "allowed_methods": partial(_is_drfs, _DRFs.allowed_methods),
-        "_allowed_methods": partial(_is_drfs, _DRFs._allowed_methods),
+        "default_response_headers": partial(_is_as_imported, _DRFs.default_response_headers),
+        "allowed_methods": partial(_is_as_imported, _DRFs.allowed_methods),
+        "_allowed_methods": partial(_is_as_imported, _DRFs._allowed_methods),
         **_OF_INITIAL,
     },
 )
@@ -95,6 +96,7 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
     """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
     view.args, view.kwargs = args, kwargs
     view._name_action(http_request)
+    # That the class is unmodified was asked before; now it is known of the view as well.
     if not (
         _BEGINNING.is_untouched(view)  # an ActionConfig may have put lists on the view
         and all_made_in_place(view.parser_classes)
@@ -138,6 +140,7 @@ async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: 
     return response
 
 
+# For a view that has something of its own once its action is named.
 _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
 
 
@@ -151,8 +154,8 @@ async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> Non
     show_to_sentry(request)
     view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
-    known = chosen_before(request, renderers, negotiator, view.format_kwarg)
-    chosen = known or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
+    chosen = chosen_before(request, renderers, negotiator, view.format_kwarg)
+    chosen = chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
     request.accepted_renderer, request.accepted_media_type = chosen
     request.version = request.versioning_scheme = None
     if _AUTHENTICATION.is_untouched(view):

@@ -14,7 +14,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.response import Response as DRFResponse
 from rest_framework.settings import api_settings
 
-from restflow.drf import made
+from restflow.drf import instance_of
 from restflow.flow import (
     asynchronous,
     attribute,
@@ -60,7 +60,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
     def paginator(self) -> BasePagination | None:
         """The paginator of the view, made when it is first asked for; None where there is no pagination."""
         own = vars(self)
-        paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_made_paginator(self))
+        paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_paginator_made_once(self))
         return paginator
 
     @paginator.setter
@@ -87,6 +87,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         return queryset.all() if isinstance(queryset, QuerySet) else queryset
 
     def _queryset_maker(self) -> Any:
+        """Return what is called with the view for its query set; None without. A viewset's ``ActionConfig`` may say."""
         return None
 
     @sync
@@ -121,7 +122,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         Source: DRF 3.18, generics.py, ``filter_queryset``.
         """
         for backend in list(await attribute(self, "filter_backends")):
-            queryset = await hook(await made(backend), "filter_queryset", self.request, queryset, self)
+            queryset = await hook(await instance_of(backend), "filter_queryset", self.request, queryset, self)
         return queryset
 
     @sync
@@ -194,14 +195,14 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
 async def _paginator_of(view: GenericAPIView) -> Any:
     if type(view).paginator is not GenericAPIView.paginator:
         return await attribute(view, "paginator")
-    return await _made_paginator(view)
+    return await _paginator_made_once(view)
 
 
-async def _made_paginator(view: GenericAPIView) -> Any:
+async def _paginator_made_once(view: GenericAPIView) -> Any:
     own = vars(view)
     if "_paginator" not in own:
         chosen = await hook(view, "get_pagination_class")
-        own["_paginator"] = None if chosen is None or chosen is OFF else await made(chosen)
+        own["_paginator"] = None if chosen is None or chosen is OFF else await instance_of(chosen)
     return own["_paginator"]
 
 

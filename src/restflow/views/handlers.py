@@ -1,6 +1,7 @@
-"""Which handlers a view has, and what they may do.
+"""What is done before a handler is called: ``Allow`` names those of the view, and a body is parsed that may block.
 
-Looks at handlers and calls none. Asked by ``dispatch``, in both of its versions.
+Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for the
+headers the fast one only: the general one asks DRF's ``default_response_headers``.
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ def reads_on_the_loop(handler: Any) -> bool:
         handler: a handler, as it is bound to its view.
     """
     if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
-        return _function_reads_on_the_loop(handler.__func__)
-    return is_coroutine_function(handler) or is_coroutine_function(inspect.unwrap(handler))
+        return _is_known_async(handler.__func__)
+    return _is_async(handler)
 
 
-@remembered
-def _function_reads_on_the_loop(function: Any) -> bool:
+def _is_async(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
+
+
+_is_known_async = remembered(_is_async)  # of methods, which live as long as their classes

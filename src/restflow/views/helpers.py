@@ -124,10 +124,7 @@ def _missing(view: Any) -> MissingSerializer:
     )
 
 
-class Helpers(
-    TwoColoured,
-    hooks=names(OF_HELPERS),
-):
+class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
     """The helper methods and their getters, in sync colour."""
 
     serializer_class: SerializerClass | None = None

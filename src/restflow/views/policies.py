@@ -1,20 +1,19 @@
 """Permissions and throttles, asked and obeyed.
 
-Flows that the checks of ``base`` share with their fast versions.
+Asks components of users as steps. Flows that ``check_permissions`` and ``check_throttles`` of ``base`` share with the
+fast versions; how one permission is asked, composed or not, is ``permits`` in ``restflow.drf``.
 """
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from restflow.drf import permits
-from restflow.flow import attribute, callable_from_sync, hook, plan_of, truth
+from restflow.flow import attribute, hook, truth
 from restflow.request import refuse_async_user
-from restflow.views.hooks import CALLED_FOR_EFFECT
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
@@ -49,8 +48,8 @@ async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
         if not await truth(await hook(throttle, "allow_request", request, view))
     ]
     if waits:
-        known = [wait for wait in waits if wait is not None]
-        await hook(view, "throttled", request, max(known, default=None))
+        seconds = [wait for wait in waits if wait is not None]
+        await hook(view, "throttled", request, max(seconds, default=None))
 
 
 async def refuse(view: APIView, request: Request, permission: Any) -> None:
@@ -66,19 +65,3 @@ async def refuse(view: APIView, request: Request, permission: Any) -> None:
     """
     message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
     await hook(view, "permission_denied", request, message=message, code=code)
-
-
-def may_be_dropped(cls: type) -> list[str]:
-    """Return the names under which a class has what is not known to be sync code of DRF's and ours."""
-    return plan_of(cls).ask("may be dropped", CALLED_FOR_EFFECT, _dropped)
-
-
-def _dropped(cls: type) -> list[str]:
-    return [name for name in CALLED_FOR_EFFECT if _is_dropped(cls, name)]
-
-
-def _is_dropped(cls: type, name: str) -> bool:
-    function = getattr(cls, name, None)
-    return function is not None and not (
-        type(function) is types.FunctionType and callable_from_sync(function) is function
-    )

@@ -46,7 +46,7 @@ async def _serve(
     if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
         _look_at_wrapper(match.func, cls.__name__)
     make: Any = _set_up if actions is None else _set_up_viewset
-    if cls.__init__ is View.__init__ and cls.setup is View.setup:
+    if cls.__init__ is View.__init__ and cls.setup is View.setup:  # no code of a user's runs, so it can't block
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)

@@ -1,4 +1,8 @@
-"""``atomic``: the transactions that a view's checks and its handler are in."""
+"""``atomic``: the transactions that a view's checks and its handler are in.
+
+Puts two methods on a sync view, so that DRF's own loop comes into them; the flow of an async view enters them itself.
+Asked by ``base``; what begins and ends a transaction is ``restflow.db.transactions``.
+"""
 
 from __future__ import annotations
 
