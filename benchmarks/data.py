@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 ROWS = 1000
@@ -18,9 +19,9 @@ NEW = {
 }
 
 
-def fill(model: Any) -> None:
-    """Fill the table of ``model``."""
-    model.objects.bulk_create(
+def made(model: Any) -> Iterator[Any]:
+    """Make the rows of the table of ``model``."""
+    return (
         model(
             isbn=f"978{number:010}",
             title=f"Book {number}",
@@ -32,3 +33,8 @@ def fill(model: Any) -> None:
         )
         for number in range(1, ROWS + 1)
     )
+
+
+def fill(model: Any) -> None:
+    """Fill the table of ``model``."""
+    model.objects.bulk_create(made(model))

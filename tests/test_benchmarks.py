@@ -54,6 +54,12 @@ ENTRY_GENERIC = {
     "bound: DRF in one trip",
     "bound: Django alone in one trip",
 }
+SERIALIZE = {
+    "bound: DRF's data",
+    "bound: restflow's data",
+    "bound: a view's, DRF's serializer",
+    "bound: a view's, restflow's serializer",
+}
 PEERS = {"adrf"}  # measured where they are installed
 
 
@@ -83,6 +89,8 @@ def test_a_short_run_reports_every_view(tmp_path):
         "policies": POLICIES,
         "entry": ENTRY,
         "entry-default": ENTRY,
+        "serialize100": SERIALIZE,
+        "serialize1": SERIALIZE,
         **{
             f"{entry}{work}-{database}": views
             for entry, views in (("", GENERIC), ("entry-", ENTRY_GENERIC))

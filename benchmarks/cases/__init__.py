@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import books, entry, ping, policies
+from benchmarks.cases import books, entry, ping, policies, serialize
 from benchmarks.models import PostgreSQLBook, SQLiteBook
 from benchmarks.project import POSTGRES
 
@@ -11,6 +11,7 @@ CASES: tuple[Case, ...] = (
     ping.CASE,
     policies.CASE,
     *entry.CASES,
+    *serialize.CASES,
     *books.cases(SQLiteBook, "sqlite"),
     *entry.generic_cases(SQLiteBook, "sqlite"),
     *((*books.cases(PostgreSQLBook, "postgres"), *entry.generic_cases(PostgreSQLBook, "postgres")) if POSTGRES else ()),

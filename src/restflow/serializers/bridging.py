@@ -28,6 +28,7 @@ from restflow.flow import (
 )
 from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.flow.trust import is_drfs, is_trusted
+from restflow.serializers.representation import representing
 from restflow.serializers.sources import watch_sources
 
 # Hooks that DRF finds by the name of a field.
@@ -105,7 +106,8 @@ def _first(name: str) -> Callable[..., Any]:
         holds, own = _PREPARATIONS[name](self), vars(self)
         first = own.pop(name, None)
         try:
-            result = getattr(self, name)(*args, **kwargs)  # of the class, which may be a static method
+            method = representing(self) if name == "to_representation" else None
+            result = (method or getattr(self, name))(*args, **kwargs)  # of the class, which may be a static method
             if not holds:
                 _refuse_added(self)
             if name == "get_initial":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model
@@ -17,6 +18,7 @@ from restflow.serializers.bridging import (
     make_duals,
     note_represented,
 )
+from restflow.serializers.representation import know_representation, represent
 from restflow.serializers.surface import Data, add_async_methods
 
 _IN = TypeVar("_IN")
@@ -132,17 +134,26 @@ class BaseSerializer(
 
     def to_representation(self, instance: Any) -> Any:
         """Return the primitive values of an instance, as DRF does."""
-        # Asked for each item of a list.
-        if not self._restflow_shown or self._restflow_represents is not type(instance):
-            note_represented(self, instance)
-            bridge_shown_fields(self)
-        return super().to_representation(instance)
+        fast = _fast(self, instance)
+        return super().to_representation(instance) if fast is None else fast(instance)
 
     def get_initial(self) -> Any:
         """Return the values of an unbound serializer, as DRF does."""
         bridge_initial(self)
         return super().get_initial()
 
+
+def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
+    """Prepare a serializer for instances of a class, and return what represents them where DRF's function would."""
+    # Asked for each item of a list.
+    if not serializer._restflow_shown or serializer._restflow_represents is not type(instance):
+        note_represented(serializer, instance)
+        bridge_shown_fields(serializer)
+    above: Any = super(BaseSerializer, serializer)
+    return represent(serializer, above.to_representation)
+
+
+know_representation(BaseSerializer.to_representation, _fast)
 
 # DRF's class comes first where it writes hooks: what it writes is nearer than BaseSerializer's.
 
@@ -159,6 +170,9 @@ class ListSerializer(BaseSerializer[_IN], drf.ListSerializer[_IN]):
     ) -> Any:
         """Return the primitive values of a list of instances, as DRF does."""
         return super().to_representation(data)
+
+
+know_representation(ListSerializer.to_representation, _fast)
 
 
 class ModelSerializer(drf.ModelSerializer[_MT], Serializer[_MT]):

@@ -22,6 +22,8 @@ from restflow.serializers.bridging import (
     is_simple,
     know_as_prepared,
 )
+from restflow.serializers.lending import Stock, lend, take_back
+from restflow.serializers.representation import BOUND, LENT, with_data
 from restflow.serializers.sources import lead_to_async
 from restflow.serializers.surface import add_async_methods
 
@@ -63,12 +65,12 @@ def _is_as_imported(base: type) -> bool:
     return now.keys() == then.keys() and all(now[name] is value for name, value in then.items())
 
 
-_Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Callable[[], bool], bool]
+_Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Callable[[], bool], Stock | None]
 _answers: dict[type, _Answer] = {}
 
 # What a serializer holds itself, by DRF's doing and ours.
 _HELD = frozenset(
-    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _UNSEEN}
+    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _UNSEEN, BOUND, LENT}
     | vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child).keys()
 )
 
@@ -83,7 +85,7 @@ def runs_drfs_code_only(cls: type[Any]) -> bool:
     if answer is None or not _still_holds(cls, answer):
         answer = _look(cls)
         keep(_answers, cls, answer)
-    return answer[-1]
+    return answer[-1] is not None
 
 
 def _still_holds(cls: type, answer: _Answer) -> bool:
@@ -99,7 +101,7 @@ def _still_holds(cls: type, answer: _Answer) -> bool:
 def _look(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
-        return mro, [], [], unchanged(cls, ()), False
+        return mro, [], [], unchanged(cls, ()), None
     # What is replaced by another thread meanwhile differs from what is noted first, and is noticed at the next use.
     known = [base for base in mro if base in _KNOWN]
     sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
@@ -118,7 +120,9 @@ def _look(cls: type[Any]) -> _Answer:
     )
     # Looked for in a class that computes it, a hook may run code.
     has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save", "ais_valid", "asave") if fits else ())
-    return mro, seen, sizes, has_its_hooks, fits and all(map(_is_as_imported, known))
+    fits = fits and all(map(_is_as_imported, known))
+    of_fields = chain.from_iterable(tuple(fields.values()) for fields in declared)
+    return mro, seen, sizes, has_its_hooks, Stock(cls, meta, of_meta, of_fields) if fits else None
 
 
 def _is_configuration(holder: Mapping[str, Any], meta: Any) -> bool:
@@ -181,11 +185,13 @@ async def validated(serializer: Any) -> None:
 
 def _represented(serializer: Any) -> Any:
     if is_unseen(serializer) and (vars(serializer)[_UNSEEN] == _PREPARED or _prepare(serializer)):
-        data = serializer.data if _represents_sync(serializer) else _NOTHING
+        data = with_data(serializer) if _represents_sync(serializer) else _NOTHING
+        if data is not _NOTHING:
+            take_back(serializer.child if type(serializer) in _LISTS else serializer)
         _show(serializer)  # the data lead to it
         if data is not _NOTHING:
             return data
-    return serializer.data
+    return with_data(serializer)
 
 
 _NOTHING = object()
@@ -198,8 +204,12 @@ def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
         Whether nothing had to be.
     """
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
+    answer = _answers.get(type(one))
+    stock = None if answer is None else answer[-1]
+    is_lent = stock is not None and lend(one, stock, to_validate=to_validate)
     fields: Any = getattr(one, "fields", None)
-    if not (type(fields) is BindingDict and _asks_drf_only(one, fields.fields.values(), to_validate)):
+    kept = () if is_lent else fields.fields.values() if type(fields) is BindingDict else None
+    if kept is None or not _asks_drf_only(one, kept, to_validate):
         _show(serializer)
         return False
     fields.__class__ = QuickFields
@@ -233,5 +243,6 @@ def _represents_sync(serializer: Any) -> bool:
 def _show(serializer: Any) -> None:
     del vars(serializer)[_UNSEEN]
     for each in (serializer, serializer.child) if type(serializer) in _LISTS else (serializer,):
+        vars(each).pop(LENT, None)
         add_async_methods(each)
         forget_prepared(each)  # who sees it may change it

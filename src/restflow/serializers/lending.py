@@ -1,0 +1,204 @@
+"""Built fields of serializers that nobody can see, kept and lent to one serializer at a time.
+
+What is lent was looked at in ``plain`` before: DRF's own simple fields, without code of a user's and without defaults.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import chain
+from operator import call
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.db.models.manager import BaseManager
+from django.utils.translation import get_language
+from rest_framework import fields as drf_fields
+from rest_framework import serializers as drf
+from rest_framework.validators import UniqueValidator
+
+from restflow.drf import members
+from restflow.flow import never_awaits, unchanged
+from restflow.serializers.representation import BOUND, LENT
+from restflow.settings import settings
+
+__all__ = ["Stock", "lend", "take_back"]
+
+_MOST = 64  # so many are kept for each class and language; as many are in use at a time at most
+_BUILDERS = tuple(
+    name for name in vars(drf.ModelSerializer) if name.startswith(("build_", "get_", "include_", "serializer_"))
+)
+_FUNCTIONS = tuple(name for name, value in vars(drf).items() if name.startswith("get_") and callable(value))
+_OF_FIELDS = ("__init__", "__new__", "bind", "default_error_messages", "default_validators", "get_validators")
+# What builds fields, as it is when this is imported.
+_functions_are_drfs = unchanged(drf, _FUNCTIONS)
+_classes_are_drfs: dict[type, Callable[[], bool]] = {
+    cls: unchanged(cls, _OF_FIELDS)
+    for cls in vars(drf_fields).values()
+    if isinstance(cls, type) and issubclass(cls, drf_fields.Field)
+}
+# Fields are built by settings too.
+_generation = [object()]
+
+_Kept = dict[Any, deque[tuple[Any, Any]]]
+
+
+def _forget(**kwargs: Any) -> None:
+    _generation[0] = object()
+
+
+setting_changed.connect(_forget)
+
+
+class Stock:
+    """The built fields of one serializer class, as long as what they are built from holds the same."""
+
+    def __init__(self, cls: Any, meta: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
+        self.builders_are_drfs = unchanged(cls, _BUILDERS)
+        self.model = getattr(meta, "model", None)
+        # What may be changed in place: lists of names in Meta, arguments of declared fields.
+        held = [value for holder in holders for _, value in members(holder) if type(value) in {dict, list, set, tuple}]
+        mapping = getattr(cls, "serializer_field_mapping", None)
+        self.configuration = [mapping, *held, *chain.from_iterable((field._args, field._kwargs) for field in declared)]
+        self.begin()
+
+    def begin(self) -> None:
+        """Keep nothing, and note what fields are built from now."""
+        self.generation = _generation[0]
+        self.built_from = copy.deepcopy(self.configuration)
+        self.kept: _Kept = {}
+        self.may_lend: bool | None = None  # not known before fields were built
+        self.classes_are_drfs: list[Callable[[], bool]] = []
+        self.model_fields: list[Any] = []
+        self.see_model()
+
+    def see_model(self) -> None:
+        """Note what fields are built from that a model and its fields hold."""
+        if self.model is not None:
+            meta = self.model._meta
+            self.manager = meta.default_manager
+            self.constraints, self.together = [*meta.constraints], meta.unique_together
+            self.held_by_fields = [dict(vars(field)) for field in self.model_fields]
+            self.validators = [[*field.validators] for field in self.model_fields]
+
+    def is_model_as_seen(self) -> bool:
+        """Tell whether the model and its fields hold what they held."""
+        if self.model is None:
+            return True
+        meta, fields = self.model._meta, self.model_fields
+        return (
+            meta.default_manager is self.manager
+            and meta.constraints == self.constraints
+            and meta.unique_together == self.together
+            and [field.validators for field in fields] == self.validators
+            and [field.__dict__ for field in fields] == self.held_by_fields
+        )
+
+    def holds(self) -> bool:
+        """Tell whether DRF would build the fields as it built those that are kept."""
+        if (
+            self.generation is not _generation[0]
+            or self.configuration != self.built_from
+            or not self.is_model_as_seen()
+        ):
+            self.begin()
+        return (
+            self.may_lend is not False
+            and self.builders_are_drfs()
+            and _functions_are_drfs()
+            and all(map(call, self.classes_are_drfs))
+        )
+
+    def look(self, fields: Collection[Any]) -> bool:
+        """Tell whether fields of this class may be lent."""
+        if self.may_lend is None:
+            classes, sources = {*map(type, fields)}, {field.source for field in fields}
+            if self.model is not None:
+                self.model_fields = [field for field in self.model._meta.get_fields() if field.name in sources]
+            self.may_lend = (
+                classes <= _classes_are_drfs.keys()
+                and all(map(_may_be_lent, fields))
+                and all(hasattr(field, "validators") for field in self.model_fields)
+            )
+            if self.may_lend:
+                self.classes_are_drfs = [_classes_are_drfs[cls] for cls in classes]
+                self.see_model()
+            else:
+                self.model_fields = []
+        return self.may_lend
+
+
+def _may_be_lent(field: Any) -> bool:
+    """Tell whether a field will be the same when it is built again, and is the same after it was used."""
+    # Paths are read from the disk, choices may come from a function.
+    has_choices = issubclass(type(field), drf_fields.ChoiceField)
+    choices = (*field._args, field._kwargs.get("choices"))[0] if has_choices else ()
+    return (
+        type(choices) in {list, tuple}
+        and not issubclass(type(field), drf_fields.FilePathField)
+        and type(field.validators) is list
+        and all(map(_depends_on_nothing, field.validators))
+    )
+
+
+def _depends_on_nothing(validator: Any) -> bool:
+    # A query set was made by a manager for the request at hand; it may be that of one tenant.
+    if type(validator) is UniqueValidator:
+        return isinstance(validator.queryset, BaseManager)
+    cls: Any = type(validator)
+    return never_awaits(cls) and not getattr(validator, "requires_context", False)
+
+
+_NO_MESSAGES = object()
+
+
+def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
+    """Give a serializer fields that were built for another, if there are any.
+
+    Args:
+        serializer: one that nobody can see.
+        stock: that of its class.
+        to_validate: whether it is to validate, not only to represent.
+
+    Returns:
+        Whether it was given fields.
+    """
+    own = vars(serializer)
+    if not settings.FAST_VERSIONS or "fields" in own or not stock.holds():
+        return False
+    # Messages of validators are made when fields are built, in the language that is active then.
+    kept = stock.kept.setdefault(get_language() if to_validate else _NO_MESSAGES, deque(maxlen=_MOST))
+    own[LENT] = stock, kept
+    try:
+        fields, bound = kept.pop()
+    except IndexError:
+        return False
+    fields.serializer = serializer
+    for field in fields.fields.values():
+        field.parent = serializer
+    own["fields"] = fields
+    if bound is not None:
+        bound.serializer = serializer
+        own[BOUND] = bound
+    return True
+
+
+def take_back(serializer: Any) -> None:
+    """Keep a serializer's fields for another one. If it is asked for its fields again, it builds new ones.
+
+    Args:
+        serializer: one that nobody has seen yet, and that has done all it was made for.
+    """
+    own = vars(serializer)
+    stock, kept = own.pop(LENT, (None, None))
+    if stock is None or not stock.look(own["fields"].fields.values()):
+        return
+    fields, bound = own.pop("fields"), own.pop(BOUND, None)
+    fields.serializer = None
+    for field in fields.fields.values():
+        field.parent = None
+    if bound is not None:
+        bound.serializer = None
+    kept.append((fields, bound))

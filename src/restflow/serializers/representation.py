@@ -1,0 +1,281 @@
+"""Representation by a generated function: what DRF's loop over a serializer's fields does, a few lines for each field.
+
+Decides whether DRF's loop would run, and whether the lines still say what it would do; in doubt DRF's loop runs.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import Model
+from django.db.models.manager import BaseManager
+from rest_framework import serializers as drf
+from rest_framework.fields import Field
+from rest_framework.relations import ManyRelatedField
+from rest_framework.utils.serializer_helpers import BindingDict
+
+from restflow.flow.trust import is_frameworks_function
+from restflow.serializers.generated import compiled, function_of
+from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
+from restflow.settings import settings
+
+__all__ = ["BOUND", "LENT", "know_representation", "represent", "representing", "with_data"]
+
+_Represent = Callable[[Any], Any]
+
+_READABLE: Any = drf.Serializer._readable_fields
+_FIELDS: Any = drf.Serializer.fields
+_GET_ATTRIBUTE: Any = Field.get_attribute
+_OF_ONE: Any = drf.Serializer.to_representation
+_OF_LIST: Any = drf.ListSerializer.to_representation
+BOUND = "_restflow_bound"  # where a serializer keeps its function
+_ROWS_BEFORE = 3
+LENT = "_restflow_lent"  # one that has this has fields that nobody can see
+
+_ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
+
+# Functions that represent as DRF's do, DRF's own and ours.
+_known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
+
+
+def know_representation(function: Any, fast: Callable[[Any, Any], _Represent | None]) -> None:
+    """Know a ``to_representation`` as one that does what DRF's does.
+
+    Args:
+        function: of a serializer class.
+        fast: called with a serializer and an instance; returns what represents instances of its class, None where the
+            function has to.
+    """
+    _known[function] = fast
+
+
+def represent(serializer: Any, method: Any) -> _Represent | None:
+    """Return what does what a method does that may be DRF's own ``to_representation``.
+
+    Args:
+        serializer: a serializer.
+        method: the bound method that would run now.
+
+    Returns:
+        None where the method has to run.
+    """
+    function = getattr(method, "__func__", None)
+    if not (_ARE_DRFS and settings.FAST_VERSIONS) or getattr(method, "__self__", None) is not serializer:
+        return None
+    if function is _OF_LIST:
+        return _List(serializer)
+    if function is not _OF_ONE:
+        return None
+    own = vars(serializer)
+    bound = own.get(BOUND, 0)
+    if type(bound) is int:
+        # To make the function costs as much as DRF's loop for a few rows, and there may be no more.
+        if bound < _ROWS_BEFORE and LENT not in own:
+            own[BOUND] = bound + 1
+            drfs: _Represent = method
+            return drfs
+        bound = _bind(serializer, once=True)
+    elif not bound.holds():  # one that represents again may have been changed meanwhile
+        bound = _bind(serializer, once=False)
+    return None if bound is None else bound.represent
+
+
+def representing(serializer: Any) -> _Represent | None:
+    """Return what does what a serializer's ``to_representation`` does.
+
+    Args:
+        serializer: any serializer.
+
+    Returns:
+        None where the method has to be called.
+    """
+    return represent(serializer, serializer.to_representation)
+
+
+def with_data(serializer: Any) -> Any:
+    """Return a serializer's ``data``, represented by the generated function where DRF would represent.
+
+    Args:
+        serializer: any serializer.
+    """
+    own = vars(serializer)
+    if "_data" not in own and _represents_instance(serializer):
+        fast = representing(serializer)
+        if fast is not None:
+            own["_data"] = fast(serializer.instance)
+    return serializer.data
+
+
+def _represents_instance(serializer: Any) -> bool:
+    """Tell whether ``data`` would represent the instance. Source: DRF 3.18, serializers.py, ``BaseSerializer.data``."""
+    own, cls = vars(serializer), type(serializer)
+    return (
+        cls.data in _DATA
+        and own.get("instance") is not None
+        and not own.get("_errors")
+        and ("initial_data" not in own or "_validated_data" in own)
+    )
+
+
+_DATA = {drf.Serializer.data, drf.ListSerializer.data}
+
+
+def _is_known(serializer: Any) -> bool:
+    function = getattr(type(serializer), "to_representation", None)
+    return "to_representation" not in vars(serializer) and type(function) is types.FunctionType and function in _known
+
+
+class _Representing:
+    """What a nested serializer or a list's child does with one instance after another."""
+
+    def __init__(self, serializer: Any) -> None:
+        self.serializer = serializer
+        self.kind: Any = None
+        self.fast: _Represent | None = None
+
+    def __call__(self, instance: Any) -> Any:
+        if type(instance) is not self.kind:
+            self.look(instance)
+        if self.fast is None:
+            return self.serializer.to_representation(instance)
+        return self.fast(instance)
+
+    def look(self, instance: Any) -> None:
+        serializer, self.fast, self.kind = self.serializer, None, None
+        if _is_known(serializer):
+            self.fast = _known[type(serializer).to_representation](serializer, instance)
+            bound = getattr(self.fast, "__self__", None)
+            if type(bound) is _Bound:
+                self.fast = bound.function_for(type(instance)) or self.fast
+            if type(bound) is _Bound or type(self.fast) is _List:
+                self.kind = type(instance)
+
+
+def _fast_of_drf(serializer: Any, instance: Any) -> _Represent | None:
+    return representing(serializer)
+
+
+for _function in (_OF_ONE, _OF_LIST):
+    know_representation(_function, _fast_of_drf)
+
+
+class _List:
+    """What ``ListSerializer.to_representation`` does. Source: DRF 3.18, serializers.py."""
+
+    def __init__(self, serializer: Any) -> None:
+        self.serializer = serializer
+
+    def __call__(self, data: Any) -> Any:
+        iterable = data.all() if isinstance(data, BaseManager) else data
+        return [*map(_Representing(self.serializer.child), iterable)]
+
+
+class _Bound:
+    """The generated function for a serializer's fields, and what was seen of these where it may have to be known."""
+
+    def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
+        self.serializer, self.fields = serializer, fields
+        self.all = [*fields.fields.values()]
+        self.are_drfs = are_drfs({*map(type, self.all)})
+        described = [(field, _line(field)) for field in self.all if not field.write_only]
+        self.lines = described
+        self.keys = tuple([line.key for _, line in described])
+        self.functions: dict[bool, _Represent] = {}  # by whether instances are mappings
+        self.rows = 0
+        self.is_watched = any(line.asks for _, line in described)
+        self.represent = self.watching if self.is_watched else self.quick
+        self.now = environment_of([line for _, line in described])
+        self.is_unseen = LENT in vars(serializer)
+        self.is_known = self.is_watched or not once or self.is_unseen
+        self.environment = self.now() if self.is_known else None
+        if self.is_known and not self.is_unseen:
+            self.see()
+
+    def see(self) -> None:
+        # DRF's fields are compared by all that they hold, others by what is read of them.
+        lines = dict(self.lines)
+        self.others = [(field, field in lines and lines[field].key) for field in self.all if type(field) not in FIELDS]
+        known = [field for field in self.all if type(field) in FIELDS]
+        children = [vars(field.child_relation) for field in known if type(field) is ManyRelatedField]
+        self.own = [*map(vars, known), *children]
+        self.nested = [line.aid for _, line in self.lines if type(line.aid) is _Representing]
+        self.seen = [*map(dict, self.own)]
+
+    def holds(self) -> bool:
+        """Tell whether all is as it was when the function was made."""
+        are_same = LENT in vars(self.serializer) if self.is_unseen else self.is_known and self.are_fields_as_seen()
+        return are_same and self.now() == self.environment and self.are_drfs()
+
+    def are_fields_as_seen(self) -> bool:
+        for nested in self.nested:
+            nested.kind = None
+        return (
+            vars(self.serializer).get("fields") is self.fields
+            and [*self.fields.fields.values()] == self.all
+            and self.own == self.seen
+            and (not self.others or all(_key(field) == key for field, key in self.others))
+        )
+
+    def quick(self, instance: Any) -> Any:
+        function = self.functions.get(isinstance(instance, Mapping))
+        return self.first(instance) if function is None else function(instance)
+
+    def function_for(self, cls: type) -> _Represent | None:
+        """Return the function for instances of a class, where it is known that they are no mappings, and it is made."""
+        is_quick = not self.is_watched and issubclass(cls, Model) and not issubclass(cls, Mapping)
+        return self.functions.get(False) if is_quick else None
+
+    def watching(self, instance: Any) -> Any:
+        """Represent where code of a user's runs between the lines, which may change the fields for the next row."""
+        if self.are_fields_as_seen():
+            return self.quick(instance)
+        bound = _bind(self.serializer, once=False)
+        return _OF_ONE(self.serializer, instance) if bound is None else bound.quick(instance)
+
+    def general(self, instance: Any) -> Any:
+        return _OF_ONE(self.serializer, instance)
+
+    def first(self, instance: Any) -> Any:
+        self.rows += 1
+        of_mapping = isinstance(instance, Mapping)
+        name = type(self.serializer).__qualname__
+        code = compiled(self.keys, name, of_mapping=of_mapping, is_worth_it=self.rows > _FEW)
+        if code is None:
+            return self.general(instance)
+        function = self.functions[of_mapping] = function_of(code, self.general, self.lines)
+        return function(instance)
+
+
+# So many rows cost what compiling costs.
+_FEW = 30
+
+
+def _bind(serializer: Any, *, once: bool) -> _Bound | None:
+    cls = type(serializer)
+    if not (cls._readable_fields is _READABLE and cls.fields is _FIELDS):
+        return None
+    fields = serializer.fields
+    if not isinstance(fields, BindingDict):
+        return None
+    bound = vars(serializer)[BOUND] = _Bound(serializer, fields, once=once)
+    return bound if bound.are_drfs() else None
+
+
+def _line(field: Any) -> Line:
+    """Return what a field becomes."""
+    cls = type(field)
+    line = describe(field) if cls in FIELDS else None
+    if line is not None:
+        return line
+    if isinstance(field, drf.BaseSerializer) and (
+        cls.get_attribute is _GET_ATTRIBUTE and "get_attribute" not in vars(field)
+    ):
+        kind = "list" if isinstance(field, drf.ListSerializer) else "nested"
+        return Line((kind, field.field_name, tuple(field.source_attrs)), _Representing(field))
+    return Line(("asked", field.field_name, ()), asks=True)
+
+
+def _key(field: Any) -> Any:
+    return not field.write_only and _line(field).key
