@@ -14,7 +14,7 @@ from django.db import connections
 from django.http import HttpResponse, JsonResponse
 
 from restflow.db import atomic
-from restflow.flow.workers import Limits, Workers, last_call
+from restflow.flow.pool import Limits, Workers, last_call
 from tests.entry import stack
 from tests.entry.support import ident, send_all
 from tests.site import OURS, Answer, CountingWorkers, Site

@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import ThreadSensitiveContext
 
 from restflow.flow import arun, blocking, hook
-from restflow.flow import worker as flow_worker
+from restflow.flow import thread as flow_thread
 from tests.flow.support import Boom, Slow, Worker, as_far_as_the_thread, here
 from tests.site import CountingExecutor
 
@@ -93,7 +93,7 @@ def test_a_flow_thrown_away_while_it_waits_for_its_thread_never_runs_there() -> 
 def test_a_loop_that_ends_waits_for_the_blocking_step_that_has_begun(
     known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_worker, "KNOWN", known)
+    monkeypatch.setattr(flow_thread, "KNOWN", known)
     begun, log = threading.Event(), []
 
     def slow() -> None:

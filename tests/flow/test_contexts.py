@@ -11,7 +11,7 @@ import pytest
 from asgiref.local import Local
 
 from restflow.flow import arun, blocking, hook
-from restflow.flow import worker as flow_worker
+from restflow.flow import thread as flow_thread
 from tests.flow.support import Boom, Slow, Worker, cancelled, counted, here
 
 
@@ -111,8 +111,8 @@ def test_an_exception_that_is_handled_around_a_flow_is_seen_in_its_thread(worker
 
 
 def test_an_asgiref_whose_source_was_not_read_is_left_to_find_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert flow_worker.KNOWN, "the asgiref installed is new: read its SyncToAsync.__call__, then name it known"
-    monkeypatch.setattr(flow_worker, "KNOWN", False)
+    assert flow_thread.KNOWN, "the asgiref installed is new: read its SyncToAsync.__call__, then name it known"
+    monkeypatch.setattr(flow_thread, "KNOWN", False)
     variable = contextvars.ContextVar("variable", default="unset")
 
     async def flow() -> tuple[str, str]:
