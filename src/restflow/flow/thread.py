@@ -1,6 +1,6 @@
 """Which thread runs a request's blocking code: as asgiref would choose it, or the one that our entry leased.
 
-All private names of asgiref's stand here. ``flow/drivers.py`` asks before each trip; ``restflow.asgi`` provides a lease.
+All private names of asgiref stand here. ``flow/drivers.py`` asks before each trip; ``restflow.asgi`` provides a lease.
 """
 
 from __future__ import annotations
