@@ -53,6 +53,7 @@ class CountingWorkers(Workers):
             retiring=connections.close_all,
             resting=self.rest,
             moment=ours.moment,
+            holding=ours.holding,
             locking=ours.locking,
             patience=patience,
         )

@@ -140,7 +140,7 @@ class ASGIHandler(DjangoASGIHandler):
             if sys.version_info >= (3, 12):
                 context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
                 await self._lease(context, scope, body_file, receive, send)
-            else:  # a task doesn't tell its context, so one is made whose context is known
+            else:  # pragma: no cover - Python 3.11, where a task doesn't tell its context: one is made that is known
                 context = copy_context()
                 await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from django.urls import path, reverse
 from django.views import View
 
 from restflow.asgi import ASGIHandler, get_asgi_application
+from restflow.flow import thread as flow_thread
 from tests.entry.stack import place
 from tests.entry.support import body, content, scope_of, talk
 from tests.site import ENTRIES, OURS, Site
@@ -455,3 +457,15 @@ def test_inside_a_thread_of_someone_elses_the_request_uses_that(entry: str) -> N
         messages = async_to_sync(main)()
     assert content(messages) == b'{"thread": %d}' % threading.get_ident()
     assert [name for name, *_ in receivers.told] == ["started", "finished"]
+
+
+def test_with_an_asgiref_whose_source_was_not_read_its_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow_thread, "KNOWN", False)
+
+    def view(request: Any) -> HttpResponse:
+        return HttpResponse(threading.current_thread().name)
+
+    with Site({"x/": view}, entry=OURS) as site:
+        answer = asyncio.run(site.asend("GET", "/x/"))
+    assert answer.status == 200
+    assert not answer.body.startswith(b"restflow")

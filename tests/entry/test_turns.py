@@ -8,13 +8,14 @@ import time
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.db import connections
 from django.http import HttpResponse, JsonResponse
 
 from restflow.db import atomic
 from restflow.flow.pool import Limits, Workers, last_call
+from restflow.flow.turns import Turns
 from tests.entry import stack
 from tests.entry.support import ident, send_all
 from tests.site import OURS, Answer, CountingWorkers, Site
@@ -197,3 +198,57 @@ def test_any_number_of_leases_may_have_a_turn_before_they_have_a_thread() -> Non
         assert future.result(10) > 0
         lease.end()
     workers.close()
+
+
+def test_one_more_goes_on_only_where_no_turn_was_given_back() -> None:
+    lock, let_on, newcomer = threading.Lock(), threading.Event(), threading.Event()
+    turns = Turns(lock, lambda: 1, 0.02)
+    with lock:
+        turns.take(lambda: None, again=False)
+        turns.take(lambda: None, again=True)
+        turns.give()  # to the second, so the first look finds that one was given back
+        turns.take(newcomer.set, again=False)
+    time.sleep(0.1)  # for some looks that find nobody who had a turn before
+    with lock:
+        turns.take(let_on.set, again=True)
+    assert let_on.wait(10)
+    assert not newcomer.is_set()
+
+
+def test_what_a_waiting_thread_does_for_the_loop_may_ask_the_loop_again() -> None:
+    @async_to_sync
+    async def answer() -> int:
+        return await sync_to_async(lambda: 1)()
+
+    async def view(request: Any) -> JsonResponse:
+        return JsonResponse({"answer": await sync_to_async(lambda: answer() + answer())()})
+
+    middleware = [stack.path_of(stack.sync_function, 0)]
+    stack.plan.clear()
+    workers = CountingWorkers(9, at_once=1)
+    with Site({"x/": view}, entry=OURS, workers=workers, MIDDLEWARE=middleware) as site:
+        assert asyncio.run(site.asend("GET", "/x/")).json() == {"answer": 2}
+
+
+def test_what_a_bridge_left_running_uses_the_thread_that_waits_around_it() -> None:
+    async def view(request: Any) -> JsonResponse:
+        tasks: list[Any] = []
+        over = asyncio.Event()
+
+        async def later() -> int:
+            await over.wait()
+            return await sync_to_async(lambda: 1)()
+
+        @async_to_sync
+        async def begin() -> None:
+            tasks.append(asyncio.create_task(later()))
+
+        await sync_to_async(lambda: begin())()
+        over.set()
+        return JsonResponse({"answer": await tasks[0]})
+
+    middleware = [stack.path_of(stack.sync_function, 0)]
+    stack.plan.clear()
+    workers = CountingWorkers(9, at_once=1)
+    with Site({"x/": view}, entry=OURS, workers=workers, MIDDLEWARE=middleware) as site:
+        assert asyncio.run(site.asend("GET", "/x/")).json() == {"answer": 1}

@@ -9,11 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 
 from restflow.flow import arun, nonblocking, run
+from restflow.flow import thread as flow_thread
 from tests.site import CountingExecutor
 
 Driver = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -113,6 +115,14 @@ async def kept_for_the_request() -> AsyncIterator[Executor]:
 @contextlib.asynccontextmanager
 async def shared_by_all() -> AsyncIterator[Executor]:
     yield SyncToAsync.single_thread_executor
+
+
+@contextlib.asynccontextmanager
+async def found_by_another_asgiref() -> AsyncIterator[Executor]:
+    """By a release whose source was not read."""
+    with mock.patch.object(flow_thread, "KNOWN", False):
+        async with kept_for_the_request() as executor:
+            yield executor
 
 
 class Worker:

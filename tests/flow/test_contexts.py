@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from asgiref.local import Local
+from asgiref.sync import ThreadSensitiveContext
 
 from restflow.flow import arun, blocking, hook
 from restflow.flow import thread as flow_thread
@@ -121,3 +123,39 @@ def test_an_asgiref_whose_source_was_not_read_is_left_to_find_the_thread(monkeyp
         return name, variable.get()
 
     assert counted(flow()) == (("worker_0", "set in the thread"), 1)
+
+
+def test_a_loop_inside_of_the_only_thread_is_refused_as_asgiref_does() -> None:
+    async def inner() -> str:
+        name: str = await blocking(here)
+        return name
+
+    async def flow() -> str:
+        name: str = await blocking(lambda: asyncio.run(arun(inner())))
+        return name
+
+    with pytest.raises(RuntimeError, match="deadlock"):
+        asyncio.run(arun(flow()))
+
+
+def test_a_task_that_outlives_its_thread_is_refused_as_asgiref_does() -> None:
+    async def flow() -> str:
+        name: str = await blocking(here)
+        return name
+
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def later() -> str:
+            await over.wait()
+            return await arun(flow())
+
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            async with ThreadSensitiveContext(executor=executor):
+                task = asyncio.ensure_future(later())
+                await asyncio.sleep(0)
+            over.set()
+            with pytest.raises(RuntimeError, match="exited"):
+                await task
+
+    asyncio.run(main())

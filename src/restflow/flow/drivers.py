@@ -307,8 +307,7 @@ class _Hop(Driver, Generic[_R]):
 
     def arrive(self) -> None:
         """Awaken the task."""
-        if not self.away.done():
-            self.away.set_result(None)
+        self.away.set_result(None)
 
     def cancel(self, *message: Any) -> None:
         """Tell the thread of a cancellation; where it waits for something on the loop, that is told, and tells it."""

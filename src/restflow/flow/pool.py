@@ -133,7 +133,7 @@ class Workers:
         self._all_idle = threading.Condition(self.lock)
         _pools.add(self)
 
-    def begin_anew(self) -> None:
+    def begin_anew(self) -> None:  # pragma: no cover - in a forked process, which the test of it is not measured in
         """Have no threads: none has come along into a forked process."""
         self.turns.clear()
         for each in (self._threads, self._idle, self._threadless):
@@ -238,13 +238,13 @@ def _hold_all() -> None:
 
 def _let_go(*, in_child: bool) -> None:
     for pool in _held:
-        if in_child:
+        if in_child:  # pragma: no cover - as above
             pool.begin_anew()
         pool.lock.release()
     _held.clear()
 
 
-if sys.platform != "win32":
+if sys.platform != "win32":  # pragma: no branch
     os.register_at_fork(
         before=_hold_all,
         after_in_parent=partial(_let_go, in_child=False),

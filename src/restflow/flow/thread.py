@@ -25,17 +25,17 @@ def restore(context: Context) -> None:
     """Bring what ``context`` holds into the current one, as asgiref does after a change of threads."""
     if KNOWN:
         sync._restore_context(context)
-        return
-    for variable, value in context.items():
-        if variable.get(None) is not value:
-            variable.set(value)
 
 
 def come_back(context: Context) -> None:
     """Do the same on the event loop, after a trip to a thread."""
-    restore(context)
     if KNOWN:
+        sync._restore_context(context)
         SyncToAsync.deadlock_context.set(False)
+        return
+    for variable, value in context.items():
+        if variable.get(None) is not value:
+            variable.set(value)
 
 
 def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
@@ -94,7 +94,7 @@ class _InTurn(Executor):
 def call_by(call: Callable[..., Any]) -> None:
     """Have ``call`` call what the thread does that waits for this code (``async_to_sync``)."""
     waiting: Any = getattr(AsyncToSync.executors, "current", None)
-    if KNOWN and waiting is not None:
+    if KNOWN and waiting is not None:  # pragma: no branch - another asgiref may have it elsewhere
         AsyncToSync.executors.current = _InTurn(waiting, call)
 
 
