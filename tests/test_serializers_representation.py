@@ -711,3 +711,34 @@ def test_fields_that_clients_choose_do_not_fill_the_memory() -> None:
         for _ in range(TIMES):
             assert serializer.to_representation(Flat(**ROW))[f"chosen{number}"] == "a"
     assert sum("FlatSerializer" in name for name in linecache.cache) <= 1024
+
+
+@pytest.mark.usefixtures("fast_versions")
+def test_a_time_zone_that_a_method_sets_counts_from_the_next_field_on() -> None:
+    class Made(restflow.Serializer):
+        zone = drf.SerializerMethodField()
+        at = drf.DateTimeField()
+
+        def get_zone(self, instance: Any) -> str:
+            timezone.activate(instance.zone)
+            return str(instance.zone)
+
+    at = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    rows = [SimpleNamespace(zone=ZoneInfo(name), at=at) for name in ("Asia/Kolkata", "Europe/Berlin", "UTC")]
+    with timezone.override("UTC"):
+        found = [each["at"] for each in Made(rows * TIMES, many=True).data]
+    assert found == ["2024-01-01T05:30:00+05:30", "2024-01-01T01:00:00+01:00", "2024-01-01T00:00:00Z"] * TIMES
+
+
+@pytest.mark.usefixtures("fast_versions")
+@pytest.mark.django_db
+def test_a_patch_of_the_class_that_represents_each_of_many_is_obeyed(monkeypatch: Any) -> None:
+    class Made(restflow.ModelSerializer):
+        class Meta:
+            model = Book
+            fields = ["tags"]
+
+    book = Book.objects.create(title="Emma", author=Author.objects.create(name="Austen"))
+    book.tags.add(Tag.objects.create(name="novel"))
+    monkeypatch.setattr(drf.PrimaryKeyRelatedField, "to_representation", lambda self, value: "patched")
+    assert [each["tags"] for each in Made([book] * TIMES, many=True).data] == [["patched"]] * TIMES
