@@ -16,6 +16,9 @@ from django.test import override_settings
 
 from restflow.settings import DEFAULTS
 
+# Before any directory's conftest imports them: what they assert is explained like a test's.
+pytest.register_assert_rewrite("tests.parity.harness", "tests.colours")
+
 SERVICES = {
     f"PostgreSQL ({settings.POSTGRES_HOST}:{settings.POSTGRES_PORT})": settings.POSTGRES,
     f"Redis ({settings.REDIS_URL.rpartition('@')[2]})": settings.REDIS,

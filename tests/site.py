@@ -22,7 +22,7 @@ from django.test import override_settings
 from django.urls import path
 
 from restflow.asgi import ASGIHandler as OurASGIHandler
-from restflow.flow.workers import Lease, Limits, Workers
+from restflow.flow.pool import Lease, Limits, Workers
 
 DJANGO, OURS = ENTRIES = ("django", "restflow")
 ENTRY = os.environ.get("RESTFLOW_ENTRY", DJANGO)

@@ -1,4 +1,4 @@
-"""No function of the package is longer than a page, without its docstring."""
+"""Functions of the package fit on a page, without their docstrings; files of tests are no longer than one subject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 import restflow
 
 LONGEST = 40
+LONGEST_TEST_FILE = 600
 FILES = sorted(Path(restflow.__file__).parent.rglob("*.py"))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -30,3 +32,8 @@ def test_a_function_fits_on_a_page(file: Path) -> None:
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     assert [each.name for each in functions if lines_of(each) > LONGEST] == []
+
+
+def test_a_file_of_tests_has_one_subject() -> None:
+    lines = {str(file.relative_to(TESTS[0].parent)): len(file.read_text().splitlines()) for file in TESTS}
+    assert {name: count for name, count in lines.items() if count > LONGEST_TEST_FILE} == {}

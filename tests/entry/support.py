@@ -1,11 +1,12 @@
-"""A conversation with an ASGI application, message by message."""
+"""A conversation with an ASGI application, message by message; several requests at once."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
-from tests.site import Site
+from tests.site import Answer, Site
 
 LEFT = {"type": "http.disconnect"}
 
@@ -72,3 +73,11 @@ async def talk(
 
 def content(messages: list[dict[str, Any]]) -> bytes:
     return b"".join(message.get("body", b"") for message in messages[1:])
+
+
+def ident(request: Any = None) -> int:
+    return threading.get_ident()
+
+
+async def send_all(site: Site, *urls: str) -> list[Answer]:
+    return list(await asyncio.gather(*(site.asend("GET", url) for url in urls)))

@@ -162,6 +162,45 @@ def test_an_error_response_that_the_handler_returns_does_not(base: Any, entry: s
     assert names() == ["handler in"]
 
 
+@pytest.mark.parametrize("where", ["class", "base"])
+def test_so_does_an_error_that_is_answered_by_what_was_put_on_the_class_meanwhile(
+    base: Any, entry: str, where: str
+) -> None:
+    parent = type("Parent", (base,), {})
+    replaced = {"class": lambda: viewset, "base": lambda: parent}[where]
+
+    def handle(request: Any) -> None:
+        replaced().handle_exception = lambda self, exc: lenient(exc, {})
+        raise LookupError
+
+    viewset = viewset_of(parent, handle)
+    assert ask(viewset, entry).status == 200
+    assert names() == []
+
+
+@pytest.mark.parametrize("error", [None, LookupError])
+def test_what_the_handler_puts_on_the_view_to_answer_errors_commits_none(base: Any, entry: str, error: Any) -> None:
+    def handle(request: Any) -> None:
+        request.parser_context["view"].handle_exception = lambda exc: lenient(exc, {})
+        if error is not None:
+            raise error
+
+    is_sync = base is ViewSet  # DRF's own loop asks nobody else then, so that nobody would roll back: it is refused
+    assert ask(viewset_of(base, handle), entry).status == (500 if is_sync else 200)
+    assert names() == (["handler in"] if error is None and not is_sync else [])
+
+
+@pytest.mark.parametrize("name", ["handle_exception", "initialize_request"])
+def test_a_property_in_place_of_a_method_commits_no_error(base: Any, entry: str, name: str) -> None:
+    def handle(request: Any) -> None:
+        raise LookupError
+
+    # DRF's own loop finds nothing but what the property gives, so that it is refused.
+    viewset = viewset_of(base, handle, **{name: property(lambda self: getattr(super(viewset, self), name))})
+    assert ask(viewset, entry).status == 500
+    assert names() == []
+
+
 def test_an_error_after_the_handler_does(base: Any, entry: str) -> None:
     def finalize_response(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise LookupError

@@ -20,21 +20,12 @@ from rest_framework import permissions
 from rest_framework.response import Response
 
 from restflow.db import atomic
-from restflow.flow.workers import Limits, Workers, last_call
+from restflow.flow.pool import Limits, Workers, last_call
 from restflow.views import AsyncAPIView
-from tests.entry import stack
-from tests.entry.support import scope_of, talk
-from tests.site import OURS, Answer, CountingWorkers, Site
+from tests.entry.support import ident, scope_of, send_all, talk
+from tests.site import OURS, CountingWorkers, Site
 
 sleep = sync_to_async(time.sleep)
-
-
-def ident(request: Any = None) -> int:
-    return threading.get_ident()
-
-
-async def _all(site: Site, *urls: str) -> list[Answer]:
-    return list(await asyncio.gather(*(site.asend("GET", url) for url in urls)))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,14 +63,14 @@ def test_requests_at_once_have_threads_of_their_own_which_later_ones_use_again()
         return HttpResponse()
 
     async def main() -> None:
-        await _all(site, "/x/", "/x/", "/x/")
+        await send_all(site, "/x/", "/x/", "/x/")
         first = {thread for thread in threads if thread}
         assert len(first) == 3
         while (
             threads[-1] not in first or len(threads) == 6
         ):  # a thread that has just ended its work may not be free yet
             assert len(threads) < 200
-            await _all(site, "/x/")
+            await send_all(site, "/x/")
 
     with Site({"x/": view}, entry=OURS) as site:
         asyncio.run(main())
@@ -97,7 +88,7 @@ def test_a_thread_local_is_the_requests_until_its_end() -> None:
         return JsonResponse({"value": await sync_to_async(lambda: local.value)()})
 
     with Site({"<int:number>/": view}, entry=OURS, workers=CountingWorkers(3)) as site:
-        answers = asyncio.run(_all(site, *(f"/{number}/" for number in range(9))))
+        answers = asyncio.run(send_all(site, *(f"/{number}/" for number in range(9))))
     assert [answer.json()["value"] for answer in answers] == list(range(9))
 
 
@@ -110,7 +101,7 @@ def test_past_the_most_threads_requests_wait_in_order() -> None:
         return HttpResponse()
 
     with Site({"<int:number>/": view}, entry=OURS, workers=CountingWorkers(1)) as site:
-        answers = asyncio.run(_all(site, *(f"/{number}/" for number in range(6))))
+        answers = asyncio.run(send_all(site, *(f"/{number}/" for number in range(6))))
     assert order == list(range(6))
     assert {answer.status for answer in answers} == {200}
 
@@ -123,7 +114,7 @@ def test_past_the_longest_queue_they_are_answered_503(middleware: list[str]) -> 
             return Response({})
 
     with Site({"x/": View.as_view()}, entry=OURS, workers=CountingWorkers(1, 1), MIDDLEWARE=middleware) as site:
-        answers = asyncio.run(_all(site, *["/x/"] * 4))
+        answers = asyncio.run(send_all(site, *["/x/"] * 4))
     assert [answer.status for answer in answers] == [200, 200, 503, 503]
     assert answers[2].headers["Retry-After"] == "1"
 
@@ -137,7 +128,7 @@ def test_what_blocks_nowhere_is_served_though_no_thread_is_free() -> None:
         return HttpResponse("at once")
 
     with Site({"slow/": slow, "fast/": fast}, entry=OURS, workers=CountingWorkers(1, 0)) as site:
-        answers = asyncio.run(_all(site, "/slow/", "/fast/"))
+        answers = asyncio.run(send_all(site, "/slow/", "/fast/"))
     assert (answers[1].status, answers[1].body, answers[1].hops) == (200, b"at once", 0)
 
 
@@ -266,185 +257,6 @@ def test_a_leased_thread_does_not_end_though_it_waits() -> None:
     time.sleep(0.05)
     assert lease.submit(ident).result() == thread
     lease.end()
-    workers.close()
-
-
-def test_no_more_threads_work_at_once_than_may_though_more_requests_have_one() -> None:
-    working, most = 0, 0
-
-    def work() -> None:
-        nonlocal working, most
-        working += 1
-        most = max(most, working)
-        time.sleep(0.005)
-        working -= 1
-
-    async def view(request: Any) -> JsonResponse:
-        await sync_to_async(work)()
-        await together.wait()  # so each has its thread, and none works
-        await sync_to_async(work)()
-        return JsonResponse({})
-
-    async def main() -> list[Answer]:
-        nonlocal together
-        together = asyncio.Barrier(9)
-        return await _all(site, *["/x/"] * 9)
-
-    together = asyncio.Barrier(9)
-    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2)) as site:
-        assert [answer.status for answer in asyncio.run(main())] == [200] * 9
-    assert most == 2
-
-
-def test_turns_are_taken_in_order() -> None:
-    order: list[int] = []
-    gate = threading.Event()
-    workers = Workers(lambda: Limits(1, 10, 10))
-    leases = [workers.lease() for _ in range(5)]
-    for lease in leases:
-        lease.submit(ident).result()  # each has its thread
-    futures = [leases[0].submit(gate.wait, 10)]
-    futures += [lease.submit(order.append, number) for number, lease in enumerate(leases[1:])]
-    gate.set()
-    for future in futures:
-        future.result()
-    assert order == [0, 1, 2, 3]
-    for lease in leases:
-        lease.end()
-    workers.close()
-
-
-@pytest.mark.parametrize(("moment", "rests"), [(60, 1), (None, 0)])
-def test_a_thread_rests_at_once_where_another_waits_for_its_turn(moment: float | None, rests: int) -> None:
-    rested: list[int] = []
-    gate = threading.Event()
-    workers = Workers(lambda: Limits(1, 10, 10), resting=lambda: rested.append(ident()), moment=lambda: moment)
-    first, second = workers.lease(), workers.lease()
-    blocked = first.submit(gate.wait, 10)
-    waits = second.submit(ident)
-    gate.set()
-    blocked.result()
-    waits.result()
-    assert len(rested) == rests
-    first.end()
-    second.end()
-    workers.close()
-
-
-def test_a_lock_that_a_request_keeps_while_it_waits_elsewhere_stops_nobody_for_ever() -> None:
-    lock = threading.Lock()
-
-    async def view(request: Any) -> HttpResponse:
-        await sync_to_async(lock.acquire)()
-        await asyncio.sleep(0.001)
-        await sync_to_async(lock.release)()
-        return HttpResponse()
-
-    workers = CountingWorkers(20, at_once=2, patience=0.01)
-    with Site({"x/": view}, entry=OURS, workers=workers) as site:
-        answers = asyncio.run(_all(site, *["/x/"] * 12))
-    assert [answer.status for answer in answers] == [200] * 12
-
-
-def test_a_thread_that_waits_for_the_loop_lets_others_work() -> None:
-    view_is_there, let_go = asyncio.Event(), asyncio.Event()
-
-    async def view(request: Any) -> HttpResponse:
-        view_is_there.set()
-        await let_go.wait()
-        return HttpResponse()
-
-    async def main(site: Site) -> list[int]:
-        held = asyncio.create_task(site.asend("GET", "/x/"))
-        await view_is_there.wait()
-        served = await site.asend("GET", "/other/")
-        let_go.set()
-        return [served.status, (await held).status]
-
-    views = {"x/": view, "other/": lambda request: HttpResponse()}
-    middleware = [stack.path_of(stack.sync_function, 0)]
-    stack.plan.clear()
-    with Site(views, entry=OURS, workers=CountingWorkers(9, at_once=1), MIDDLEWARE=middleware) as site:
-        assert asyncio.run(main(site)) == [200, 200]
-
-
-@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
-def test_a_thread_that_waits_for_the_loop_works_for_it_in_its_turn(middleware: list[str]) -> None:
-    working, most = 0, 0
-    counting = threading.Lock()
-
-    def work() -> None:
-        nonlocal working, most
-        with counting:
-            working += 1
-            most = max(most, working)
-        time.sleep(0.005)
-        with counting:
-            working -= 1
-
-    async def view(request: Any) -> HttpResponse:
-        await sync_to_async(work)()
-        await asyncio.sleep(0.01)
-        await asyncio.create_task(sync_to_async(work)())
-        return HttpResponse()
-
-    stack.plan.clear()
-    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
-        answers = asyncio.run(_all(site, *["/x/"] * 9))
-    assert [answer.status for answer in answers] == [200] * 9
-    assert most <= 2
-
-
-@pytest.mark.django_db(transaction=True, databases="__all__")
-@pytest.mark.parametrize("middleware", [[], [stack.path_of(stack.sync_function, 0)]])
-def test_who_has_locked_a_row_is_not_kept_from_working_by_those_who_wait_for_it(middleware: list[str]) -> None:
-    if "postgres" not in connections:
-        pytest.skip("PostgreSQL is not running")
-    users = User.objects.using("postgres")
-    users.create(pk=1, username="ada")
-
-    async def view(request: Any) -> HttpResponse:
-        async with atomic("postgres"):
-            user = await users.select_for_update().aget(pk=1)
-            await asyncio.sleep(0.01)  # so the others come to the lock
-            user.first_name += "x"
-            await user.asave()
-        return HttpResponse()
-
-    async def main() -> list[Answer]:
-        async with asyncio.timeout(20):
-            return await _all(site, *["/x/"] * 5)
-
-    stack.plan.clear()
-    with Site({"x/": view}, entry=OURS, workers=CountingWorkers(9, at_once=2), MIDDLEWARE=middleware) as site:
-        assert [answer.status for answer in asyncio.run(main())] == [200] * 5
-    assert users.get().first_name == "xxxxx"
-
-
-@pytest.mark.parametrize("ends", ["while it has its turn", "by its last call"])
-def test_a_lease_that_ends_in_a_transaction_gives_its_turn_back(ends: str) -> None:
-    workers = Workers(lambda: Limits(1, 1, 2), locking=lambda: True)
-    first, second = workers.lease(), workers.lease()
-    first.submit(ident if ends == "while it has its turn" else last_call).result()
-    waits = second.submit(ident)
-    first.end()
-    assert waits.result(10) > 0
-    second.end()
-    workers.close()
-
-
-def test_any_number_of_leases_may_have_a_turn_before_they_have_a_thread() -> None:
-    gate = threading.Event()
-    workers = Workers(lambda: Limits(1, 2000, 1))
-    first, others = workers.lease(), [workers.lease() for _ in range(2000)]
-    blocked = first.submit(gate.wait, 10)
-    asked = [lease.submit(ident) for lease in others]
-    gate.set()
-    blocked.result()
-    first.end()
-    for lease, future in zip(others, asked, strict=True):
-        assert future.result(10) > 0
-        lease.end()
     workers.close()
 
 

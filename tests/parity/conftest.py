@@ -6,9 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import translation
 
-pytest.register_assert_rewrite("tests.parity.harness", "tests.colours")
-
-from tests.parity.harness import EVERY, TRANSPORTS, Parity, close_loop  # noqa: E402
+from tests.parity.harness import EVERY, TRANSPORTS, Parity, close_loop
 
 
 @pytest.fixture(scope="session", autouse=True)

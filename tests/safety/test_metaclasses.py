@@ -173,3 +173,16 @@ def test_so_is_a_permission(composed: Any) -> None:
             return Response("let in")
 
     assert ask(View).status == 403
+
+
+@pytest.mark.usefixtures("each_version")
+@pytest.mark.parametrize("base", [APIView, AsyncAPIView])
+def test_one_that_is_refused_is_refused_each_time_it_is_used(base: Any) -> None:
+    class Behind:
+        async def check_permissions(self, request: Any) -> None:
+            raise Refused
+
+    view: Any = type("View", (Swallowing, base, Behind), {})
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"Behind\.check_permissions would never be called on View"):
+            view.as_view()

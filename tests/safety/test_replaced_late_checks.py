@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
+
 import pytest
+from django.test import AsyncRequestFactory, RequestFactory
 from rest_framework import permissions, throttling
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied
@@ -106,24 +113,26 @@ def test_a_replacement_that_says_it_equals_the_original_is_asked(base, name):
 
 
 class Putting(DefaultContentNegotiation):
-    """Puts a check on the view while it negotiates."""
+    """Puts a check on the view, or its class, while it negotiates."""
 
     def select_renderer(self, request, renderers, format_suffix=None):
         view = request.parser_context["view"]
-        setattr(view, view.put, refusing("sync"))
+        setattr(type(view) if view.on_the_class else view, view.put, refusing("sync"))
         return super().select_renderer(request, renderers, format_suffix)
 
 
+@each_pair
 @both
+@pytest.mark.parametrize("on_the_class", [False, True])
 @pytest.mark.parametrize("name", [*CHECKS, *GETTERS])
-def test_a_check_that_the_negotiation_puts_on_the_view_is_asked(base, name):
+def test_a_check_that_the_negotiation_puts_on_the_view_is_asked(base, name, on_the_class):
     def setup(self, request, *args, **kwargs):
         base.setup(self, request, *args, **kwargs)
         self._negotiator = Putting()
 
     policies = {"permission_classes": [Asked], "throttle_classes": [throttling.AnonRateThrottle]}
     for attributes in ({"setup": setup}, {"content_negotiation_class": Putting}):
-        view = view_of(base, put=name, **attributes, **(policies if name in GETTERS else {}))
+        view = view_of(base, put=name, on_the_class=on_the_class, **attributes, **(policies if name in GETTERS else {}))
         assert (ask(view).status, ask(view).json()) == (403, {"detail": "replaced"})
 
 
@@ -168,3 +177,41 @@ def test_a_twin_that_is_put_on_a_permission_after_a_request_is_asked(monkeypatch
     assert [ask(view).status for _ in range(2)] == [200] * 2
     monkeypatch.setattr(Says, "ahas_permission", refusing("async"), raising=False)
     assert [ask(view).status for _ in range(2)] == [403] * 2
+
+
+@both
+def test_patches_of_a_class_that_other_threads_serve_are_obeyed_and_harm_no_request(base, frequent_switches):
+    view = view_of(base)
+    as_view, done = view.as_view(), threading.Event()
+    statuses = set()
+
+    def send():
+        if base is AsyncAPIView:
+            return asyncio.run(as_view(AsyncRequestFactory().get("/"))).status_code
+        return as_view(RequestFactory().get("/")).status_code
+
+    def serve():
+        while not done.is_set():
+            statuses.add(send())
+
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(serve) for _ in range(3)]
+        try:
+            for name in (*CHECKS, *GETTERS) * 30:
+                with mock.patch.object(view, name, refusing("sync")):
+                    assert send() == 403
+                assert send() == 200
+        finally:
+            done.set()
+        for other in others:
+            other.result()
+    assert statuses <= {200, 403}
+
+
+@pytest.fixture
+def frequent_switches():
+    """Has threads take turns after each few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)

@@ -6,9 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-pytest.register_assert_rewrite("tests.parity.harness", "tests.colours")
-
-from tests.parity.harness import close_loop  # noqa: E402
+from tests.parity.harness import close_loop
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,9 +20,11 @@ from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
+from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread, last_call
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
+from restflow.flow.thread import forget_request, provide, withdraw
 from restflow.flow.twins import (
     TwoColoured,
     async_twin,
@@ -35,8 +37,6 @@ from restflow.flow.twins import (
 from restflow.flow.unchanged import unchanged
 from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun, watched
-from restflow.flow.worker import forget_request, provide, withdraw
-from restflow.flow.workers import Limits, Overloaded, Workers, in_any_thread, last_call
 
 __all__ = [
     "Begun",

@@ -1,4 +1,7 @@
-"""The two drivers of a flow."""
+"""The two drivers of a flow, and its way between the event loop and its thread.
+
+Nothing else decides where code runs. ``flow/thread.py`` says which thread it is.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from typing import Any, Generic, TypeVar
 
 from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markcoroutinefunction
 
-from restflow.flow import worker
+from restflow.flow import thread
 from restflow.flow.functions import MARKED
+from restflow.flow.pool import waiting_for_the_loop
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
-from restflow.flow.workers import waiting_for_the_loop
 
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -144,7 +147,7 @@ def _bridge(step: Step) -> Any:
         if hop is not None and hop.cancellation is not None:
             raise asyncio.CancelledError
         if in_turn is not None:
-            worker.call_by(in_turn)
+            thread.call_by(in_turn)
         return await _awaited(step.for_sync(*step.args, **step.kwargs))
 
     try:
@@ -231,8 +234,8 @@ class _Hop(Driver, Generic[_R]):
         self.bridges: list[asyncio.Task[Any]] = []
         self.loop = asyncio.get_running_loop()
         self.away = _Away(self)
-        self.executor = worker.executor(self.loop)
-        self.context = worker.context_for(self.executor)
+        self.executor = thread.executor(self.loop)
+        self.context = thread.context_for(self.executor)
 
     @property
     def is_away(self) -> bool:
@@ -252,7 +255,7 @@ class _Hop(Driver, Generic[_R]):
             raise
         self.job, self.began = None, False
         del self.away  # both lead back here, and what nobody needs must go without the garbage collector
-        worker.come_back(self.context)
+        thread.come_back(self.context)
         error, self.error = self.error, None
         try:
             if error is not None:
@@ -331,7 +334,7 @@ class _Hop(Driver, Generic[_R]):
             return
         outer, _thread.hop = getattr(_thread, "hop", None), self
         try:
-            worker.restore(self.context)  # asgiref's own storage in it becomes this thread's
+            thread.restore(self.context)  # asgiref's own storage in it becomes this thread's
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error

@@ -126,11 +126,24 @@ def nearest(mro: Sequence[type], name: str) -> type | None:
 
 
 def definition_by(cls: type, name: str) -> Definition:
-    """Return what ``cls``, which writes the hook ``name``, says of it.
+    """Return what ``cls``, which writes the hook ``name``, says of it."""
+    return _definition_of(cls, name, _raws(cls, name))
+
+
+def _raws(cls: type, name: str) -> dict[str, Any]:
+    """Return what ``cls`` writes under a hook's two names; empty where that is nothing.
+
+    It is read once: a patch that another thread takes back meanwhile is there, or not.
+    """
+    raws = {each: written(cls, each) for each in (name, "a" + name)}
+    return {} if all(raw is ABSENT for raw in raws.values()) else raws
+
+
+def _definition_of(cls: type, name: str, raws: dict[str, Any]) -> Definition:
+    """Return what ``cls`` says of a hook.
 
     What replaced a twin since the class was made, as a test's patch does, speaks for both colours.
     """
-    raws: dict[str, Any] = {each: written(cls, each) for each in (name, "a" + name)}
     replaced = [each for each in raws.keys() & cls.__dict__.get(TWINS, set()) if raws[each] is not ABSENT]
     if len(replaced) == 1:
         raws = {each: raws[each] if each in replaced else ABSENT for each in raws}
@@ -143,14 +156,15 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
     An async face of a flow stands in a class behind which its sync face is to be found. One that was replaced, as a
     test's patch of the sync class does, speaks for both.
     """
-    definer = nearest(mro, name)
+    writers = ((cls, raws) for cls in mro if (raws := _raws(cls, name)))
+    definer, raws = next(writers, (None, {}))
     if definer is None:
         return None
-    found = definition_by(definer, name)
-    if found.flow is not None and written(definer, name) is ABSENT:
-        sync_definer = next((cls for cls in mro if written(cls, name) is not ABSENT), definer)
-        if nature_of(written(sync_definer, name)).flow is not found.flow:
-            return definition_by(sync_definer, name)
+    found = _definition_of(definer, name, raws)
+    if found.flow is not None and raws[name] is ABSENT:
+        sync_definer, raws = next((each for each in writers if each[1][name] is not ABSENT), (definer, raws))
+        if nature_of(raws[name]).flow is not found.flow:
+            return _definition_of(sync_definer, name, raws)
     return found
 
 

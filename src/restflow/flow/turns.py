@@ -1,6 +1,6 @@
 """Turns: how many threads of a pool work at the same time, in order.
 
-Knows no thread: what waits for a turn is a callable. ``flow/workers.py`` takes and gives them.
+Knows no thread: what waits for a turn is a callable. ``flow/pool.py`` takes and gives them.
 """
 
 from __future__ import annotations

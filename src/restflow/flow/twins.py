@@ -183,16 +183,18 @@ class TwoColoured:
 
 def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
     refusals.refuse_lost_contexts(cls)
-    cls._restflow_hooks = _declared(cls, hooks, "_restflow_hooks")
-    cls._restflow_methods = _declared(cls, methods, "_restflow_methods")
-    names = {*cls._restflow_hooks, *("a" + name for name in cls._restflow_hooks), *cls._restflow_methods}
+    all_hooks = _declared(cls, hooks, "_restflow_hooks")
+    all_methods = _declared(cls, methods, "_restflow_methods")
+    names = {*all_hooks, *("a" + name for name in all_hooks), *all_methods}
     written = {name for base in cls.__mro__ if not is_trusted(base) for name in names & vars(base).keys()}
-    for name, declarer in cls._restflow_hooks.items():
+    for name, declarer in all_hooks.items():
         if name in written or "a" + name in written:
             for base in _overrides(cls, name, declarer):
                 _complete(base, name)
-    for name in written & cls._restflow_methods.keys():
-        _overrides(cls, name, cls._restflow_methods[name])
+    for name in written & all_methods.keys():
+        _overrides(cls, name, all_methods[name])
+    # Last: a class that has them is complete, and one that was refused is refused again when it is next used.
+    cls._restflow_hooks, cls._restflow_methods = all_hooks, all_methods
 
 
 @at_first_use

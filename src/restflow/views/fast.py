@@ -158,7 +158,7 @@ async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> Non
     chosen = chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)
     request.accepted_renderer, request.accepted_media_type = chosen
     request.version = request.versioning_scheme = None
-    if _AUTHENTICATION.is_untouched(view):
+    if _AUTHENTICATION.holds(view):  # a negotiator may have changed the view
         await authenticated(request)
     else:
         await hook(view, "perform_authentication", request)

@@ -6,7 +6,7 @@ Asked by ``base``; what begins and ends a transaction is ``restflow.db.transacti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -45,32 +45,73 @@ def begin_when_initialized(view: Any, begun: ExitStack) -> None:
     """Have DRF's own loop begin a view's transactions once it has made the request, and roll them back on an error.
 
     The action, and so ``atomic``, is known when ``initialize_request`` has returned. Then all that the loop calls
-    on the view is in them.
+    on the view is in them. A ``handle_exception`` that is put on the view after that is asked, and refused at the end.
 
     Args:
         view: a sync view.
         begun: what ends the transactions.
+
+    Raises:
+        ImproperlyConfigured: the view has transactions, and a property in place of a method that they need.
     """
-    own, initialize = vars(view), view.initialize_request
+    name = "initialize_request"
 
     def initialize_request(request: Any, *args: Any, **kwargs: Any) -> Any:
-        del own["initialize_request"]
-        made = initialize(request, *args, **kwargs)
+        give_back()
+        made = view.initialize_request(request, *args, **kwargs)
         if databases := databases_of(view.atomic, type(view).__name__):
             begin_transactions(databases, begun)
             _roll_back_errors(view, databases, begun)
         return made
 
-    own["initialize_request"] = initialize_request
+    give_back = _stand_before(view, name, initialize_request)
+    if getattr(view, name) is not initialize_request and databases_of(view.atomic, type(view).__name__):
+        raise ImproperlyConfigured(_IS_A_PROPERTY.format(type(view).__name__, name))
 
 
 def _roll_back_errors(view: Any, databases: Sequence[str], begun: ExitStack) -> None:
-    own, handle = vars(view), view.handle_exception
+    name, own = "handle_exception", vars(view)
+    was_asked = False
 
     def handle_exception(exc: Exception) -> Any:
-        response = handle(exc)
+        nonlocal was_asked
+        was_asked = True
+        give_back()
+        response = view.handle_exception(exc)
         roll_back(databases)
         return response
 
-    own["handle_exception"] = handle_exception
-    begun.callback(own.pop, "handle_exception")
+    def end() -> None:
+        if not was_asked and own.get(name) is not handle_exception:
+            raise RuntimeError(
+                f"{type(view).__name__}.{name} was replaced on the view while it was in its transaction, which an "
+                "error would no longer roll back. Replace it before the request, or on the class."
+            )
+        give_back()
+
+    give_back = _stand_before(view, name, handle_exception)
+    begun.callback(end)
+    if getattr(view, name) is not handle_exception:
+        raise ImproperlyConfigured(_IS_A_PROPERTY.format(type(view).__name__, name))
+
+
+_IS_A_PROPERTY = "{}.{} is a property, and the view has atomic, which needs a method there."
+_ABSENT = object()
+
+
+def _stand_before(view: Any, name: str, function: Any) -> Callable[[], None]:
+    """Have a function called in place of a view's method; return what takes it away again.
+
+    The function finds the method when it is called: it may have been replaced on the class since.
+    """
+    own = vars(view)
+    before = own.get(name, _ABSENT)
+
+    def give_back() -> None:
+        if own.get(name) is function:
+            del own[name]
+            if before is not _ABSENT:
+                own[name] = before
+
+    own[name] = function
+    return give_back

@@ -1,4 +1,8 @@
-"""Threads for blocking code: a bounded pool, of which a request leases one from its first blocking step to its end."""
+"""Threads for blocking code: a bounded pool, of which a request leases one from its first blocking step to its end.
+
+Touches no request and no database: what is done in a thread at a lease's beginning and end, and when it has nothing to
+do, is given by ``restflow.asgi``, which makes the leases.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import linecache
 import uuid
 from collections.abc import Callable
 from enum import Enum, StrEnum
@@ -12,7 +11,6 @@ from itertools import product
 from random import Random
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,15 +23,12 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers as drf
-from rest_framework.renderers import JSONRenderer
-from rest_framework.settings import api_settings
 
 from restflow import serializers as restflow
-from restflow.views import GenericAPIView
 from tests.matrix import examples
+from tests.serializers.representing import TIMES, Reader, by_view, outcome
 from tests.shop.models import Author, Book, Edition, Tag
 
-TIMES = 6  # the first rows are represented by DRF's loop, as what comes once is; others by a generated function
 ROWS = 30  # of each drawn serializer: 100,000 in a long run
 
 
@@ -69,31 +64,6 @@ class Thing(models.Model):
     @property
     def computed(self) -> Any:
         return self.number
-
-
-class Reader:
-    """An instance that notes what is read of it, and raises what it holds instead of giving it."""
-
-    noted: list[str] = []
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.values = values
-
-    def __str__(self) -> str:
-        self.noted.append("str")
-        return "reader"
-
-    __repr__ = __str__
-
-    def __getattr__(self, name: str) -> Any:
-        self.noted.append(name)
-        try:
-            value = self.__dict__["values"][name]
-        except KeyError:
-            raise AttributeError(name) from None
-        if isinstance(value, Exception):
-            raise value
-        return value
 
 
 def raises_attribute_error() -> Any:
@@ -362,36 +332,6 @@ def any_instance(random: Random, depth: int = 2) -> Any:
     return made_of(random.choice(KINDS), held)
 
 
-def outcome(make: Callable[[], Any]) -> Any:
-    """Return the bytes, or the error, the data, so that types are compared too, and what was read."""
-    Reader.noted.clear()
-    try:
-        data = make()
-    except Exception as error:
-        return type(error), str(error), [*Reader.noted]
-    read = [*Reader.noted]
-    try:
-        rendered = JSONRenderer().render(data)
-    except Exception as error:
-        rendered = (type(error), str(error))
-    return rendered, _typed(data), read
-
-
-def _typed(data: Any) -> Any:
-    if isinstance(data, dict):
-        return [(name, _typed(value)) for name, value in data.items()]
-    if isinstance(data, list):
-        return [_typed(value) for value in data]
-    return type(data).__name__, str(data) if not callable(data) else data.__class__.__name__
-
-
-def by_view(cls: Any, instance: Any, **kwargs: Any) -> Any:
-    """Represent by a plain serializer, as views do."""
-    view = GenericAPIView()
-    view.request = None
-    return view.serialized_response(instance, serializer_class=cls, **kwargs).data
-
-
 SETTINGS: list[dict[str, Any]] = [
     {},
     {"USE_TZ": True, "TIME_ZONE": "UTC"},
@@ -565,152 +505,6 @@ def test_serializers_of_models_are_represented_as_by_drf(name: str, django_asser
 
 
 urlpatterns = [path("authors/<int:pk>/", lambda request: None, name="author-detail")]  # type: ignore[arg-type, misc]
-
-
-class Flat(SimpleNamespace):
-    """One row of a list."""
-
-
-ROW = {
-    "text": "a",
-    "number": 1,
-    "moment": datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC),
-    "price": decimal.Decimal("1.50"),
-}
-
-
-def flat(m: Any, **attributes: Any) -> Any:
-    """Return a serializer class over ``ROW``, of which other serializers are made as well."""
-    body = {
-        "text": drf.CharField(),
-        "number": drf.IntegerField(),
-        "moment": drf.DateTimeField(),
-        "price": drf.DecimalField(6, 2),
-    }
-    return type("FlatSerializer", (m.Serializer,), {**body, **attributes})
-
-
-def shown(cls: Any, m: Any = None) -> Any:
-    """Represent some rows by a serializer alone, or where ``m`` is DRF's by a view of ours."""
-    rows = [Flat(**ROW) for _ in range(TIMES)]
-    return outcome(lambda: by_view(cls, rows, many=True, context={}) if m is drf else cls(rows, many=True).data)
-
-
-families = pytest.mark.parametrize("m", [drf, restflow], ids=["DRF's", "ours"])
-PATCHES: dict[str, Callable[[Any], Any]] = {
-    "a field's method": lambda cls: mock.patch.object(drf.CharField, "to_representation", return_value="patched"),
-    "a base of fields": lambda cls: mock.patch.object(drf.Field, "get_attribute", return_value=5),
-    "a function of DRF's": lambda cls: mock.patch("rest_framework.fields.get_attribute", return_value=5),
-    "what a method asks": lambda cls: mock.patch.object(drf.DecimalField, "quantize", return_value=5),
-    "a format on the class": lambda cls: mock.patch.object(drf.DateTimeField, "format", "%Y", create=True),
-    "the loop": lambda cls: mock.patch.object(drf.Serializer, "to_representation", return_value={"text": 1}),
-    "the loop of lists": lambda cls: mock.patch.object(drf.ListSerializer, "to_representation", return_value=[1]),
-    "the fields": lambda cls: mock.patch.object(drf.Serializer, "_readable_fields", property(lambda self: [])),
-    "the class": lambda cls: mock.patch.object(cls, "to_representation", return_value={"text": 2}, create=True),
-    "its fields": lambda cls: mock.patch.object(cls, "get_fields", only_text, create=True),
-    "a setting": lambda cls: mock.patch.object(api_settings, "DATETIME_FORMAT", "%d"),
-    "settings": lambda cls: override_settings(USE_TZ=True, TIME_ZONE="Asia/Kolkata"),
-    "the time zone": lambda cls: timezone.override(ZoneInfo("Asia/Kolkata")),
-}
-
-
-def only_text(self: Any) -> Any:
-    return {"text": drf.CharField()}
-
-
-@pytest.mark.usefixtures("fast_versions")
-@families
-@pytest.mark.parametrize("what", PATCHES)
-def test_what_is_patched_late_is_obeyed(m: Any, what: str) -> None:
-    cls, theirs = flat(m), flat(drf)
-    with override_settings(USE_TZ=True, TIME_ZONE="UTC"):
-        before = shown(cls, m)
-        for _ in range(TIMES):
-            assert shown(cls, m) == before
-        with PATCHES[what](cls), PATCHES[what](theirs):
-            expected = shown(theirs)
-            assert expected != before
-            assert shown(cls, m) == expected
-        assert shown(cls, m) == before
-
-
-def change(serializer: Any, how: str) -> None:
-    fields = serializer.fields
-    if how == "a format":
-        fields["moment"].format = "%Y"
-    elif how == "a source":
-        fields["text"].source_attrs = ["number"]
-    elif how == "a method":
-        fields["text"].to_representation = lambda value: "own"
-    elif how == "another field":
-        fields["text"] = drf.IntegerField(source="number")
-    elif how == "one less":
-        fields.pop("text", None)
-    elif how == "one more":
-        fields["more"] = drf.CharField(source="text")
-    elif how == "not shown":
-        fields["text"].write_only = True
-    else:
-        serializer.to_representation = lambda instance: "own"
-
-
-@pytest.mark.usefixtures("fast_versions")
-@families
-@pytest.mark.parametrize(
-    "how",
-    ["a format", "a source", "a method", "another field", "one less", "one more", "not shown", "the serializer"],
-)
-def test_a_serializer_that_is_changed_while_it_is_used_is_obeyed(m: Any, how: str) -> None:
-    cls, theirs = flat(m), flat(drf)
-    for late in range(TIMES):
-        one, another = cls(), theirs()
-        for row in range(TIMES + 2):
-            if row == late:
-                change(one, how)
-                change(another, how)
-            assert one.to_representation(Flat(**ROW)) == another.to_representation(Flat(**ROW))
-
-
-@families
-def test_a_zone_that_an_override_activates_for_a_row_is_obeyed(m: Any) -> None:
-    zones = [ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC"), ZoneInfo("America/New_York")]
-
-    def to_representation(self: Any, instance: Any) -> Any:
-        with timezone.override(zones[instance.number % 3]):
-            return super(type(self), self).to_representation(instance)
-
-    cls, theirs = (flat(each, to_representation=to_representation) for each in (m, drf))
-    rows = [Flat(**{**ROW, "number": number}) for number in range(10)]
-    with override_settings(USE_TZ=True):
-        for _ in range(TIMES):
-            assert cls(rows, many=True).data == theirs(rows, many=True).data
-
-
-@pytest.mark.usefixtures("fast_versions")
-def test_a_traceback_shows_the_line_of_the_field() -> None:
-    def get_broken(self: Any, instance: Any) -> Any:
-        if instance.number:
-            raise ZeroDivisionError
-        return 0
-
-    cls = flat(restflow, broken=drf.SerializerMethodField(), get_broken=get_broken)
-    rows = [Flat(**{**ROW, "number": number}) for number in (*([0] * TIMES), 1)]
-    for _ in range(TIMES):
-        with pytest.raises(ZeroDivisionError) as raised:
-            cls(rows, many=True).data  # noqa: B018
-    shown_lines = [str(entry.statement) for entry in raised.traceback]
-    assert any("get_broken(instance)" in line for line in shown_lines), shown_lines
-
-
-@pytest.mark.usefixtures("fast_versions")
-def test_fields_that_clients_choose_do_not_fill_the_memory() -> None:
-    cls = flat(restflow)
-    for number in range(3000):
-        serializer = cls()
-        serializer.fields[f"chosen{number}"] = drf.ReadOnlyField(source="text")
-        for _ in range(TIMES):
-            assert serializer.to_representation(Flat(**ROW))[f"chosen{number}"] == "a"
-    assert sum("FlatSerializer" in name for name in linecache.cache) <= 1024
 
 
 @pytest.mark.usefixtures("fast_versions")

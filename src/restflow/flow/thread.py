@@ -1,4 +1,7 @@
-"""The worker thread that asgiref keeps for a request."""
+"""Which thread runs a request's blocking code: as asgiref would choose it, or the one that our entry leased.
+
+All private names of asgiref stand here. ``flow/drivers.py`` asks before each trip; ``restflow.asgi`` provides a lease.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import asgiref
 from asgiref import sync
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 
-from restflow.flow.workers import Lease
+from restflow.flow.pool import Lease
 
 KNOWN = asgiref.__version__.startswith("3.13.")
 """Whether this asgiref is one whose source was read. With another, `executor` leaves it all to asgiref."""
