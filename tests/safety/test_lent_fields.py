@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.core.validators import MinLengthValidator
 from django.db import models
 from django.test import override_settings
 from django.utils import translation
@@ -21,6 +22,51 @@ from tests.shop.models import Author, Review
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fast_versions")]
 
 OK = [200, 200, 201, 200, 200]
+REFUSED = [200, 200, 400, 400, 400]
+
+
+class Computed(models.CharField):
+    """A field whose class computes what a serializer's field is built from: for one tenant, say."""
+
+    now: dict[str, Any] = {"max_length": 100, "choices": None}
+    max_length = property(lambda self: self.now["max_length"], lambda self, value: None)  # type: ignore[assignment]
+    choices = property(lambda self: self.now["choices"], lambda self, value: None)  # type: ignore[assignment]
+
+
+class Computing(models.Model):
+    name = Computed()
+
+    class Meta:
+        app_label = "tests_lent"
+        managed = False
+        db_table = "shop_author"
+
+
+class Choosing(models.Model):
+    name = models.CharField(
+        max_length=100,
+        choices=[(name, name) for name in ("New", "Put", "Set")],
+    )
+
+    class Meta:
+        app_label = "tests_lent"
+        managed = False
+        db_table = "shop_author"
+
+
+class Measuring(models.Model):
+    name = models.CharField(max_length=100, validators=[MinLengthValidator(1)])
+
+    class Meta:
+        app_label = "tests_lent"
+        managed = False
+        db_table = "shop_author"
+
+
+def site_of(prefix: str, base: Any, model: Any) -> Any:
+    meta = type("Meta", (), {"model": model, "fields": ["id", "name"]})
+    serializer = type("ModelsSerializer", (base,), {"Meta": meta})
+    return site(prefix, serializer, queryset=model._default_manager.order_by("id"))
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +252,73 @@ def test_a_query_set_that_a_manager_gave_for_one_request_is_not_kept(prefix: str
         for tenant[0], title in asked:
             found.append(served.send("POST", "/x/", {"book_title": title, "rating": tenant[0]}).status)
     assert found == [201, 201, 400, 201, 201, 400]
+
+
+@each_pair
+@prefixes
+@bases
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_length", 2), ("choices", [("Other", "Other")])], ids=["length", "choices"]
+)
+def test_what_the_class_of_a_model_field_computes_is_asked_each_time(
+    prefix: str, base: Any, name: str, value: Any, monkeypatch: Any
+) -> None:
+    with site_of(prefix, base, Computing) as served:
+        for _ in range(2):
+            assert statuses(served) == OK
+        with monkeypatch.context() as patch:
+            patch.setitem(Computed.now, name, value)
+            assert statuses(served) == REFUSED
+        assert statuses(served) == OK
+
+
+@each_pair
+@prefixes
+@bases
+def test_choices_of_a_model_field_that_are_changed_in_place_are_obeyed(prefix: str, base: Any) -> None:
+    choices: Any = Choosing._meta.get_field("name").choices
+    as_written = [*choices]
+    with site_of(prefix, base, Choosing) as served:
+        for _ in range(2):
+            assert statuses(served) == OK
+        try:
+            choices[:] = [("Other", "Other")]
+            assert statuses(served) == REFUSED
+        finally:
+            choices[:] = as_written
+        assert statuses(served) == OK
+
+
+@each_pair
+@prefixes
+@bases
+def test_a_validator_of_a_model_field_that_is_changed_in_place_is_obeyed(
+    prefix: str, base: Any, monkeypatch: Any
+) -> None:
+    validator = next(each for each in Measuring._meta.get_field("name").validators if type(each) is MinLengthValidator)
+    with site_of(prefix, base, Measuring) as served:
+        for _ in range(2):
+            assert statuses(served) == OK
+        with monkeypatch.context() as patch:
+            patch.setattr(validator, "limit_value", 10)
+            assert statuses(served) == REFUSED
+        assert statuses(served) == OK
+
+
+@each_pair
+@prefixes
+@bases
+@pytest.mark.parametrize("how", ["of the model", "of DRF", "of DRF, replaced"])
+def test_messages_that_are_changed_are_told(prefix: str, base: Any, how: str, monkeypatch: Any) -> None:
+    messages = drf_fields.Field.default_error_messages
+    with site(prefix, serializer_of(base)) as served:
+        for _ in range(2):
+            assert statuses(served) == OK
+        if how == "of the model":
+            monkeypatch.setitem(Author._meta.get_field("name").error_messages, "unique", "Told")
+        elif how == "of DRF":
+            monkeypatch.setitem(messages, "required", "Told")
+        else:
+            monkeypatch.setattr(drf_fields.Field, "default_error_messages", {**messages, "required": "Told"})
+        data = {"name": "Eliot"} if how == "of the model" else {}
+        assert served.send("POST", "/x/", data).json() == {"name": ["Told"]}

@@ -19,6 +19,7 @@ from django.db import connection, models
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers as drf
@@ -504,3 +505,34 @@ def test_serializers_of_models_are_represented_as_by_drf(name: str, django_asser
 
 
 urlpatterns = [path("authors/<int:pk>/", lambda request: None, name="author-detail")]  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.usefixtures("fast_versions")
+def test_a_time_zone_that_a_method_sets_counts_from_the_next_field_on() -> None:
+    class Made(restflow.Serializer):
+        zone = drf.SerializerMethodField()
+        at = drf.DateTimeField()
+
+        def get_zone(self, instance: Any) -> str:
+            timezone.activate(instance.zone)
+            return str(instance.zone)
+
+    at = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    rows = [SimpleNamespace(zone=ZoneInfo(name), at=at) for name in ("Asia/Kolkata", "Europe/Berlin", "UTC")]
+    with timezone.override("UTC"):
+        found = [each["at"] for each in Made(rows * TIMES, many=True).data]
+    assert found == ["2024-01-01T05:30:00+05:30", "2024-01-01T01:00:00+01:00", "2024-01-01T00:00:00Z"] * TIMES
+
+
+@pytest.mark.usefixtures("fast_versions")
+@pytest.mark.django_db
+def test_a_patch_of_the_class_that_represents_each_of_many_is_obeyed(monkeypatch: Any) -> None:
+    class Made(restflow.ModelSerializer):
+        class Meta:
+            model = Book
+            fields = ["tags"]
+
+    book = Book.objects.create(title="Emma", author=Author.objects.create(name="Austen"))
+    book.tags.add(Tag.objects.create(name="novel"))
+    monkeypatch.setattr(drf.PrimaryKeyRelatedField, "to_representation", lambda self, value: "patched")
+    assert [each["tags"] for each in Made([book] * TIMES, many=True).data] == [["patched"]] * TIMES

@@ -21,6 +21,7 @@ from rest_framework.validators import UniqueValidator
 
 from restflow.drf import members
 from restflow.flow import never_awaits, unchanged
+from restflow.flow.trust import is_frameworks
 from restflow.serializers.representation import BOUND, LENT
 from restflow.settings import settings
 
@@ -66,34 +67,35 @@ class Stock:
 
     def begin(self) -> None:
         """Keep nothing, and note what fields are built from now."""
+        self.kept: _Kept = {}
         self.generation = _generation[0]
         self.built_from = copy.deepcopy(self.configuration)
-        self.kept: _Kept = {}
         self.may_lend: bool | None = None  # not known before fields were built
         self.classes_are_drfs: list[Callable[[], bool]] = []
+        self.messages: list[Any] = []
+        self.messages_then: list[Any] = []
         self.model_fields: list[Any] = []
         self.see_model()
+        self.kept = {}  # what another thread kept meanwhile was not looked at
 
     def see_model(self) -> None:
         """Note what fields are built from that a model and its fields hold."""
         if self.model is not None:
             meta = self.model._meta
             self.manager = meta.default_manager
-            self.constraints, self.together = [*meta.constraints], meta.unique_together
-            self.held_by_fields = [dict(vars(field)) for field in self.model_fields]
-            self.validators = [[*field.validators] for field in self.model_fields]
+            self.constraints, self.together = [*meta.constraints], [*meta.unique_together]
+            self.held_by_fields = [*map(_held_by, self.model_fields)]
 
     def is_model_as_seen(self) -> bool:
         """Tell whether the model and its fields hold what they held."""
         if self.model is None:
             return True
-        meta, fields = self.model._meta, self.model_fields
+        meta = self.model._meta
         return (
             meta.default_manager is self.manager
             and meta.constraints == self.constraints
-            and meta.unique_together == self.together
-            and [field.validators for field in fields] == self.validators
-            and [field.__dict__ for field in fields] == self.held_by_fields
+            and [*meta.unique_together] == self.together
+            and [field.__dict__ for field in self.model_fields] == self.held_by_fields
         )
 
     def holds(self) -> bool:
@@ -101,6 +103,7 @@ class Stock:
         if (
             self.generation is not _generation[0]
             or self.configuration != self.built_from
+            or self.messages != self.messages_then
             or not self.is_model_as_seen()
         ):
             self.begin()
@@ -116,18 +119,43 @@ class Stock:
         if self.may_lend is None:
             classes, sources = {*map(type, fields)}, {field.source for field in fields}
             if self.model is not None:
-                self.model_fields = [field for field in self.model._meta.get_fields() if field.name in sources]
+                self.model_fields = [
+                    field
+                    for field in self.model._meta.get_fields()
+                    if field.name in sources or ("pk" in sources and field is self.model._meta.pk)
+                ]
             self.may_lend = (
                 classes <= _classes_are_drfs.keys()
                 and all(map(_may_be_lent, fields))
-                and all(hasattr(field, "validators") for field in self.model_fields)
+                and all(map(self.is_settled, self.model_fields))
             )
             if self.may_lend:
-                self.classes_are_drfs = [_classes_are_drfs[cls] for cls in classes]
+                known = {base for cls in classes for base in cls.__mro__ if base in _classes_are_drfs}
+                self.classes_are_drfs = [_classes_are_drfs[base] for base in known]
+                self.messages = [vars(base).get("default_error_messages") for base in known]
+                self.messages_then = copy.deepcopy(self.messages)
                 self.see_model()
             else:
                 self.model_fields = []
         return self.may_lend
+
+    def is_settled(self, field: Any) -> bool:
+        """Tell whether a field of the model is what it holds: a user's class may compute what a field is built from."""
+        # An inherited field is built from what its own model holds.
+        return (
+            is_frameworks(type(field))
+            and not field.is_relation
+            and field.model is self.model
+            and hasattr(field, "validators")
+        )
+
+
+def _held_by(field: Any) -> dict[str, Any]:
+    """Return what a field of a model holds, with copies of what may be changed in place: choices, validators."""
+    return {
+        name: copy.deepcopy(value) if type(value) in {dict, list, set, tuple} else value
+        for name, value in vars(field).items()
+    }
 
 
 def _may_be_lent(field: Any) -> bool:

@@ -178,8 +178,11 @@ class _Bound:
     def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
         self.serializer, self.fields = serializer, fields
         self.all = [*fields.fields.values()]
-        self.are_drfs = are_drfs({*map(type, self.all)})
+        children = [field.child_relation for field in self.all if type(field) is ManyRelatedField]
+        self.are_drfs = are_drfs({*map(type, self.all), *map(type, children)})
         described = [(field, _line(field)) for field in self.all if not field.write_only]
+        if any(line.asks for _, line in described):  # the time zone may be changed between two lines
+            described = [(field, _asking_for_zone(line)) for field, line in described]
         self.lines = described
         self.keys = tuple([line.key for _, line in described])
         self.functions: dict[bool, _Represent] = {}  # by whether instances are mappings
@@ -275,6 +278,11 @@ def _line(field: Any) -> Line:
         kind = "list" if isinstance(field, drf.ListSerializer) else "nested"
         return Line((kind, field.field_name, tuple(field.source_attrs)), _Representing(field))
     return Line(("asked", field.field_name, ()), asks=True)
+
+
+def _asking_for_zone(line: Line) -> Line:
+    kind, *others = line.key
+    return Line(("converted", *others[:2])) if kind == "datetime" else line
 
 
 def _key(field: Any) -> Any:
