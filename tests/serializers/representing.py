@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,16 +38,19 @@ class Reader:
         return value
 
 
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")  # a function that is written as text
+
+
 def outcome(make: Callable[[], Any]) -> Any:
     """Return the bytes, or the error, the data, so that types are compared too, and what was read."""
     Reader.noted.clear()
     try:
         data = make()
     except Exception as error:
-        return type(error), str(error), [*Reader.noted]
+        return type(error), _ADDRESS.sub("", str(error)), [*Reader.noted]
     read = [*Reader.noted]
     try:
-        rendered = JSONRenderer().render(data)
+        rendered: Any = _ADDRESS.sub("", JSONRenderer().render(data).decode())
     except Exception as error:
         rendered = (type(error), str(error))
     return rendered, _typed(data), read
@@ -57,7 +61,8 @@ def _typed(data: Any) -> Any:
         return [(name, _typed(value)) for name, value in data.items()]
     if isinstance(data, list):
         return [_typed(value) for value in data]
-    return type(data).__name__, str(data) if not callable(data) else data.__class__.__name__
+    told = str(data) if not callable(data) else data.__class__.__name__
+    return type(data).__name__, _ADDRESS.sub("", told)
 
 
 def by_view(cls: Any, instance: Any, **kwargs: Any) -> Any:

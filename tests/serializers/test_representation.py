@@ -524,6 +524,34 @@ def test_a_time_zone_that_a_method_sets_counts_from_the_next_field_on() -> None:
     assert found == ["2024-01-01T05:30:00+05:30", "2024-01-01T01:00:00+01:00", "2024-01-01T00:00:00Z"] * TIMES
 
 
+@pytest.mark.parametrize("sets", ["outside", "inside"])
+def test_a_time_zone_that_a_method_sets_counts_in_the_serializers_around_and_inside(sets: str) -> None:
+    class Setting(drf.Serializer):
+        zone = drf.SerializerMethodField()
+
+        def get_zone(self, instance: Any) -> str:
+            timezone.activate(instance.zone)
+            return str(instance.zone)
+
+    class Telling(drf.Serializer):
+        at = drf.DateTimeField()
+
+    class Made(restflow.Serializer):
+        first = Setting(source="*") if sets == "inside" else drf.SerializerMethodField()
+        at = drf.DateTimeField()
+        then = Telling(source="*")
+
+        def get_first(self, instance: Any) -> None:
+            timezone.activate(instance.zone)
+
+    at = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    rows = [SimpleNamespace(zone=ZoneInfo(name), at=at) for name in ("Asia/Kolkata", "Europe/Berlin", "UTC")]
+    with timezone.override("UTC"):
+        found = [(each["at"], each["then"]["at"]) for each in Made(rows * TIMES, many=True).data]
+    told = ["2024-01-01T05:30:00+05:30", "2024-01-01T01:00:00+01:00", "2024-01-01T00:00:00Z"]
+    assert found == [(each, each) for each in told] * TIMES
+
+
 @pytest.mark.usefixtures("fast_versions")
 @pytest.mark.django_db
 def test_a_patch_of_the_class_that_represents_each_of_many_is_obeyed(monkeypatch: Any) -> None:

@@ -128,7 +128,7 @@ def _json(field: Any) -> _Described:
 
 def _method(field: Any) -> _Described:
     name = field.method_name
-    if field.source_attrs or type(name) is not str:
+    if field.source_attrs or type(name) is not str:  # pragma: no cover - only one who sets them by hand does this
         return "asked", (), None
     return "method", (name,), field.parent
 

@@ -181,7 +181,8 @@ class _Bound:
         children = [field.child_relation for field in self.all if type(field) is ManyRelatedField]
         self.are_drfs = are_drfs({*map(type, self.all), *map(type, children)})
         described = [(field, _line(field)) for field in self.all if not field.write_only]
-        if any(line.asks for _, line in described):  # the time zone may be changed between two lines
+        # Where other code runs between two lines, in a serializer around this one too, it may change the time zone.
+        if not _stands_alone(serializer) or any(line.asks or line.key[0] in _NESTED for _, line in described):
             described = [(field, _asking_for_zone(line)) for field, line in described]
         self.lines = described
         self.keys = tuple([line.key for _, line in described])
@@ -278,6 +279,14 @@ def _line(field: Any) -> Line:
         kind = "list" if isinstance(field, drf.ListSerializer) else "nested"
         return Line((kind, field.field_name, tuple(field.source_attrs)), _Representing(field))
     return Line(("asked", field.field_name, ()), asks=True)
+
+
+_NESTED = frozenset({"nested", "list"})
+
+
+def _stands_alone(serializer: Any) -> bool:
+    parent = serializer.parent
+    return (parent.parent if isinstance(parent, drf.ListSerializer) else parent) is None
 
 
 def _asking_for_zone(line: Line) -> Line:
