@@ -16,7 +16,7 @@ from typing import Any
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
-from django.db import connections
+from django.db import connections, transaction
 from django.http import JsonResponse
 from django.test import override_settings
 from django.urls import path
@@ -103,6 +103,8 @@ async def _plain(request: Any) -> JsonResponse:
     return JsonResponse({})
 
 
+for _alias in connections:
+    transaction.non_atomic_requests(using=_alias)(_plain)
 _plain_hops: dict[Any, int] = {}
 """What a plain Django view costs, by handler and middleware."""
 

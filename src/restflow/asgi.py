@@ -69,6 +69,12 @@ _GET_RESPONSE_ASYNC = base.BaseHandler.get_response_async
 _AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
 
 
+def _after_call() -> bool:
+    """Have the thread let go of the request's event loop, and tell whether it has a connection to be closed."""
+    forget_request()
+    return is_connected()
+
+
 def get_asgi_application() -> ASGIHandler:
     """Set Django up, and return the application for an ASGI server, in place of ``django.core.asgi``'s."""
     django.setup(set_prefix=False)
@@ -86,7 +92,7 @@ class ASGIHandler(DjangoASGIHandler):
         retiring=connections.close_all,
         resting=close_free,
         moment=lambda: settings.RELEASE_AFTER,
-        holding=is_connected,
+        holding=_after_call,
         locking=keeps_a_connection,
     )
     """The threads of this process."""
@@ -220,7 +226,6 @@ class ASGIHandler(DjangoASGIHandler):
                     receiver(signal=request_finished, sender=type(self))
         except Exception:
             logger.exception("A database connection could not be closed.")
-        forget_request()
 
     async def _close(self, response: Any, has_lease: bool) -> None:
         """Close the response, which ends the request; end it where the client left before there was a response."""

@@ -69,7 +69,7 @@ async def through(gate: Gate, request: Callable[[], Any]) -> Any:
         keeper.cancel()
 
 
-async def visit(site: Site, url: str, leave: asyncio.Event) -> list[Any]:
+async def visit(site: Site, url: str, listening: asyncio.Event, leave: asyncio.Event) -> list[Any]:
     """Send a GET as a client that disconnects when ``leave`` is set; return what was sent to it."""
     scope = {
         "type": "http",
@@ -91,6 +91,7 @@ async def visit(site: Site, url: str, leave: asyncio.Event) -> list[Any]:
     async def receive() -> Any:
         if pending:
             return pending.pop()
+        listening.set()
         await leave.wait()
         return {"type": "http.disconnect"}
 

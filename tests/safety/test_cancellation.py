@@ -73,12 +73,13 @@ def leave(view: type, trace: Trace, how: str) -> list[Any]:
     """Have a client leave while ``trace`` stands still, then see that nothing is left and the loop still serves."""
 
     async def main() -> list[Any]:
-        gone = asyncio.Event()
-        serving = visit(site, "/x/", gone) if how == "disconnect" else respond(site, "/x/")
+        listening, gone = asyncio.Event(), asyncio.Event()
+        serving = visit(site, "/x/", listening, gone) if how == "disconnect" else respond(site, "/x/")
         task = asyncio.ensure_future(serving)
         while not trace.entered.is_set():  # noqa: ASYNC110 - it is set in another thread
             await asyncio.sleep(0.001)
         if how == "disconnect":
+            await listening.wait()
             gone.set()
         else:
             task.cancel()
