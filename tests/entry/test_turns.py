@@ -213,6 +213,8 @@ def test_one_more_goes_on_only_where_no_turn_was_given_back() -> None:
         turns.take(let_on.set, again=True)
     assert let_on.wait(10)
     assert not newcomer.is_set()
+    with lock:
+        turns.clear()  # the newcomer would be looked after for ever
 
 
 def test_what_a_waiting_thread_does_for_the_loop_may_ask_the_loop_again() -> None:
