@@ -366,6 +366,30 @@ def test_a_stream_is_read_in_the_session_of_its_view() -> None:
     assert answer.body == b"kept"
 
 
+@pytest.mark.parametrize("name", ["holding", "locking", "resting"])
+def test_a_thread_that_can_not_tell_what_is_open_goes_on(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    told = threading.Event()
+
+    def fail() -> bool:
+        told.set()
+        raise LookupError("from a backend")
+
+    ended: list[str] = []
+    callbacks: dict[str, Any] = {name: fail}
+    workers = Workers(lambda: Limits(1, 1, 1), moment=lambda: 0, **callbacks)
+    lease = workers.lease(ending=lambda: ended.append("ended"))
+    assert lease.submit(ident).result(10)
+    assert told.wait(10)
+    assert lease.submit(ident).result(10)
+    lease.end()
+    other = workers.lease()
+    assert other.submit(ident).result(10)
+    other.end()
+    workers.close()
+    assert ended == ["ended"]
+    assert "What a thread has open could not be" in caplog.text
+
+
 @pytest.mark.filterwarnings("ignore:.*use of fork")
 def test_a_forked_process_has_threads_of_its_own() -> None:
     workers = Workers(lambda: Limits(1, 0, 1))

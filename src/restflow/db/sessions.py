@@ -112,7 +112,11 @@ def _is_free(connection: Any) -> bool:
 def _opens_cursors_as_django(cls: type) -> bool:
     """Tell whether a backend opens cursors by Django's code: another's may send SQL then, as django-tenants does."""
     names = ("_cursor", "chunked_cursor", "create_cursor", "cursor", "make_cursor", "make_debug_cursor")
-    return all(getattr(cls, name).__module__.startswith("django.") for name in names if hasattr(cls, name))
+    return all(
+        str(getattr(getattr(cls, name), "__module__", None)).startswith("django.")
+        for name in names
+        if hasattr(cls, name)
+    )
 
 
 # What Django's ORM writes before a parenthesis and leaves nothing in the session: words of SQL, types and functions.

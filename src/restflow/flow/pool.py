@@ -7,6 +7,7 @@ do, is given by ``restflow.asgi``, which makes the leases.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -21,6 +22,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from restflow.flow.turns import Turns
+
+logger = logging.getLogger("restflow.flow")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -99,8 +102,7 @@ class Workers:
     Args:
         limits: called when a request needs a thread.
         retiring: called in each thread before it ends.
-        resting: called in a leased thread that is to wait: for a moment, or while others wait for a turn. It must not
-            raise.
+        resting: called in a leased thread that is to wait: for a moment, or while others wait for a turn.
         moment: returns how long a thread has had nothing to do before it rests, in seconds; None for never.
         holding: called in a leased thread after each call; whether something is open there that only the lease's end
             closes. If not, the end waits for what the thread does next: it need not be awakened for it.
@@ -186,7 +188,22 @@ class Workers:
     def rest_if_awaited(self) -> None:
         """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
         if self.turns and self.moment() is not None:
+            self.rest()
+
+    def rest(self) -> None:
+        """Have the thread that calls this, without the lock, rest. An error is logged: a thread has others to serve."""
+        try:
             self.resting()
+        except Exception:
+            logger.exception("What a thread has open could not be given back.")
+
+    def ask(self, callback: Callable[[], bool]) -> bool:
+        """Ask ``holding`` or ``locking``, without the lock, in the thread that is meant; in doubt it does."""
+        try:
+            return callback()
+        except Exception:
+            logger.exception("What a thread has open could not be told.")
+            return True
 
     def assign(self, lease: Lease) -> _Worker | None:
         """Return a thread for ``lease``; None if it has to wait for one."""
@@ -238,13 +255,13 @@ def _hold_all() -> None:
 
 def _let_go(*, in_child: bool) -> None:
     for pool in _held:
-        if in_child:  # pragma: no cover - as above
+        if in_child:  # pragma: no cover - the test of it is not measured in the child
             pool.begin_anew()
         pool.lock.release()
     _held.clear()
 
 
-if sys.platform != "win32":  # pragma: no branch
+if sys.platform != "win32":  # pragma: no branch - which has no fork, and isn't tested
     os.register_at_fork(
         before=_hold_all,
         after_in_parent=partial(_let_go, in_child=False),
@@ -279,7 +296,7 @@ class _Worker:
             with suppress(Empty):
                 return self.jobs.get(timeout=max(moment, 0))
             self.end_last()
-            self.workers.resting()
+            self.workers.rest()
         while True:
             with suppress(Empty):
                 return self.jobs.get(timeout=self.workers.idle_for)
@@ -374,7 +391,7 @@ class Lease(Executor):
             settle = self._jobs.popleft().call(self)
             if not (self._jobs or self.is_last):
                 self._workers.rest_if_awaited()
-            holds, locks = self._workers.holding(), self._workers.locking()
+            holds, locks = self._workers.ask(self._workers.holding), self._workers.ask(self._workers.locking)
             with self._workers.lock:
                 works = bool(self._jobs)
                 if not works:
@@ -402,7 +419,7 @@ class Lease(Executor):
     def pause(self) -> None:
         """Let others work while the thread waits for the event loop."""
         self._workers.rest_if_awaited()
-        if not self._workers.locking():
+        if not self._workers.ask(self._workers.locking):
             with self._workers.lock:
                 self._give_turn()
 

@@ -227,6 +227,6 @@ def take_back(serializer: Any) -> None:
     fields.serializer = None
     for field in fields.fields.values():
         field.parent = None
-    if bound is not None:  # pragma: no branch - as above
+    if bound is not None:  # pragma: no branch - one that was validated only has none
         bound.serializer = None
     kept.append((fields, bound))
