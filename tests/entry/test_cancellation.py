@@ -190,3 +190,26 @@ def test_a_request_cancelled_in_its_thread_is_not_left_to_the_garbage_collector(
         assert [request() for request in requests] == [None]
     finally:
         gc.enable()
+
+
+def test_a_server_that_gives_up_a_request_whose_client_left_is_told() -> None:
+    async def main() -> None:
+        leave, listening, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def view(request: Any) -> Any:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                told.set()
+                await asyncio.sleep(60)  # it takes its time to clean up
+
+        with Site({"x/": view}, entry=OURS) as site:
+            served = asyncio.create_task(talk(site, scope_of("/x/"), leave=leave, listening=listening))
+            await listening.wait()
+            leave.set()
+            await told.wait()
+            served.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await served
+
+    asyncio.run(main())
