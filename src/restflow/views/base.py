@@ -26,6 +26,7 @@ from rest_framework.response import Response as DRFResponse
 from restflow.components import refuse_dropped_as
 from restflow.db.transactions import roll_back, transacted
 from restflow.drf import instance_of, permits
+from restflow.exceptions import exception_handler
 from restflow.flow import (
     TwoColoured,
     asynchronous,
@@ -48,6 +49,7 @@ from restflow.flow.trust import is_frameworks
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
 from restflow.responses import Response, rendered_where_it_belongs
+from restflow.settings import settings
 from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
 from restflow.views.handlers import prepare_body
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
@@ -78,6 +80,9 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
     """
+
+    error_format: str | None = None
+    """The form of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None has the settings decide."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -279,6 +284,20 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
 
     @sync
+    async def get_exception_handler(self) -> Any:
+        """Return what turns exceptions into responses: the settings' ``EXCEPTION_HANDLER``.
+
+        Returns:
+            restflow's handler in place of DRF's, where the view or the settings name an ``error_format``.
+
+        Source: DRF 3.18, views.py, ``get_exception_handler``.
+        """
+        handler = _DRFs.get_exception_handler(self)
+        if handler is not drf.exception_handler:
+            return handler
+        return exception_handler if await attribute(self, "error_format") or settings.ERROR_FORMAT else handler
+
+    @sync
     async def handle_exception(self, exc: Exception) -> DRFResponse:
         """Turn an exception into a response, by the exception handler of the settings.
 
@@ -472,13 +491,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
     acheck_object_permissions = asynchronous(APIView.check_object_permissions)
     acheck_throttles = asynchronous(APIView.check_throttles)
     aget_authenticate_header = asynchronous(APIView.get_authenticate_header)
+    aget_exception_handler = asynchronous(APIView.get_exception_handler)
     ahandle_exception = asynchronous(APIView.handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
     # DRF's own methods, callable under both names too.
     aget_authenticators = twin("get_authenticators")
     aget_content_negotiator = twin("get_content_negotiator")
-    aget_exception_handler = twin("get_exception_handler")
     aget_exception_handler_context = twin("get_exception_handler_context")
     aget_format_suffix = twin("get_format_suffix")
     aget_parser_context = twin("get_parser_context")
