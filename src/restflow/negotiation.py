@@ -1,6 +1,6 @@
 """DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
 
-Reads the request and asks DRF. Called by ``views/base.py`` and its fast version.
+Reads the request and asks DRF. Called by ``views/base.py`` and ``views/fast.py``.
 """
 
 from __future__ import annotations

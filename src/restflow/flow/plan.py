@@ -215,9 +215,10 @@ class Unmodified:
     def is_untouched(self, obj: Any) -> bool:
         """Tell whether the object itself has nothing else; its class has been looked at."""
         own = obj.__dict__
-        return all(
-            name in self.attributes and self.attributes[name](own[name]) for name in self.names.intersection(own)
-        )
+        for name in self.names.intersection(own):
+            if name not in self.attributes or not self.attributes[name](own[name]):
+                return False
+        return True
 
     def _fits(self, cls: type) -> bool:
         plan = plan_of(cls)

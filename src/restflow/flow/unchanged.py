@@ -57,7 +57,9 @@ def _look(place: int, name: str, is_absent: bool) -> str:
     parts = name.split(".")
     is_plain = all(part.isidentifier() and not iskeyword(part) for part in parts)
     owner = f"owner_{place}"
-    return f"{owner}.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr({owner}, {name!r}, absent)"
+    return (
+        f"{owner}.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr({owner}, {name!r}, absent)"
+    )
 
 
 _numbers = count(1)
