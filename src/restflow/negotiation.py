@@ -16,7 +16,6 @@ from django.core.handlers.wsgi import WSGIRequest
 from rest_framework import exceptions
 from rest_framework import negotiation as drf
 
-from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
 from restflow.flow.trust import is_frameworks_function
 from restflow.request import Request
@@ -91,7 +90,7 @@ def chosen_before(
     """
     if (
         format_suffix
-        or not is_plain_list(renderers)
+        or type(renderers) is not list
         or type(negotiator) is not _Default
         or negotiator.__dict__
         or type(request) is not Request

@@ -99,7 +99,7 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
     view._name_action(http_request)
     # That the class is unmodified was asked before; now it is known of the view as well.
     if not (
-        _BEGINNING.is_untouched(view)  # an ActionConfig may have put lists on the view
+        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))  # an ActionConfig puts lists on it
         and all_made_in_place(view.parser_classes)
         and all_made_in_place(view.authentication_classes)
         and all_made_in_place(view.renderer_classes)
