@@ -49,6 +49,7 @@ __all__ = [
     "AsyncAPITransactionTestCase",
     "force_authenticate",
 ]
+__dir__ = __all__.copy
 
 # What of a WSGI environment Django's ASGI request works out for itself.
 _WORKED_OUT = frozenset({"PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "path"})
