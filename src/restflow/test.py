@@ -15,6 +15,8 @@ from django.test.client import AsyncClientHandler
 from rest_framework import test as drf
 from rest_framework.test import force_authenticate
 
+from restflow.queries import CountsQueries
+
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
@@ -338,7 +340,7 @@ class AsyncAPISimpleTestCase(drf.APISimpleTestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPITestCase(drf.APITestCase):
+class AsyncAPITestCase(CountsQueries, drf.APITestCase):
     """Django's ``TestCase``, each test in a transaction; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
@@ -346,7 +348,7 @@ class AsyncAPITestCase(drf.APITestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPITransactionTestCase(drf.APITransactionTestCase):
+class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
     """Django's ``TransactionTestCase``; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
@@ -354,7 +356,7 @@ class AsyncAPITransactionTestCase(drf.APITransactionTestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPILiveServerTestCase(drf.APILiveServerTestCase):
+class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
     """Django's ``LiveServerTestCase``; ``self.client`` is an ``AsyncAPIClient``.
 
     The server at ``self.live_server_url`` is Django's, which is WSGI: each request of an async view has an event loop
