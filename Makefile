@@ -120,6 +120,8 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	cd $(BOOKSHOP) && PYTHONPATH=. $(PY) -m mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python --project $(BOOKSHOP)
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.bench

@@ -23,6 +23,7 @@ from restflow.views import OFF
 from restflow.views.helpers import Helpers, build
 
 __all__ = ["RestflowAutoSchema"]
+__dir__ = __all__.copy
 
 _DETAIL = {
     "type": "object",
