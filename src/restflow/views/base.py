@@ -39,6 +39,7 @@ from restflow.flow import (
     is_coroutine_function,
     is_overridden,
     is_written_async,
+    run,
     sync,
     sync_or_async,
     twin,
@@ -48,6 +49,7 @@ from restflow.flow.trust import is_frameworks
 from restflow.negotiation import negotiate
 from restflow.request import Request, authenticated
 from restflow.responses import Response, rendered_where_it_belongs
+from restflow.streams import StreamedResponse, begin_stream, let_go
 from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
 from restflow.views.handlers import prepare_body
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
@@ -108,10 +110,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
-        with ExitStack() as transactions:
-            begin_when_initialized(self, transactions)
-            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-            insist_on_awaited(self)
+        try:
+            with ExitStack() as transactions:
+                begin_when_initialized(self, transactions)
+                response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+                insist_on_awaited(self)
+                self.response = response = run(begun(self, self.request, response, args, kwargs))
+        except BaseException:
+            let_go(request, None)
+            raise
+        let_go(request, response)
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
@@ -412,7 +420,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 await blocking(roll_back, databases)
         response = await hook(self, "finalize_response", request, response, *args, **kwargs)
         insist_on_awaited(self)
-        return response
+        return await begun(self, request, response, args, kwargs)
 
     @sync
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
@@ -502,6 +510,23 @@ def show_to_sentry(request: DRFRequest) -> None:
     """Do what sentry-sdk does around DRF's own `initial`, to find in an event's request the data that DRF parsed."""
     if (http_request := getattr(request, "_request", None)) is not None:
         vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
+
+
+async def begun(
+    view: APIView, request: DRFRequest, response: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Return a response, if it is a stream once it has begun, or the one to what came before its first part."""
+    if not isinstance(response, StreamedResponse):
+        return response
+    try:
+        await begin_stream(response, request)
+    except Exception as error:
+        refusal = await hook(view, "handle_exception", error)
+    else:
+        return response
+    if response.has_header("Vary"):
+        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+    return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
 
 
 async def put_headers(view: APIView, response: HttpResponseBase) -> None:

@@ -37,7 +37,7 @@ from restflow.request import Request, authenticated
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
 from restflow.settings import settings
-from restflow.views.base import APIView, AsyncAPIView, finished, know_the_user, put_headers, show_to_sentry
+from restflow.views.base import APIView, AsyncAPIView, begun, finished, know_the_user, put_headers, show_to_sentry
 from restflow.views.generics import GenericAPIView
 from restflow.views.handlers import headers_of, prepare_body
 from restflow.views.helpers import SerializerClass, build
@@ -127,6 +127,7 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
         response = await hook(view, "handle_exception", error)
     view.response = await _finalized(view, request, response, args, kwargs)
     insist_on_awaited(view)
+    view.response = await begun(view, request, view.response, args, kwargs)
     return finished(view, request)
 
 
