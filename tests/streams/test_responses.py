@@ -20,7 +20,8 @@ from restflow.views import AsyncAPIView
 from tests.site import ENTRIES, Site
 from tests.streams.support import GENERATORS, RENDERERS, VIEWS, as_async, as_sync, async_view, sync_view
 
-FAILED = b'{"code":"stream_failed","message":"The stream ended early because of an error."}'
+WORDS = b'{"code":"stream_failed","message":"The stream ended early because of an error."}'
+FAILED = b"event: error\ndata: " + WORDS + b"\n\n"
 
 
 @pytest.fixture
@@ -99,10 +100,8 @@ def test_a_failure_in_the_middle_can_be_told_and_is_logged_once_without_its_word
 ) -> None:
     items = [1, PermissionDenied("a secret")]
     ask = WAYS[way]
-    assert (
-        ask(view(lambda *_: SSEResponse(generator(items))))[2] == b"data: 1\n\nevent: error\ndata: " + FAILED + b"\n\n"
-    )
-    assert ask(view(lambda *_: NDJSONResponse(generator(items))))[2] == b'1\n{"error":' + FAILED + b"}\n"
+    assert ask(view(lambda *_: SSEResponse(generator(items))))[2] == b"data: 1\n\n" + FAILED
+    assert ask(view(lambda *_: NDJSONResponse(generator(items))))[2] == b'1\n{"error":' + WORDS + b"}\n"
     with pytest.raises(Exception, match="failed after it had begun") as raised:
         ask(view(lambda *_: StreamingJSONListResponse(generator(items))))
     assert "secret" not in str(raised.value)
@@ -116,7 +115,7 @@ def test_a_failure_in_the_middle_can_be_told_and_is_logged_once_without_its_word
 def test_what_was_there_before_a_failure_is_sent_however_many_are_taken_at_a_time(generator: Any) -> None:
     items = [1, 2, ValueError()]
     body = _by_entry("django")(async_view(lambda *_: NDJSONResponse(generator(items), chunk_size=10)))[2]
-    assert body == b'1\n2\n{"error":' + FAILED + b"}\n"
+    assert body == b'1\n2\n{"error":' + WORDS + b"}\n"
 
 
 @each_view
@@ -228,9 +227,9 @@ def test_a_django_view_may_return_one(entry: str) -> None:
         return SSEResponse(as_async([1, ValueError("secret")]))
 
     for view in (async_django_view, sync_django_view):
-        assert _by_entry(entry)(view)[2] == b"data: 1\n\nevent: error\ndata: " + FAILED + b"\n\n"
-    assert _by_drfs_client(sync_django_view)[2].endswith(FAILED + b"\n\n")
-    assert _by_drfs_client(lambda request: SSEResponse(as_sync(["x", ValueError()])))[2].endswith(FAILED + b"\n\n")
+        assert _by_entry(entry)(view)[2] == b"data: 1\n\n" + FAILED
+    assert _by_drfs_client(sync_django_view)[2].endswith(FAILED)
+    assert _by_drfs_client(lambda request: SSEResponse(as_sync(["x", ValueError()])))[2].endswith(FAILED)
 
 
 class Counting:

@@ -71,7 +71,7 @@ class Producer(Generic[_V]):
 
     def _end(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None and self._given is not None and not self._given.done():
+        if error is not None and not self._is_closed and self._given is not None:
             self._given.set_exception(error)
         self._give(END)
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from restflow.db.sessions import close_free
-from restflow.flow import arun, blocking, may_block_here, run
+from restflow.flow import arun, blocking, may_block_here, on_loop, run
 from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections
 from restflow.settings import settings
 from restflow.streams.formats import Format
@@ -98,7 +98,7 @@ class Parts:
         try:
             self._ahead.append(run(self._next()) or END)
         except BaseException:
-            self.close()
+            self._close_source()
             raise
 
     async def _begun(self, seconds: float | None) -> AsyncGenerator[bytes, None]:
@@ -167,7 +167,7 @@ class Parts:
             self._log(error)
             yield self._failure()
         finally:
-            self.close()
+            self._close_source()
 
     def _failure(self) -> bytes:
         if self._format.failure is None:
@@ -178,7 +178,7 @@ class Parts:
 
     async def aclose(self) -> None:
         """End the stream, and what it is made of."""
-        if self._is_over:
+        if self._is_over and self._producer is None:
             return
         producer, self._producer, self._is_over = self._producer, None, True
         try:
@@ -191,14 +191,17 @@ class Parts:
         if self._is_over:
             return
         self._is_over = True
+        if self._iterator is not None:
+            self._iterator.close()
+        if not (self.source.is_async or on_loop()):  # there it may be running, and the producer will close it
+            self._close_source()
+        if self._producer is not None:
+            self._producer.close()
+
+    def _close_source(self) -> None:
+        self._is_over = True
         try:
-            if self._producer is not None:
-                self._producer.close()
-            elif self.source.is_async:
-                if self._iterator is not None:
-                    self._iterator.close()
-            else:
-                run(self.source.close())
+            run(self.source.close())
         except Exception as error:
             self._log(error)
 

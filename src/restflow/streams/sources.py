@@ -5,7 +5,7 @@ Takes items from a user's code, by steps of ``restflow.flow``. Asked by ``parts`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -31,6 +31,7 @@ class Source:
         self._items, self._chunk_size = items, chunk_size
         self._iterator: Any = None
         self._error: Exception | None = None
+        self._is_closed = False
 
     async def take(self) -> list[Any]:
         """Return the next items; none at the end. A flow.
@@ -86,9 +87,11 @@ class SyncSource(Source):
 
     async def close(self) -> None:
         """Have a generator end where it is."""
-        close = getattr(self._items if self._iterator is None else self._iterator, "close", None)
-        if close is not None:
-            await blocking(close)
+        if not self._is_closed:
+            self._is_closed = True
+            close = getattr(self._items if self._iterator is None else self._iterator, "close", None)
+            if close is not None:
+                await blocking(close)
 
 
 class QuerySource(SyncSource):
@@ -130,10 +133,11 @@ class AsyncSource(Source):
 
     async def close(self) -> None:
         """Have a generator end where it is."""
-        iterator = self._items if self._iterator is None else self._iterator
-        close: Callable[[], Any] | None = getattr(iterator, "aclose", None)
-        if close is not None:
-            await awaited(close)
+        if not self._is_closed:
+            self._is_closed = True
+            close: Any = getattr(self._items if self._iterator is None else self._iterator, "aclose", None)
+            if close is not None:
+                await awaited(close)
 
 
 def source_of(items: Any, chunk_size: int | None) -> Source:
