@@ -39,6 +39,7 @@ from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, ParserInTurns
 
 __all__ = ["Request"]
+__dir__ = __all__.copy
 
 _IN_MEMORY_PARSERS = (JSONParser.parse, FormParser.parse)
 _DRFS_SELECT_PARSER = negotiation.DefaultContentNegotiation.select_parser

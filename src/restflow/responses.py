@@ -34,6 +34,7 @@ from restflow.flow import (
 from restflow.large import EncoderInTurns, is_light
 
 __all__ = ["Response"]
+__dir__ = __all__.copy
 
 _R = TypeVar("_R", bound=HttpResponseBase)
 _DRFS_RENDER = JSONRenderer.render

@@ -93,3 +93,4 @@ __all__ = [
     "watched",
     "withdraw",
 ]
+__dir__ = __all__.copy

@@ -105,6 +105,7 @@ __all__ = [
     "action",
     "api_view",
 ]
+__dir__ = __all__.copy
 
 _METHODS = {"delete", "get", "patch", "post", "put"}
 

@@ -186,13 +186,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
     acheck_object_permissions = asynchronous(APIView.check_object_permissions)
     acheck_throttles = asynchronous(APIView.check_throttles)
     aget_authenticate_header = asynchronous(APIView.get_authenticate_header)
+    aget_exception_handler = asynchronous(APIView.get_exception_handler)
     ahandle_exception = asynchronous(APIView.handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
     # DRF's own methods, callable under both names too.
     aget_authenticators = twin("get_authenticators")
     aget_content_negotiator = twin("get_content_negotiator")
-    aget_exception_handler = twin("get_exception_handler")
     aget_exception_handler_context = twin("get_exception_handler_context")
     aget_format_suffix = twin("get_format_suffix")
     aget_parser_context = twin("get_parser_context")

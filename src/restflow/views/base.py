@@ -20,6 +20,7 @@ from rest_framework.response import Response as DRFResponse
 from restflow.components import refuse_dropped_as
 from restflow.credentials import authenticated
 from restflow.drf import instance_of, permits
+from restflow.exceptions import exception_handler
 from restflow.flow import (
     TwoColoured,
     attribute,
@@ -33,6 +34,7 @@ from restflow.flow import (
 from restflow.negotiation import negotiate
 from restflow.request import Request, show_to_sentry
 from restflow.responses import Response
+from restflow.settings import settings
 from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
 from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
@@ -57,6 +59,9 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
     """
+
+    error_format: str | None = None
+    """The form of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None has the settings decide."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -242,6 +247,20 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         """
         authenticators = await hook(self, "get_authenticators")
         return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
+
+    @sync
+    async def get_exception_handler(self) -> Any:
+        """Return what turns exceptions into responses: the settings' ``EXCEPTION_HANDLER``.
+
+        Returns:
+            restflow's handler in place of DRF's, where the view or the settings name an ``error_format``.
+
+        Source: DRF 3.18, views.py, ``get_exception_handler``.
+        """
+        handler: Any = super().get_exception_handler()
+        if handler is not drf.exception_handler:
+            return handler
+        return exception_handler if await attribute(self, "error_format") or settings.ERROR_FORMAT else handler
 
     @sync
     async def handle_exception(self, exc: Exception) -> DRFResponse:

@@ -202,7 +202,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         serializer_class: SerializerClass | None = None,
         direction: Literal["request", "response"] | None = None,
         **kwargs: Any,
-    ) -> AsyncSerializer:
+    ) -> AsyncSerializer[Any]:
         """Build a serializer with the view's context.
 
         Args:
@@ -227,7 +227,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
     @sync
     async def validated_serializer(
         self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
-    ) -> AsyncSerializer:
+    ) -> AsyncSerializer[Any]:
         """Build a serializer of the request direction and validate its data.
 
         Args:
@@ -378,7 +378,7 @@ async def build(
     unseen: bool = False,
     serializer_class: SerializerClass | None = None,
     **kwargs: Any,
-) -> AsyncSerializer:
+) -> AsyncSerializer[Any]:
     """Build a serializer through ``get_serializer``, which may be an override in DRF's form.
 
     Args:

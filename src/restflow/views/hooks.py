@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
 from rest_framework import generics, views
 
-from restflow.drf import all_made_in_place, is_inert, is_plain_list, know
+from restflow.drf import all_made_in_place, is_inert, is_plain_list, know, touches_no_connection
 from restflow.flow import always, held, must_be_awaited
 
 _APIView: Any = views.APIView
@@ -42,10 +41,6 @@ def _negotiator_is_made_in_place(view: Any) -> bool:
 def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
     known = not request.authenticators or "_authenticator" in vars(request)
     return known and is_inert(message) and is_inert(code)
-
-
-def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
-    return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
 def _keeps_allowed_methods(view: Any) -> bool:
@@ -171,6 +166,6 @@ must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awai
 for _row in _ALL:
     if _row.never_blocks is not None:
         know(getattr(generics.GenericAPIView, _row.name), _row.never_blocks)
-know(views.exception_handler, _touches_no_connection)
+know(views.exception_handler, touches_no_connection)
 know(_APIView.allowed_methods.fget, _keeps_allowed_methods)
 know(_APIView.default_response_headers.fget, _keeps_allowed_methods)

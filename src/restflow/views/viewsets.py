@@ -37,6 +37,11 @@ from restflow.views.mixins import (
 )
 from restflow.views.serving import make_async_view
 
+if TYPE_CHECKING:
+    from restflow.views.generics import _MT_co
+else:
+    _MT_co = Any
+
 __all__ = [
     "AsyncGenericViewSet",
     "AsyncModelViewSet",
@@ -219,11 +224,13 @@ class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
     get_queryset = _get_queryset
 
 
-class GenericViewSet(ViewSetMixin, GenericAPIView, drf.GenericViewSet[Any]):
+class GenericViewSet(ViewSetMixin, GenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
-class ReadOnlyModelViewSet(RetrieveModelMixin, ListModelMixin, GenericViewSet, drf.ReadOnlyModelViewSet[Any]):
+class ReadOnlyModelViewSet(
+    RetrieveModelMixin, ListModelMixin, GenericViewSet[_MT_co], drf.ReadOnlyModelViewSet[_MT_co]
+):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
 
@@ -233,8 +240,8 @@ class ModelViewSet(
     UpdateModelMixin,
     DestroyModelMixin,
     ListModelMixin,
-    GenericViewSet,
-    drf.ModelViewSet[Any],
+    GenericViewSet[_MT_co],
+    drf.ModelViewSet[_MT_co],
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
 
@@ -249,7 +256,7 @@ class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_que
     aget_queryset = AsyncGenericAPIView.aget_queryset
 
 
-class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
@@ -264,7 +271,7 @@ else:
 
 
 class AsyncReadOnlyModelViewSet(
-    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, _ReadOnlyModelViewSet
+    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet[_MT_co], _ReadOnlyModelViewSet
 ):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
@@ -275,7 +282,7 @@ class AsyncModelViewSet(
     AsyncUpdateModelMixin,
     AsyncDestroyModelMixin,
     AsyncListModelMixin,
-    AsyncGenericViewSet,
+    AsyncGenericViewSet[_MT_co],
     _ModelViewSet,
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
