@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
+from restflow.credentials import authenticated
 from restflow.db.transactions import roll_back, transacted
 from restflow.flow import (
     asynchronous,
@@ -32,7 +33,7 @@ from restflow.flow import (
     twin,
 )
 from restflow.flow.trust import is_frameworks
-from restflow.request import Request, authenticated, has_body
+from restflow.request import Request, has_body
 from restflow.responses import rendered_where_it_belongs
 from restflow.streams import StreamedResponse
 from restflow.views.base import APIView

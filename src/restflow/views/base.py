@@ -18,6 +18,7 @@ from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
+from restflow.credentials import authenticated
 from restflow.drf import instance_of, permits
 from restflow.exceptions import exception_handler
 from restflow.flow import (
@@ -32,7 +33,7 @@ from restflow.flow import (
     sync,
 )
 from restflow.negotiation import negotiate
-from restflow.request import Request, authenticated, show_to_sentry
+from restflow.request import Request, show_to_sentry
 from restflow.responses import Response
 from restflow.settings import settings
 from restflow.streams import StreamedResponse, let_go
