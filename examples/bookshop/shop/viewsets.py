@@ -83,7 +83,11 @@ class BookViewSet(AsyncModelViewSet[Book]):
             permission_classes=[IsAuthenticated],
             pagination_class=FastPages,
         ),
-        "offers": ActionConfig(response_serializer_class=OffersSerializer, throttle_classes=[OffersThrottle]),
+        "offers": ActionConfig(
+            response_serializer_class=OffersSerializer,
+            throttle_classes=[OffersThrottle],
+            error_format="problem",  # RFC 9457
+        ),
         "catalogue": ActionConfig(
             serializer_class=CatalogueSerializer,
             renderer_classes=[CSVRenderer],

@@ -27,7 +27,8 @@ from restflow.flow import (
     sync_or_async,
     twin,
 )
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
 from restflow.views.hooks import ACTIONS, OF_GENERIC_VIEWS, names
 from restflow.views.mixins import (

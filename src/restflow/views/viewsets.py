@@ -19,7 +19,8 @@ from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.declared import take_view_into_use
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView, no_queryset
 from restflow.views.mixins import (
