@@ -44,6 +44,7 @@ from restflow.flow.steps import drop, is_awaitable, settle
 from restflow.large import LARGEST_IN_PLACE, EncoderInTurns, ParserInTurns
 
 __all__ = ["Request"]
+__dir__ = __all__.copy
 
 _IN_MEMORY_PARSERS = (JSONParser.parse, FormParser.parse)
 _DRFS_SELECT_PARSER = negotiation.DefaultContentNegotiation.select_parser
@@ -162,14 +163,13 @@ def _name_of_enforce_csrf(authenticator: Any) -> str:
     return next(name for owner in owners for name in ("enforce_csrf", "aenforce_csrf") if name in owner)
 
 
-async def _not_authenticated(request: Any) -> bool:
-    """Have the request know nobody; tell whether no code but DRF's has run."""
+async def _not_authenticated(request: Any) -> None:
+    """Have the request know nobody."""
     is_drfs = type(request)._not_authenticated is _DRFS_NOT_AUTHENTICATED
     if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
         request._not_authenticated()
-        return True
-    await blocking(request._not_authenticated)
-    return False
+    else:
+        await blocking(request._not_authenticated)
 
 
 @remembered
@@ -179,11 +179,8 @@ def _is_nobody(user: Any) -> bool:
     return user is None or name == "django.contrib.auth.models.AnonymousUser"
 
 
-async def authenticated(request: Any) -> bool:
+async def authenticated(request: Any) -> None:
     """Have ``request.user`` and ``request.auth`` set, asking the authenticators unless they were asked before.
-
-    Returns:
-        Whether it is known that no code but DRF's and ours has run.
 
     Raises:
         APIException: an authenticator refused.
@@ -196,7 +193,8 @@ async def authenticated(request: Any) -> bool:
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
         is_ours = type(request)._authenticate is _AUTHENTICATE
         if is_ours and not request.authenticators:
-            return await _not_authenticated(request)
+            await _not_authenticated(request)
+            return
         try:
             if is_ours:
                 await authenticate(request)
@@ -205,7 +203,12 @@ async def authenticated(request: Any) -> bool:
         except AttributeError:
             with drf.wrap_attributeerrors():
                 raise
-    return False
+
+
+def show_to_sentry(request: Any) -> None:
+    """Do what sentry-sdk does around DRF's own ``initial``, to find in an event's request the data that DRF parsed."""
+    if (http_request := getattr(request, "_request", None)) is not None:
+        vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
 
 
 async def data_of(request: Any) -> Any:

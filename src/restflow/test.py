@@ -16,6 +16,7 @@ from django.test.client import AsyncClientHandler
 from rest_framework import test as drf
 from rest_framework.test import force_authenticate
 
+from restflow.queries import CountsQueries
 from restflow.streams import StreamedResponse
 from restflow.streams.reading import ACCEPTED, read
 
@@ -53,6 +54,7 @@ __all__ = [
     "AsyncAPITransactionTestCase",
     "force_authenticate",
 ]
+__dir__ = __all__.copy
 
 # What of a WSGI environment Django's ASGI request works out for itself.
 _WORKED_OUT = frozenset({"PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "path"})
@@ -370,7 +372,7 @@ class AsyncAPISimpleTestCase(drf.APISimpleTestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPITestCase(drf.APITestCase):
+class AsyncAPITestCase(CountsQueries, drf.APITestCase):
     """Django's ``TestCase``, each test in a transaction; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
@@ -378,7 +380,7 @@ class AsyncAPITestCase(drf.APITestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPITransactionTestCase(drf.APITransactionTestCase):
+class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
     """Django's ``TransactionTestCase``; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
@@ -386,7 +388,7 @@ class AsyncAPITransactionTestCase(drf.APITransactionTestCase):
     client: AsyncAPIClient  # type: ignore[assignment]
 
 
-class AsyncAPILiveServerTestCase(drf.APILiveServerTestCase):
+class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
     """Django's ``LiveServerTestCase``; ``self.client`` is an ``AsyncAPIClient``.
 
     The server at ``self.live_server_url`` is Django's, which is WSGI: each request of an async view has an event loop

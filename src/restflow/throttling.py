@@ -33,6 +33,7 @@ __all__ = [
     "ThrottleUnavailable",
     "UserRateThrottle",
 ]
+__dir__ = __all__.copy
 
 logger = logging.getLogger("restflow.throttling")
 

@@ -100,3 +100,4 @@ __all__ = [
     "watched",
     "withdraw",
 ]
+__dir__ = __all__.copy

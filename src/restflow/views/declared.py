@@ -20,9 +20,11 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
+from restflow.exceptions import known_format
 from restflow.flow import gives_coroutine, held, is_coroutine_function, look_at
 from restflow.flow.resolution import ABSENT, is_computed
 from restflow.flow.trust import is_drfs, is_trusted
+from restflow.settings import settings
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
 from restflow.views.transactions import databases_of
@@ -103,7 +105,8 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
 
     Raises:
         TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database, or ``error_format`` no
+            form.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
@@ -113,6 +116,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
         _refuse_unknown_actions(view)
         _refuse_hidden_configs(view, configs)
     _refuse_unknown_databases(view, configs)
+    _refuse_unknown_formats(view)
     for name in HOOKS:
         for component in view.components(name, configs):
             refuse_dropped_as(name, component)
@@ -262,3 +266,14 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
         for alias in databases_of(atomic, name):
             if alias not in connections.settings:
                 raise ImproperlyConfigured(f"{name}.atomic names {alias!r}, which is not in DATABASES.")
+
+
+def _refuse_unknown_formats(view: DeclaredView) -> None:
+    # The exception handler reads it on the event loop too.
+    raw = held(view.cls, "error_format")
+    if isinstance(raw, property) or is_computed(raw):
+        raise ImproperlyConfigured(
+            f"{view.cls.__name__}.error_format is a property. Make it a plain attribute, or write it in ActionConfigs."
+        )
+    known_format(view.attribute("error_format"))
+    known_format(settings.ERROR_FORMAT)

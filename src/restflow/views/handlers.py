@@ -1,20 +1,24 @@
-"""What is done before a handler is called: ``Allow`` names those of the view, and a body is parsed that may block.
+"""What is done around a handler: bodies that may block are parsed before it, headers put in and streams begun after it.
 
-Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for the
-headers the fast one only: the general one asks DRF's ``default_response_headers``.
+Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for
+``headers_of`` the fast one only: the general one asks DRF's ``default_response_headers``.
 """
 
 from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Mapping, Sequence
 from itertools import compress, repeat
 from typing import Any
 
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from rest_framework.views import APIView
 
-from restflow.flow import is_coroutine_function, remembered
-from restflow.request import has_body, read_ahead
+from restflow.flow import blocking, hook, is_coroutine_function, remembered
+from restflow.request import read_ahead
+from restflow.streams import StreamedResponse, begin_stream
 
 
 def headers_of(view: APIView) -> dict[str, str]:
@@ -35,10 +39,10 @@ async def prepare_body(request: Any, handler: Any) -> None:
     """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
 
     Args:
-        request: the request, of any class.
+        request: one of ours, that has a body.
         handler: the handler that is about to be called.
     """
-    if has_body(request) and reads_on_the_loop(handler):
+    if reads_on_the_loop(handler):
         await read_ahead(request)
 
 
@@ -58,3 +62,31 @@ def _is_async(function: Any) -> bool:
 
 
 _is_known_async = remembered(_is_async)  # of methods, which live as long as their classes
+
+
+async def put_headers(view: APIView, response: HttpResponseBase) -> None:
+    """Put a view's headers into its response, as ``finalize_response`` does."""
+    headers = view.headers
+    vary = headers.pop("Vary", None)
+    if vary is not None:
+        patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
+    for name, value in headers.items():
+        if type(value) is str:
+            response[name] = value
+        else:  # a lazy value is evaluated when it is set
+            await blocking(response.__setitem__, name, value)
+
+
+async def begun(view: APIView, request: Any, response: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Return a response; if it is a stream, once it has begun, or the response to what came before its first part."""
+    if not isinstance(response, StreamedResponse):
+        return response
+    try:
+        await begin_stream(response, request)
+    except Exception as error:
+        refusal = await hook(view, "handle_exception", error)
+    else:
+        return response
+    if response.has_header("Vary"):
+        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+    return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
