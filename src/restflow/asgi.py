@@ -54,6 +54,7 @@ from restflow.middleware.known import is_as_written
 from restflow.settings import settings
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
+__dir__ = __all__.copy
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

@@ -300,19 +300,23 @@ class ProblemResponse(Response):
     """Problem details, as ``application/problem+json`` where the client gets JSON; the browsable API shows a page."""
 
     @property
-    def content_type(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]  # read when rendered
+    def content_type(self) -> str | None:
         """The media type, by the renderer that was chosen; None has DRF take the renderer's."""
         renderer = getattr(self, "accepted_renderer", None)
         return problem_media_type(renderer.media_type) if renderer is not None else None
 
     @content_type.setter
-    def content_type(self, value: str | None) -> None:
+    def content_type(self, value: str | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # DRF's
         """Take what DRF gives, which is nothing."""
 
 
 def problem_media_type(media_type: str | None) -> str | None:
     """Return the media type of problem details where others would have ``media_type``; None: the same."""
-    return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() == JSON else None
+    return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() in _ERRORS_IN_JSON else None
+
+
+# The renderers of streams give as JSON what is no stream.
+_ERRORS_IN_JSON = {JSON, "application/x-ndjson", "text/event-stream"}
 
 
 # For a URLconf: handler404 = "restflow.exceptions.page_not_found".

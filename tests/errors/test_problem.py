@@ -17,6 +17,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 
 from restflow.exceptions import APIException, exception_handler
+from restflow.responses import EventStreamRenderer
 from restflow.views import ActionConfig, AsyncAPIView, AsyncViewSet, ViewSet
 from tests.errors.support import asked, colours, entries, ours, raising
 from tests.matrix import each_pair, examples
@@ -124,6 +125,7 @@ def test_the_type_leads_to_the_code_where_the_setting_says_so(base: Any) -> None
         ("text/html", "text/html; charset=utf-8"),
         ("image/png", PROBLEM_JSON),
         ("application/vnd.books+json", "application/vnd.books+json"),
+        ("text/event-stream", PROBLEM_JSON),
     ],
 )
 def test_the_media_type_is_that_of_problems_where_the_client_gets_json(
@@ -133,7 +135,7 @@ def test_the_media_type_is_that_of_problems_where_the_client_gets_json(
         media_type = "application/vnd.books+json"
         format = "books"
 
-    view = raising(base, no_book, renderer_classes=[JSONRenderer, BrowsableAPIRenderer, Vendor])
+    view = raising(base, no_book, renderer_classes=[JSONRenderer, BrowsableAPIRenderer, Vendor, EventStreamRenderer])
     answer = asked(view, entry=entry, form="problem", accept=accept)
     assert answer.status == (406 if accept == "image/png" else 404)
     assert answer.headers["Content-Type"] == media_type

@@ -21,7 +21,7 @@ from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.utils import translation
 from django.utils.translation import trans_real
 
-from restflow.flow import nonblocking, unchanged
+from restflow.flow import always, nonblocking, unchanged
 
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
@@ -53,9 +53,10 @@ def is_as_written(function: Any, module: str) -> bool:
 def _django_writes(cls: type, name: str) -> bool:
     """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
     looks, answer = _looked(cls, name)
-    if not all(is_as_seen() for is_as_seen in looks):  # somebody patched one since
-        _looked.cache_clear()
-        _, answer = _looked(cls, name)
+    for is_as_seen in looks:
+        if not is_as_seen():  # somebody patched one since
+            _looked.cache_clear()
+            return _looked(cls, name)[1]
     return answer
 
 
@@ -69,10 +70,6 @@ def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
 
 
 # Conditions take the arguments of the hooks, which are called by position.
-
-
-def _always(*args: Any) -> bool:
-    return True
 
 
 def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
@@ -180,7 +177,7 @@ def _login_is_not_required(middleware: Any, request: Any, view: Any, args: Any, 
 
 
 KNOWN: Mapping[str, Mapping[str, When]] = {
-    "django.middleware.security.SecurityMiddleware": {"process_request": _always, "process_response": _always},
+    "django.middleware.security.SecurityMiddleware": {"process_request": always, "process_response": always},
     "django.contrib.sessions.middleware.SessionMiddleware": {
         "process_request": _session_is_made_in_place,
         "process_response": _session_is_not_saved,
@@ -198,14 +195,14 @@ KNOWN: Mapping[str, Mapping[str, When]] = {
         "process_view": _csrf_is_not_checked,
         "process_response": _csrf_cookie_needs_no_session,
     },
-    "django.contrib.auth.middleware.AuthenticationMiddleware": {"process_request": _always},
+    "django.contrib.auth.middleware.AuthenticationMiddleware": {"process_request": always},
     "django.contrib.auth.middleware.LoginRequiredMiddleware": {"process_view": _login_is_not_required},
     "django.contrib.messages.middleware.MessageMiddleware": {
         "process_request": _messages_are_djangos,
         "process_response": _no_messages,
     },
     "django.middleware.clickjacking.XFrameOptionsMiddleware": {"process_response": _frame_options_are_djangos},
-    "django.middleware.csp.ContentSecurityPolicyMiddleware": {"process_request": _always, "process_response": _always},
+    "django.middleware.csp.ContentSecurityPolicyMiddleware": {"process_request": always, "process_response": always},
     "django.middleware.gzip.GZipMiddleware": {"process_response": _not_compressed},
     "django.middleware.http.ConditionalGetMiddleware": {"process_response": _not_a_get},
     "django.middleware.common.BrokenLinkEmailsMiddleware": {"process_response": _not_missing},

@@ -9,7 +9,6 @@ Source: DRF 3.18 (``views.py``, ``generics.py``, ``mixins.py``).
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from rest_framework import generics, views
 
 from restflow.drf import all_made_in_place, is_inert, is_plain_list, know, touches_no_connection
-from restflow.flow import always, callable_from_sync, held, must_be_awaited, plan_of
+from restflow.flow import always, held, must_be_awaited
 
 _APIView: Any = views.APIView
 
@@ -123,6 +122,7 @@ OF_HELPERS = (
     Hook("validated_serializer"),
     Hook("serialized_response"),
     Hook("paginated_response"),
+    Hook("streamed_response"),
     Hook("perform_post_fetches"),
 )
 
@@ -161,26 +161,6 @@ _ALL = (*OF_VIEWS, *OF_HELPERS, *OF_GENERIC_VIEWS)
 
 CALLED_FOR_EFFECT = tuple(row.name for row in _ALL if row.for_effect)
 """What DRF's sync code, and users' handlers, call for its effect: with a coroutine of theirs a check is dropped."""
-
-
-def not_known_to_be_sync(cls: type) -> list[str]:
-    """Return those of ``CALLED_FOR_EFFECT`` of which a view's class has what may be async.
-
-    Args:
-        cls: a sync view's class, whose methods DRF's loop calls without awaiting them.
-
-    Returns:
-        Names of all but DRF's functions and ours.
-    """
-    return plan_of(cls).ask("not known to be sync", CALLED_FOR_EFFECT, _not_known_to_be_sync)
-
-
-def _not_known_to_be_sync(cls: type) -> list[str]:
-    return [name for name in CALLED_FOR_EFFECT if not _is_known_to_be_sync(getattr(cls, name, None))]
-
-
-def _is_known_to_be_sync(function: Any) -> bool:
-    return function is None or (type(function) is types.FunctionType and callable_from_sync(function) is function)
 
 
 must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awaited), is_view=True)
