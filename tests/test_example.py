@@ -280,6 +280,16 @@ def test_a_change_of_what_was_not_seen_is_refused(tmp_path: Path, filled: Path) 
     assert statuses == [200, 412]
 
 
+def test_a_book_that_is_sent_twice_with_one_key_is_listed_once(tmp_path: Path, filled: Path) -> None:
+    with open_shop(tmp_path, filled) as client:
+        headers = {**AS_DEMO, "idempotency-key": "clarissa"}
+        created = [client.post("/api/books/", json=clarissa(1), headers=headers) for _ in range(2)]
+        shelf = client.get("/api/books/shelf/", headers=AS_DEMO).json()["results"]
+    assert [answer.status_code for answer in created] == [201, 201]
+    assert created[0].json() == created[1].json()
+    assert len(shelf) == 1
+
+
 def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
     answer = shop.get("/api/books/2/offers/").json()
     assert len(answer["offers"]) == 5

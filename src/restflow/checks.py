@@ -15,7 +15,9 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import FieldError
@@ -34,6 +36,7 @@ from restflow.flow.refusals import is_context_lost
 from restflow.flow.resolution import Definition
 from restflow.post_fetch import PostFetch
 from restflow.serializers.bridging import async_code_in
+from restflow.settings import settings as restflow_settings
 from restflow.throttling import SimpleRateThrottle as ThrottleInTwoColours
 from restflow.views import ActionConfig, APIView, AsyncAPIView
 from restflow.views.declared import DeclaredView
@@ -318,6 +321,20 @@ def _caches(view: _View) -> _Messages:
             )
 
 
+def _idempotency(view: _View) -> _Messages:
+    """Find keys that are kept where no two processes agree on who executes."""
+    declared = [view.attribute("idempotency_key"), *(config.idempotency_key for config in view.configs.values())]
+    name = restflow_settings.IDEMPOTENCY_CACHE
+    if any(declared) and isinstance(caches[name], (LocMemCache, DummyCache, FileBasedCache)):
+        yield Warning(
+            f"{view} has idempotency_key, and the cache {name!r} is {type(caches[name]).__name__}, whose add() doesn't "
+            "decide between processes: a request that comes again, to another one, may be executed again.",
+            hint="Name a cache that does, in Redis, memcached or a database, in RESTFLOW['IDEMPOTENCY_CACHE'].",
+            obj=view.cls,
+            id="restflow.W012",
+        )
+
+
 def _scopes(views: list[_View]) -> _Messages:
     """Find the scopes that are counted in two places: by DRF's throttles in Django's cache, and by restflow's."""
     found: dict[str, dict[bool, type]] = {}
@@ -372,6 +389,7 @@ _CHECKS: tuple[Callable[[_View], _Messages], ...] = (
     _async_only,
     _sync_handlers,
     _caches,
+    _idempotency,
     _post_fetches,
     _wrappers,
 )

@@ -32,6 +32,9 @@ from restflow.settings import settings
 __all__ = [
     "APIException",
     "ErrorCode",
+    "IdempotencyKeyInUse",
+    "IdempotencyKeyInvalid",
+    "IdempotencyKeyReused",
     "PreconditionFailed",
     "PreconditionRequired",
     "bad_request",
@@ -65,6 +68,9 @@ class ErrorCode(StrEnum):
     CONFLICT = "conflict"
     PRECONDITION_FAILED = "precondition_failed"
     PRECONDITION_REQUIRED = "precondition_required"
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     INTERNAL_ERROR = "internal_error"
     SERVICE_UNAVAILABLE = "service_unavailable"
 
@@ -123,6 +129,31 @@ class PreconditionRequired(APIException):
     status_code = 428
     default_detail = _lazy("Send the ETag of what you change in the header If-Match.")
     code = ErrorCode.PRECONDITION_REQUIRED.value
+
+
+class IdempotencyKeyInvalid(APIException):
+    """The header ``Idempotency-Key`` is missing, or holds no key."""
+
+    status_code = 400
+    default_detail = _lazy("Send a key of 1 to 255 ASCII characters in the header Idempotency-Key.")
+    code = ErrorCode.IDEMPOTENCY_KEY_INVALID.value
+
+
+class IdempotencyKeyReused(APIException):
+    """The key of another request was sent."""
+
+    status_code = 422
+    default_detail = _lazy("This Idempotency-Key was sent with another request.")
+    code = ErrorCode.IDEMPOTENCY_KEY_REUSED.value
+
+
+class IdempotencyKeyInUse(APIException):
+    """The request with this key is being executed."""
+
+    status_code = 409
+    default_detail = _lazy("The request with this Idempotency-Key is being executed.")
+    code = ErrorCode.IDEMPOTENCY_KEY_IN_USE.value
+    wait = 1  # DRF's handlers answer with it in Retry-After
 
 
 def format_error(code: str, message: Any, details: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -24,6 +24,9 @@ DEFAULTS: Any = {
     "FAST_VERSIONS": True,
     "ERROR_FORMAT": None,
     "PROBLEM_TYPE": "about:blank",
+    "IDEMPOTENCY_CACHE": "default",
+    "IDEMPOTENCY_LIFETIME": 86400,
+    "IDEMPOTENCY_LOCK": 60,
 }
 
 

@@ -53,6 +53,9 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# The shop is served by one process, whose memory is enough of a cache for Idempotency-Keys.
+SILENCED_SYSTEM_CHECKS = ["restflow.W012"]
+
 STATIC_URL = "static/"
 USE_TZ = True
 

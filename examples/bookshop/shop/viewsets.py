@@ -75,6 +75,7 @@ class BookViewSet(AsyncModelViewSet[Book]):
             request_serializer_class=BookInputSerializer,
             parser_classes=[JSONParser],
             permission_classes=[IsAuthenticated, ShelfHasRoom],
+            idempotency_key="optional",  # a book that is sent twice with one key is listed once
             atomic=True,  # the shelf is counted and the book put on it in one transaction
         ),
         "update": CHANGE,

@@ -17,80 +17,18 @@ from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.views import exception_handler as drfs_exception_handler
 from uritemplate import variables
 
-from restflow.exceptions import DRF, ENVELOPE, PROBLEM, exception_handler, format_of, problem_media_type
+from restflow.contrib.error_schemas import SCHEMAS
+from restflow.exceptions import DRF, PROBLEM, exception_handler, format_of, problem_media_type
 from restflow.flow import hook, run
 from restflow.flow.trust import is_drfs, is_ours
 from restflow.pagination import FastPageNumberPagination
 from restflow.responses import EventStreamRenderer, NDJSONRenderer
 from restflow.views import OFF
 from restflow.views.helpers import Helpers, build
+from restflow.views.idempotency import REQUIRED
 
 __all__ = ["RestflowAutoSchema"]
 __dir__ = __all__.copy
-
-_DETAIL = {
-    "type": "object",
-    "properties": {"detail": {"type": "string"}},
-    "required": ["detail"],
-}
-_INVALID = {
-    "type": "object",
-    "additionalProperties": {},
-    "description": "What is wrong with each field, by its name; with the whole under `non_field_errors`, or `detail`.",
-}
-_ENVELOPE = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "string", "description": "What went wrong, for programs: it doesn't change."},
-                "message": {"type": "string", "description": "What went wrong, for people."},
-                "details": {
-                    "type": "object",
-                    "additionalProperties": {},
-                    "description": "Of data that are not valid, what is wrong with each field, by its name.",
-                },
-            },
-            "required": ["code", "message", "details"],
-        }
-    },
-    "required": ["error"],
-}
-_PROBLEM = {
-    "type": "object",
-    "description": "Problem details, RFC 9457.",
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "code": {"type": "string", "description": "What went wrong, for programs: it doesn't change."},
-        "errors": {
-            "type": "array",
-            "description": "What is wrong with data that are not valid.",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "detail": {"type": "string"},
-                    "pointer": {"type": "string", "description": "A JSON pointer into the body, as a URI fragment."},
-                    "code": {"type": "string"},
-                },
-                "required": ["detail", "pointer", "code"],
-            },
-        },
-        "details": {"type": "object", "additionalProperties": {}},
-    },
-    "required": ["type", "title", "status", "detail", "code"],
-}
-# By form and status; "" is any other.
-_SCHEMAS = {
-    (DRF, "400"): ("ValidationErrors", _INVALID),
-    (DRF, ""): ("ErrorDetail", _DETAIL),
-    (ENVELOPE, ""): ("ErrorEnvelope", _ENVELOPE),
-    (PROBLEM, ""): ("ProblemDetails", _PROBLEM),
-}
 
 
 class RestflowAutoSchema(AutoSchema):
@@ -122,11 +60,13 @@ class RestflowAutoSchema(AutoSchema):
         refusals = self._refusals()
         names_something = bool(set(variables(self.path)) - {"format"})
         errors = {
-            "400": (self._has_body, "The data are not valid."),
+            "400": (self._has_body or self._executes_once(), "The data are not valid."),
             "401": ("401" in refusals, "Credentials are missing or wrong."),
             "403": ("403" in refusals, "Not permitted."),
             "404": (names_something or self._has_pages(), "Not found."),
+            "409": (self._executes_once(), "The request with this Idempotency-Key is being executed."),
             "412": (self._writes_conditionally(), "It is not as the client has seen it."),
+            "422": (self._executes_once(), "This Idempotency-Key was sent with another request."),
             "428": (self._writes_conditionally() and self._requires_if_match(), "If-Match is missing."),
             "429": (self._is_throttled(), "Too many requests."),
         }
@@ -137,8 +77,12 @@ class RestflowAutoSchema(AutoSchema):
         }
 
     def get_override_parameters(self) -> Any:
-        """Return the header by which the client says what it has seen, where the view has an ``etag``."""
+        """Return the headers by which clients say what they have seen (``etag``), and what they send again."""
         parameters = list(super().get_override_parameters())
+        if self._executes_once():
+            view: Any = self.view
+            is_required = view.idempotency_key == REQUIRED
+            parameters.append(_header("Idempotency-Key", "The same where this is sent again.", required=is_required))
         if self._writes_conditionally():
             parameters.append(
                 _header("If-Match", "The ETag of what is to be changed.", required=self._requires_if_match())
@@ -146,6 +90,10 @@ class RestflowAutoSchema(AutoSchema):
         elif self._reads_conditionally():
             parameters.append(_header("If-None-Match", "The ETag of what the client has."))
         return parameters
+
+    def _executes_once(self) -> bool:
+        is_unsafe = self.method not in permissions.SAFE_METHODS
+        return is_unsafe and getattr(self.view, "idempotency_key", None) is not None
 
     def _writes_conditionally(self) -> bool:
         """Tell whether the operation changes the instance that the URL names, if that is as the client has seen it."""
@@ -204,8 +152,8 @@ class RestflowAutoSchema(AutoSchema):
             for status, response in self.get_error_responses().items():
                 if status not in bodies:
                     bodies[status] = self._get_response_for_code(response, status, media_types)
-            if "429" in bodies:
-                _add_header(bodies["429"], "Retry-After", "integer", "Seconds to wait.")
+            for status in bodies.keys() & ({"409", "429"} if self._executes_once() else {"429"}):
+                _add_header(bodies[status], "Retry-After", "integer", "Seconds to wait.")
             if self._reads_conditionally():
                 bodies.setdefault("304", {"description": "The client has it already."})
             if self._reads_conditionally() or self._writes_conditionally():
@@ -218,7 +166,7 @@ class RestflowAutoSchema(AutoSchema):
         form = self._error_format()
         if form is None:
             return None
-        name, schema = _SCHEMAS[form, status] if (form, status) in _SCHEMAS else _SCHEMAS[form, ""]
+        name, schema = SCHEMAS[form, status] if (form, status) in SCHEMAS else SCHEMAS[form, ""]
         component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema)
         self.registry.register_on_missing(component)
         reference: dict[str, Any] = component.ref

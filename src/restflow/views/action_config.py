@@ -20,6 +20,7 @@ from restflow.exceptions import known_format
 from restflow.flow import held
 from restflow.flow.resolution import ABSENT
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.idempotency import known_mode
 from restflow.views.preconditions import Fields, fields_of
 from restflow.views.transactions import Databases, databases_of
 
@@ -59,6 +60,7 @@ class ActionConfig:
         error_format: the form of errors: ``"drf"``, ``"envelope"`` or ``"problem"``.
         etag: the model's field, or a list of fields, of which ETags are made.
         precondition_required: whether a write must say, by ``If-Match``, which state it is of.
+        idempotency_key: whether an ``Idempotency-Key`` has the action executed once: ``"optional"``, or ``"required"``.
 
     Raises:
         ImproperlyConfigured: a field was given what it doesn't take.
@@ -79,6 +81,7 @@ class ActionConfig:
     error_format: str | None = None
     etag: Fields | None = None
     precondition_required: bool | None = None
+    idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -105,6 +108,7 @@ class ActionConfig:
         databases_of(self.atomic, "ActionConfig")
         known_format(self.error_format)
         fields_of(self.etag, "ActionConfig")
+        known_mode(self.idempotency_key, "ActionConfig")
 
     def __hash__(self) -> int:
         # A field may be a list. Which fields are set never changes, and is the same where configs are equal.

@@ -40,6 +40,7 @@ from restflow.views.base import APIView
 from restflow.views.declared import refuse_super_of_drfs_mixins
 from restflow.views.handlers import prepare_body, put_headers
 from restflow.views.helpers import AsyncHelpers
+from restflow.views.idempotency import execute_once
 from restflow.views.serving import make_async_view
 from restflow.views.streaming import begun
 from restflow.views.transactions import databases_of
@@ -99,6 +100,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
         """
         self.args, self.kwargs = args, kwargs
         self._name_action(request)
+        execute_once(self, request.method)
         drf_request: DRFRequest = await hook(self, "initialize_request", request, *args, **kwargs)
         self.request = drf_request
         self.headers = await attribute(self, "default_response_headers")

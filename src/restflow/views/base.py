@@ -41,6 +41,7 @@ from restflow.views.declared import refuse_names_nobody_calls, take_view_into_us
 from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.hooks import OF_VIEWS, names
+from restflow.views.idempotency import execute_once
 from restflow.views.policies import permit, refuse, throttle_by
 from restflow.views.streaming import begun
 from restflow.views.transactions import Databases, begin_when_initialized
@@ -65,6 +66,9 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     error_format: str | None = None
     """The form of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None has the settings decide."""
+
+    idempotency_key: str | None = None
+    """``"optional"`` or ``"required"`` has an unsafe request with an ``Idempotency-Key`` executed once."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -95,6 +99,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
+        execute_once(self, request.method)
         try:
             with ExitStack() as transactions:
                 begin_when_initialized(self, transactions)

@@ -27,6 +27,7 @@ from restflow.flow.trust import is_drfs, is_trusted
 from restflow.settings import settings
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
+from restflow.views.idempotency import known_mode
 from restflow.views.preconditions import fields_of
 from restflow.views.transactions import databases_of
 
@@ -253,7 +254,9 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
 
 def _refuse_unknown_formats(view: DeclaredView) -> None:
     # The exception handler reads it on the event loop too.
-    _refuse_property(view, "error_format")
+    for name in ("error_format", "idempotency_key"):
+        _refuse_property(view, name)
+    known_mode(view.attribute("idempotency_key"), view.cls.__name__)
     known_format(view.attribute("error_format"))
     known_format(settings.ERROR_FORMAT)
 
@@ -269,11 +272,11 @@ def _refuse_property(view: DeclaredView, name: str) -> None:
 def _refuse_unknown_fields(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
     """Refuse an ``etag`` that can't be read of the model, and what would have no effect."""
     name = view.cls.__name__
-    for attribute in ("etag", "precondition_required"):
+    for attribute in ("etag", "precondition_required", "idempotency_key"):
         if any(getattr(config, attribute) for config in configs.values()) and not hasattr(view.cls, attribute):
             raise ImproperlyConfigured(
                 f"{name} has an ActionConfig with {attribute}, which would count nowhere: derive {name} from "
-                "restflow's generic views."
+                f"restflow's {'views' if attribute == 'idempotency_key' else 'generic views'}."
             )
         _refuse_property(view, attribute)
     of_class = view.attribute("etag"), view.attribute("precondition_required"), view.attribute("queryset")

@@ -79,6 +79,7 @@ _BEGINNING = Unmodified(
         "authentication_classes": is_plain_list,
         "http_method_names": is_plain_list,
         "atomic": partial(is_, False),
+        "idempotency_key": partial(is_, None),
         "default_response_headers": partial(_is_as_imported, _DRFs.default_response_headers),
         "allowed_methods": partial(_is_as_imported, _DRFs.allowed_methods),
         "_allowed_methods": partial(_is_as_imported, _DRFs._allowed_methods),
