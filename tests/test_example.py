@@ -278,7 +278,15 @@ def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
 def test_host_header_does_not_choose_the_upstream(shop: httpx.Client, host: str) -> None:
     answer = shop.get("/api/books/2/offers/", headers={"host": host})
     assert answer.status_code == 502
-    assert answer.json() == {"detail": "No sellers are known at this address."}
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Bad Gateway",
+        "status": 502,
+        "detail": "No sellers are known at this address.",
+        "instance": "/api/books/2/offers/",
+        "code": "bad_gateway",
+    }
 
 
 def test_every_book_has_its_latest_review(shop: httpx.Client) -> None:

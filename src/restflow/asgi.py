@@ -51,6 +51,7 @@ from restflow.settings import settings
 from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
+__dir__ = __all__.copy
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from operator import itemgetter
+from typing import Any
 
 import httpx
 from django.conf import settings
@@ -16,8 +17,8 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import BaseSerializer
 
+from restflow.serializers import AsyncSerializer
 from restflow.views import OFF, ActionConfig, AsyncModelViewSet, PostFetch, action
 from shop.models import Book, Review
 from shop.policies import FastPages, IsListerOrReadOnly, OffersThrottle, Pages, ShelfHasRoom
@@ -44,9 +45,9 @@ class UpstreamUnavailable(APIException):
     default_detail = "The sellers did not answer."
 
 
-def own_books(view: AsyncModelViewSet) -> QuerySet[Book]:
+def own_books(view: AsyncModelViewSet[Book]) -> QuerySet[Book]:
     """The books that the reader listed."""
-    return Book.objects.filter(listed_by=view.request.user).select_related("author")
+    return Book.objects.filter(listed_by=view.request.user.pk).select_related("author")
 
 
 CHANGE = ActionConfig(
@@ -55,7 +56,7 @@ CHANGE = ActionConfig(
 )
 
 
-class BookViewSet(AsyncModelViewSet):
+class BookViewSet(AsyncModelViewSet[Book]):
     """All books, each with its latest review; the reader who listed one may change it."""
 
     queryset = Book.objects.select_related("author")
@@ -82,7 +83,11 @@ class BookViewSet(AsyncModelViewSet):
             permission_classes=[IsAuthenticated],
             pagination_class=FastPages,
         ),
-        "offers": ActionConfig(response_serializer_class=OffersSerializer, throttle_classes=[OffersThrottle]),
+        "offers": ActionConfig(
+            response_serializer_class=OffersSerializer,
+            throttle_classes=[OffersThrottle],
+            error_format="problem",  # RFC 9457
+        ),
         "catalogue": ActionConfig(
             serializer_class=CatalogueSerializer,
             renderer_classes=[CSVRenderer],
@@ -100,12 +105,12 @@ class BookViewSet(AsyncModelViewSet):
         """One book."""
         return await self.aserialized_response(await self.aget_object(), post_fetches=[LATEST_REVIEW])
 
-    async def perform_create(self, serializer: BaseSerializer) -> None:
+    async def aperform_create(self, serializer: AsyncSerializer[Book]) -> None:
         """Note who listed the book."""
         book = await serializer.asave(listed_by=self.request.user)
         await LATEST_REVIEW.afetch([book])
 
-    async def perform_update(self, serializer: BaseSerializer) -> None:
+    async def aperform_update(self, serializer: AsyncSerializer[Book]) -> None:
         """Show the changed book with its review."""
         book = await serializer.asave()
         await LATEST_REVIEW.afetch([book])
@@ -148,7 +153,8 @@ class BookViewSet(AsyncModelViewSet):
         )
 
 
-async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict:
+async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict[str, Any]:
     """One seller's answer."""
     answer = await client.get(reverse("upstream", [seller, pk]))
-    return answer.raise_for_status().json()
+    offer: dict[str, Any] = answer.raise_for_status().json()
+    return offer

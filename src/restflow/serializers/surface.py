@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, cast
 
+from rest_framework.serializers import BaseSerializer
+
 from restflow.flow import TwoColoured, arun, blocking, give_twins
 from restflow.serializers.bridging import attend
 
 if TYPE_CHECKING:
-    from rest_framework.serializers import BaseSerializer
+    from typing_extensions import TypeVar
 
-    class AsyncSerializer(BaseSerializer[Any]):
+    _IN = TypeVar("_IN", default=Any)
+
+    class AsyncSerializer(BaseSerializer[_IN]):
         """What the view helpers hand back: a serializer of the class given, with the async surface."""
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
             """Validate; ``is_valid`` of the class, in whichever colour it is written."""
             ...
 
-        async def asave(self, **kwargs: Any) -> Any:
+        async def asave(self, **kwargs: Any) -> _IN:
             """Save; ``save`` of the class, in whichever colour it is written."""
+            ...
 
         @property
         def adata(self) -> Data:
             """``data``, to be awaited."""
             ...
+
+else:
+    AsyncSerializer = BaseSerializer  # for annotations: the helpers add the three to serializers of any class
 
 
 _SURFACED = "_restflow_surfaced"
@@ -49,7 +57,7 @@ class Data:
         return arun(data(self.serializer)).__await__()
 
 
-def add_async_methods(serializer: Any) -> AsyncSerializer:
+def add_async_methods(serializer: Any) -> AsyncSerializer[Any]:
     """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
 
     The serializer keeps its class: what a registry, a schema or an error message reads of it stays true. Async hooks
@@ -65,4 +73,4 @@ def add_async_methods(serializer: Any) -> AsyncSerializer:
             serializer.adata = Data(serializer)
         vars(serializer)[_SURFACED] = True
     surfaced: Any = serializer
-    return cast("AsyncSerializer", surfaced)
+    return cast("AsyncSerializer[Any]", surfaced)

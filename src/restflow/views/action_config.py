@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Manager, QuerySet
 from django.db.models.base import ModelBase
 
+from restflow.exceptions import known_format
 from restflow.flow import held
 from restflow.flow.resolution import ABSENT
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
@@ -54,6 +55,7 @@ class ActionConfig:
         queryset: a query set, a manager, whatever else has ``all``, or a callable (sync or async) of the view.
         atomic: whether the checks and the action are in one transaction, which an error response rolls back: True for
             the default database, an alias, or a list of aliases. False takes the action out of the viewset's.
+        error_format: the form of errors: ``"drf"``, ``"envelope"`` or ``"problem"``.
 
     Raises:
         ImproperlyConfigured: a field was given what it doesn't take.
@@ -71,6 +73,7 @@ class ActionConfig:
     pagination_class: PaginationClass | None = None
     queryset: Any = None
     atomic: Databases | None = None
+    error_format: str | None = None
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -95,6 +98,7 @@ class ActionConfig:
                 f"ActionConfig.queryset must be a query set, a manager, or a callable of the view, got {queryset!r}."
             )
         databases_of(self.atomic, "ActionConfig")
+        known_format(self.error_format)
 
     def __hash__(self) -> int:
         # A field may be a list. Which fields are set never changes, and is the same where configs are equal.

@@ -19,7 +19,8 @@ from rest_framework.request import Request as DRFRequest
 
 from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.declared import take_view_into_use
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView, no_queryset
 from restflow.views.mixins import (
@@ -35,6 +36,11 @@ from restflow.views.mixins import (
     UpdateModelMixin,
 )
 from restflow.views.serving import make_async_view
+
+if TYPE_CHECKING:
+    from restflow.views.generics import _MT_co
+else:
+    _MT_co = Any
 
 __all__ = [
     "AsyncGenericViewSet",
@@ -218,11 +224,13 @@ class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
     get_queryset = _get_queryset
 
 
-class GenericViewSet(ViewSetMixin, GenericAPIView, drf.GenericViewSet[Any]):
+class GenericViewSet(ViewSetMixin, GenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
-class ReadOnlyModelViewSet(RetrieveModelMixin, ListModelMixin, GenericViewSet, drf.ReadOnlyModelViewSet[Any]):
+class ReadOnlyModelViewSet(
+    RetrieveModelMixin, ListModelMixin, GenericViewSet[_MT_co], drf.ReadOnlyModelViewSet[_MT_co]
+):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
 
@@ -232,8 +240,8 @@ class ModelViewSet(
     UpdateModelMixin,
     DestroyModelMixin,
     ListModelMixin,
-    GenericViewSet,
-    drf.ModelViewSet[Any],
+    GenericViewSet[_MT_co],
+    drf.ModelViewSet[_MT_co],
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
 
@@ -248,7 +256,7 @@ class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_que
     aget_queryset = AsyncGenericAPIView.aget_queryset
 
 
-class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
@@ -263,7 +271,7 @@ else:
 
 
 class AsyncReadOnlyModelViewSet(
-    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, _ReadOnlyModelViewSet
+    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet[_MT_co], _ReadOnlyModelViewSet
 ):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
@@ -274,7 +282,7 @@ class AsyncModelViewSet(
     AsyncUpdateModelMixin,
     AsyncDestroyModelMixin,
     AsyncListModelMixin,
-    AsyncGenericViewSet,
+    AsyncGenericViewSet[_MT_co],
     _ModelViewSet,
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
