@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
+from django.http import HttpResponse
 from django.middleware import common
 from django.test import override_settings
 from django.utils.deprecation import MiddlewareMixin
@@ -145,6 +146,21 @@ class Static(MiddlewareMixin):
     @nonblocking
     def process_request(request: Any) -> None:
         stack.act("static", "request")
+
+
+class Giving(MiddlewareMixin):
+    @nonblocking
+    def process_request(self, request: Any) -> Any:
+        async def answer() -> HttpResponse:
+            await asyncio.sleep(0)
+            return HttpResponse("given")
+
+        return answer()
+
+
+def test_what_a_hook_gives_is_awaited() -> None:
+    answer, _ = served(OURS, [f"{__name__}.Giving"], "aview", {})
+    assert (answer.status, answer.body) == (200, b"given")
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
