@@ -181,9 +181,10 @@ def test_a_static_hook_is_called_with_the_request_alone() -> None:
     assert (answer.status, events) == (200, [("static.request", "loop"), ("view.call", "loop")])
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("spot", ["view.call", "hooks_2.request", "hooks_1.response"])
-def test_an_error_that_no_layer_may_answer_is_signalled_by_each(entry: str, spot: str) -> None:
+def test_an_error_that_no_layer_may_answer_is_signalled_by_each(spot: str) -> None:
+    """As by Django's handler, which in 5.2 leaves the request's body open then."""
+
     def receiver(**kwargs: Any) -> None:
         signalled.append(type(kwargs["sender"]))
 
@@ -192,7 +193,7 @@ def test_an_error_that_no_layer_may_answer_is_signalled_by_each(entry: str, spot
     middleware = [stack.path_of(stack.hooks, number) for number in range(3)]
     try:
         with pytest.raises(ValueError, match=spot):
-            served(entry, middleware, "aview", {spot: "fail"}, DEBUG_PROPAGATE_EXCEPTIONS=True)
+            served(OURS, middleware, "aview", {spot: "fail"}, DEBUG_PROPAGATE_EXCEPTIONS=True)
     finally:
         got_request_exception.disconnect(receiver)
     assert len(signalled) == {"view.call": 4, "hooks_2.request": 3, "hooks_1.response": 2}[spot]
