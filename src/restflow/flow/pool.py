@@ -368,6 +368,10 @@ class Lease(Executor):
             self._is_through = False
         return job.future
 
+    def has_thread(self) -> bool:
+        """Tell whether it has taken a thread."""
+        return self._worker is not None
+
     def start(self) -> None:
         """Work, having a turn. The lock is held."""
         worker = self._worker or self._workers.assign(self)

@@ -10,6 +10,8 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -35,6 +37,7 @@ from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import represented
+from restflow.streams import ServerSentEvent, StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
 
 if TYPE_CHECKING:
@@ -324,6 +327,41 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
             response[name] = value
         return response
 
+    @sync
+    async def streamed_response(
+        self,
+        /,
+        items: Any,
+        *,
+        as_: Literal["sse", "ndjson", "json"] | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        serializer_class: SerializerClass | None = None,
+        post_fetches: Sequence[PostFetch] | None = None,
+        stream: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> StreamedResponse:
+        """Represent instances by the serializer of the response direction, each sent as soon as it is there.
+
+        Args:
+            items: what the responses of ``restflow.responses`` take: query sets, generators of instances, or a callable
+                that gives one. A ``ServerSentEvent`` has an instance as its ``data``.
+            as_: the format; by default that of the renderer that was negotiated, a JSON list for any other.
+            status: the HTTP status; 200 by default.
+            headers: headers of the response.
+            serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
+            post_fetches: joins to run on the instances that are taken at a time.
+            stream: further arguments of the response (``chunk_size``, ``heartbeat``, ``retry``, ``first_within``).
+            kwargs: further arguments of the serializer (``context``, …).
+
+        Raises:
+            ValueError: there is no such format.
+        """
+        arguments = {"serializer_class": serializer_class, **kwargs}
+        represent = partial(represented_items, self, post_fetches, arguments)
+        response_class = response_class_for(self.request, as_)
+        return response_class(items, status=status, headers=headers, represent=represent, **(stream or {}))
+
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         """Return a page, or None, and who makes the paged response."""
         chosen = await hook(self, "get_pagination_class") if pagination_class is None else pagination_class
@@ -352,6 +390,29 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         for post_fetch in post_fetches:
             await hook(post_fetch, "fetch", targets)
         return targets if many else targets[0]
+
+
+async def represented_items(view: Any, post_fetches: Any, arguments: Mapping[str, Any], items: list[Any]) -> list[Any]:
+    """Return what is sent of a stream's items: the data of instances, in the events that have them.
+
+    Args:
+        view: whose serializer represents them.
+        post_fetches: joins to run first.
+        arguments: of the serializer.
+        items: instances, or events of them.
+    """
+    events = [item if isinstance(item, ServerSentEvent) else ServerSentEvent(item) for item in items]
+    instances: list[Any] = [event.data for event in events if event.has_data]
+    if instances:
+        instances = await hook(view, "perform_post_fetches", instances, post_fetches, many=True)
+        instances = await represented(
+            await build(view, "response", instances, unseen=is_filled_list(instances), many=True, **arguments)
+        )
+    data = iter(instances)
+    return [
+        (replace(event, data=next(data)) if event.has_data else event) if event is item else next(data)
+        for event, item in zip(events, items, strict=True)
+    ]
 
 
 async def _class_for(view: Helpers, direction: str | None) -> SerializerClass | None:
@@ -438,4 +499,5 @@ class AsyncHelpers(Helpers):
     avalidated_serializer = asynchronous(Helpers.validated_serializer)
     aserialized_response = asynchronous(Helpers.serialized_response)
     apaginated_response = asynchronous(Helpers.paginated_response)
+    astreamed_response = asynchronous(Helpers.streamed_response)
     aperform_post_fetches = asynchronous(Helpers.perform_post_fetches)
