@@ -16,6 +16,7 @@ is called, and ``twins`` what classes are given so that plain Python means the s
 
 from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
+from restflow.flow.faces import asynchronous, sync, sync_or_async
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.pending import insist_on_awaited, must_be_awaited
@@ -25,15 +26,7 @@ from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.thread import forget_request, provide, withdraw
-from restflow.flow.twins import (
-    TwoColoured,
-    async_twin,
-    asynchronous,
-    give_twins,
-    sync,
-    sync_or_async,
-    twin,
-)
+from restflow.flow.twins import TwoColoured, async_twin, give_twins, twin
 from restflow.flow.unchanged import unchanged
 from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun, watched

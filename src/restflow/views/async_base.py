@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
+from restflow.credentials import authenticated
 from restflow.db.transactions import roll_back, transacted
 from restflow.flow import (
     asynchronous,
@@ -32,13 +33,15 @@ from restflow.flow import (
     twin,
 )
 from restflow.flow.trust import is_frameworks
-from restflow.request import Request, authenticated, has_body
+from restflow.request import Request, has_body
 from restflow.responses import rendered_where_it_belongs
+from restflow.streams import StreamedResponse
 from restflow.views.base import APIView
 from restflow.views.declared import refuse_super_of_drfs_mixins
-from restflow.views.handlers import begun, prepare_body, put_headers
+from restflow.views.handlers import prepare_body, put_headers
 from restflow.views.helpers import AsyncHelpers
 from restflow.views.serving import make_async_view
+from restflow.views.streaming import begun
 from restflow.views.transactions import databases_of
 
 __all__ = ["AsyncAPIView"]
@@ -125,7 +128,9 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 await blocking(roll_back, databases)
         response = await hook(self, "finalize_response", request, response, *args, **kwargs)
         insist_on_awaited(self)
-        return await begun(self, request, response, args, kwargs)
+        if isinstance(response, StreamedResponse):
+            return await begun(self, request, response, args, kwargs)
+        return response
 
     @sync
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:

@@ -18,6 +18,7 @@ from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
+from restflow.credentials import authenticated
 from restflow.drf import instance_of, permits
 from restflow.exceptions import exception_handler
 from restflow.flow import (
@@ -32,16 +33,16 @@ from restflow.flow import (
     sync,
 )
 from restflow.negotiation import negotiate
-from restflow.request import Request, authenticated, show_to_sentry
+from restflow.request import Request, show_to_sentry
 from restflow.responses import Response
 from restflow.settings import settings
-from restflow.streams import let_go
+from restflow.streams import StreamedResponse, let_go
 from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
 from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
-from restflow.views.handlers import begun
 from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
 from restflow.views.hooks import OF_VIEWS, names
 from restflow.views.policies import permit, refuse, throttle_by
+from restflow.views.streaming import begun
 from restflow.views.transactions import Databases, begin_when_initialized
 
 __all__ = ["APIView"]
@@ -99,7 +100,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
                 begin_when_initialized(self, transactions)
                 response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
                 insist_on_awaited(self)
-                self.response = response = run(begun(self, self.request, response, args, kwargs))
+                if isinstance(response, StreamedResponse):
+                    self.response = response = run(begun(self, self.request, response, args, kwargs))
         except BaseException:
             let_go(request, None)
             raise

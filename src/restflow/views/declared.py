@@ -203,40 +203,21 @@ def _is_handler_or_action(cls: Any, name: str) -> bool:
 
 
 def _refuse_unknown_actions(view: DeclaredView) -> None:
-    """Refuse a key of ``action_configs`` that is no action: what it says would count nowhere.
+    """Refuse a key of a view's own ``action_configs`` that is no action: what it says would count nowhere.
 
-    A base may share out configs of actions that not all of its subclasses have. Of those, a key is refused that is one
-    slip of the hand away from an action of this view which has no config, and that no other subclass has.
+    A base may share out configs of actions that not all of its subclasses have. Keys of it that are an action of none
+    are found by the system checks.
     """
     if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
         raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
     known = view.known_actions()
-    said: dict[str, Any] = dict.fromkeys(view.initkwargs.get("action_configs", ()), view.cls)
-    for base in reversed(view.cls.__mro__):
-        said.update(dict.fromkeys(vars(base).get("action_configs", ()), base))
-    for key, holder in said.items():
-        is_own = holder is view.cls
-        if key in known or (_may_be_routed(view.cls, key) if is_own else _is_of_another(holder, str(key))):
-            continue
-        meant = difflib.get_close_matches(str(key), sorted(known if is_own else known - said.keys()), cutoff=0.7)
-        if is_own or (meant and _is_slip(str(key), meant[0])):
+    for key in (*view.initkwargs.get("action_configs", ()), *vars(view.cls).get("action_configs", ())):
+        if key not in known and not _may_be_routed(view.cls, key):
+            meant = difflib.get_close_matches(str(key), sorted(known), n=1, cutoff=0.7)
             hint = f" Did you mean {meant[0]!r}?" if meant else ""
             raise ImproperlyConfigured(
                 f"{view.cls.__name__}.action_configs has {key!r}, which is no action of it.{hint}"
             )
-
-
-def _is_of_another(holder: type, key: str) -> bool:
-    """Tell whether a subclass of the class that shares out a config has something of its name."""
-    others: list[type] = type.__subclasses__(holder)
-    return any(inspect.getattr_static(each, key, None) is not None or _is_of_another(each, key) for each in others)
-
-
-def _is_slip(written: str, meant: str) -> bool:
-    """Tell whether a letter of a name is missing, is one too many or another one, or two changed places."""
-    steps = difflib.SequenceMatcher(None, written, meant, autojunk=False).get_opcodes()
-    letters = sum(max(end - start, to - since) for step, start, end, since, to in steps if step != "equal")
-    return letters <= 1 or (letters == 2 and sorted(written) == sorted(meant))
 
 
 def _may_be_routed(cls: Any, name: str) -> bool:

@@ -20,6 +20,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response as DRFResponse
 from rest_framework.views import APIView as DRFAPIView
 
+from restflow.credentials import authenticated
 from restflow.drf import all_made_in_place, is_plain_list
 from restflow.flow import (
     Unmodified,
@@ -33,7 +34,7 @@ from restflow.flow import (
 )
 from restflow.flow.trust import is_frameworks_function
 from restflow.negotiation import chosen_before
-from restflow.request import Request, authenticated, has_body, show_to_sentry
+from restflow.request import Request, has_body, show_to_sentry
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
 from restflow.settings import settings
@@ -41,7 +42,7 @@ from restflow.streams import StreamedResponse
 from restflow.views.async_base import AsyncAPIView, finished, know_the_user
 from restflow.views.base import APIView
 from restflow.views.generics import GenericAPIView
-from restflow.views.handlers import begun, headers_of, prepare_body, put_headers
+from restflow.views.handlers import headers_of, prepare_body, put_headers
 from restflow.views.helpers import SerializerClass, build
 from restflow.views.hooks import (
     BEGINNING,
@@ -55,6 +56,7 @@ from restflow.views.hooks import (
     names,
 )
 from restflow.views.policies import permit, throttle_by
+from restflow.views.streaming import begun
 
 _DRFs: Any = DRFAPIView
 

@@ -1,4 +1,4 @@
-"""What is done around a handler: bodies that may block are parsed before it, headers put in and streams begun after it.
+"""What is done around a handler: a body that may block is parsed before it, and the view's headers are put in after it.
 
 Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for
 ``headers_of`` the fast one only: the general one asks DRF's ``default_response_headers``.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping, Sequence
 from itertools import compress, repeat
 from typing import Any
 
@@ -16,9 +15,8 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework.views import APIView
 
-from restflow.flow import blocking, hook, is_coroutine_function, remembered
+from restflow.flow import blocking, is_coroutine_function, remembered
 from restflow.request import read_ahead
-from restflow.streams import StreamedResponse, begin_stream
 
 
 def headers_of(view: APIView) -> dict[str, str]:
@@ -75,18 +73,3 @@ async def put_headers(view: APIView, response: HttpResponseBase) -> None:
             response[name] = value
         else:  # a lazy value is evaluated when it is set
             await blocking(response.__setitem__, name, value)
-
-
-async def begun(view: APIView, request: Any, response: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Return a response; if it is a stream, once it has begun, or the response to what came before its first part."""
-    if not isinstance(response, StreamedResponse):
-        return response
-    try:
-        await begin_stream(response, request)
-    except Exception as error:
-        refusal = await hook(view, "handle_exception", error)
-    else:
-        return response
-    if response.has_header("Vary"):
-        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
-    return await hook(view, "finalize_response", request, refusal, *args, **kwargs)

@@ -1,18 +1,37 @@
-"""What a view sends of the items that it streams: the data of instances, in the events that have them.
+"""What a view does for a stream: begin it before its headers are sent, and turn its items into data.
 
-A flow that asks the view's hooks and its serializers, for the items that are taken at a time. Called by ``helpers``.
+Flows that ask the view's hooks and its serializers. ``begun`` is called at the end of both versions of ``dispatch``,
+``represented_items`` by ``helpers``, for the items that are taken at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from rest_framework.request import Request as DRFRequest
+from rest_framework.views import APIView
 
 from restflow.flow import hook
 from restflow.post_fetch import PostFetch
 from restflow.serializers.plain import represented
-from restflow.streams import ServerSentEvent
+from restflow.streams import ServerSentEvent, StreamedResponse, begin_stream
+
+
+async def begun(
+    view: APIView, request: DRFRequest, response: StreamedResponse, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Return a stream once it has begun, or the response to what its source raised before the first part. A flow."""
+    try:
+        await begin_stream(response, request)
+    except Exception as error:
+        refusal = await hook(view, "handle_exception", error)
+    else:
+        return response
+    if response.has_header("Vary"):
+        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+    return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
 
 
 async def represented_items(
