@@ -69,7 +69,7 @@ def test_a_field_of_several_lines_ends_the_stream_and_injects_nothing(field: str
     body = sent(SSEResponse(iter(["before", {"data": "x", field: value}])))
     assert [(event.type, event.data) for event in dispatched(body)] == [
         ("message", "before"),
-        ("error", '{"code":"stream_failed","message":"The stream ended early because of an error."}'),
+        ("error", '{"code":"internal_error","message":"The stream ended early because of an error.","details":{}}'),
     ]
 
 

@@ -20,7 +20,7 @@ from restflow.views import AsyncAPIView
 from tests.site import ENTRIES, Site
 from tests.streams.support import GENERATORS, RENDERERS, VIEWS, as_async, as_sync, async_view, sync_view
 
-WORDS = b'{"code":"stream_failed","message":"The stream ended early because of an error."}'
+WORDS = b'{"code":"internal_error","message":"The stream ended early because of an error.","details":{}}'
 FAILED = b"event: error\ndata: " + WORDS + b"\n\n"
 
 

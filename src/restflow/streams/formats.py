@@ -20,8 +20,8 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _FIELDS = frozenset({"data", "event", "id", "retry"})
 _ABSENT: Final[Any] = object()
 
-FAILED = {"code": "stream_failed", "message": "The stream ended early because of an error."}
-"""What a client is told when a stream fails in the middle: nothing of the error."""
+FAILED = {"code": "internal_error", "message": "The stream ended early because of an error.", "details": {}}
+"""What a client is told when a stream fails in the middle, in the envelope's form: nothing of the error."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class _List(_Reader):
                 item, end = self._raw_decode(rest)
             except ValueError:
                 return
-            if end == len(rest):
+            if rest[end:].lstrip()[:1] not in {",", "]"}:
                 return
             self._text = rest[end:]
             yield item

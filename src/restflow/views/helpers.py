@@ -10,7 +10,6 @@ import inspect
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -37,8 +36,9 @@ from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import represented
-from restflow.streams import ServerSentEvent, StreamedResponse, response_class_for
+from restflow.streams import StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
+from restflow.views.streaming import represented_items
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
@@ -357,8 +357,8 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         Raises:
             ValueError: there is no such format.
         """
-        arguments = {"serializer_class": serializer_class, **kwargs}
-        represent = partial(represented_items, self, post_fetches, arguments)
+        serializer_of = partial(build, self, "response", many=True, serializer_class=serializer_class, **kwargs)
+        represent = partial(represented_items, self, post_fetches, serializer_of)
         response_class = response_class_for(self.request, as_)
         return response_class(items, status=status, headers=headers, represent=represent, **(stream or {}))
 
@@ -390,29 +390,6 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         for post_fetch in post_fetches:
             await hook(post_fetch, "fetch", targets)
         return targets if many else targets[0]
-
-
-async def represented_items(view: Any, post_fetches: Any, arguments: Mapping[str, Any], items: list[Any]) -> list[Any]:
-    """Return what is sent of a stream's items: the data of instances, in the events that have them.
-
-    Args:
-        view: whose serializer represents them.
-        post_fetches: joins to run first.
-        arguments: of the serializer.
-        items: instances, or events of them.
-    """
-    events = [item if isinstance(item, ServerSentEvent) else ServerSentEvent(item) for item in items]
-    instances: list[Any] = [event.data for event in events if event.has_data]
-    if instances:
-        instances = await hook(view, "perform_post_fetches", instances, post_fetches, many=True)
-        instances = await represented(
-            await build(view, "response", instances, unseen=is_filled_list(instances), many=True, **arguments)
-        )
-    data = iter(instances)
-    return [
-        (replace(event, data=next(data)) if event.has_data else event) if event is item else next(data)
-        for event, item in zip(events, items, strict=True)
-    ]
 
 
 async def _class_for(view: Helpers, direction: str | None) -> SerializerClass | None:

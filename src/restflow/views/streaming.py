@@ -1,18 +1,22 @@
-"""How a view begins a stream: its first part is made before the headers are sent, so that an error has its status.
+"""What a view does for a stream: begin it before its headers are sent, and turn its items into data.
 
-Called at the end of both versions of ``dispatch``, where a handler has returned a stream.
+Flows that ask the view's hooks and its serializers. ``begun`` is called at the end of both versions of ``dispatch``,
+``represented_items`` by ``helpers``, for the items that are taken at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rest_framework.request import Request as DRFRequest
 from rest_framework.views import APIView
 
 from restflow.flow import hook
-from restflow.streams import StreamedResponse, begin_stream
+from restflow.post_fetch import PostFetch
+from restflow.serializers.plain import represented
+from restflow.streams import ServerSentEvent, StreamedResponse, begin_stream
 
 
 async def begun(
@@ -28,3 +32,27 @@ async def begun(
     if response.has_header("Vary"):
         view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
     return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
+
+
+async def represented_items(
+    view: Any, post_fetches: Iterable[PostFetch] | None, serializer_of: Callable[..., Awaitable[Any]], items: list[Any]
+) -> list[Any]:
+    """Return what is sent of items.
+
+    Args:
+        view: whose items they are.
+        post_fetches: joins to run first.
+        serializer_of: a flow that builds the serializer of a list of instances.
+        items: instances, or events with one as their data.
+    """
+    events = [item if isinstance(item, ServerSentEvent) else ServerSentEvent(item) for item in items]
+    instances = [event.data for event in events if event.has_data]
+    if instances:
+        instances = await hook(view, "perform_post_fetches", instances, post_fetches, many=True)
+        unseen = type(instances) is list and bool(instances)
+        instances = await represented(await serializer_of(instances, unseen=unseen))
+    data = iter(instances)
+    return [
+        next(data) if event is not item else replace(event, data=next(data)) if event.has_data else event
+        for event, item in zip(events, items, strict=True)
+    ]
