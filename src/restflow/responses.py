@@ -32,8 +32,26 @@ from restflow.flow import (
     sync,
 )
 from restflow.large import EncoderInTurns, is_light
+from restflow.streams import (
+    EventStreamRenderer,
+    NDJSONRenderer,
+    NDJSONResponse,
+    ServerSentEvent,
+    SSEResponse,
+    StreamingJSONListResponse,
+    get_last_event_id,
+)
 
-__all__ = ["Response"]
+__all__ = [
+    "EventStreamRenderer",
+    "NDJSONRenderer",
+    "NDJSONResponse",
+    "Response",
+    "SSEResponse",
+    "ServerSentEvent",
+    "StreamingJSONListResponse",
+    "get_last_event_id",
+]
 __dir__ = __all__.copy
 
 _R = TypeVar("_R", bound=HttpResponseBase)

@@ -5,6 +5,7 @@ DRF's own code encodes what is sent, so a view gets the same request from here a
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from rest_framework import test as drf
 from rest_framework.test import force_authenticate
 
 from restflow.queries import CountsQueries
+from restflow.streams import StreamedResponse
+from restflow.streams.reading import ACCEPTED, read
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -249,6 +252,35 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
             ...
 
         async def _ahandle_redirects(self, response: _Response, **sent: Any) -> _Response: ...
+
+    async def stream(
+        self, path: str, data: Any = None, *, method: str = "get", **extra: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Send a request, and yield what the response streams, as it is produced.
+
+        To leave before the end, close this generator (``contextlib.aclosing``): the view's has ended then too.
+
+        Args:
+            data: as for the method: the query of a GET, what a POST sends.
+            method: the HTTP method.
+            extra: further arguments of the method. Without an ``Accept`` header, all kinds of streams are accepted.
+
+        Yields:
+            Server-sent events as ``ServerSentEvent``, with strings as data; of NDJSON and JSON lists, the items.
+
+        Raises:
+            AssertionError: the response is no stream; its status and body are in the message.
+        """
+        if "HTTP_ACCEPT" not in extra and "accept" not in map(str.lower, extra.get("headers") or {}):
+            extra["HTTP_ACCEPT"] = ACCEPTED
+        response: Any = await self._send(method, path, False, data=data, **extra)
+        assert response.streaming, f"{response.status_code}, and no stream: {response.content.decode(errors='replace')}"
+        try:
+            async for item in read(response["Content-Type"], response):
+                yield item
+        finally:
+            if isinstance(response, StreamedResponse):
+                await response.parts.aclose()
 
     async def get(  # type: ignore[override]  # awaited
         self, path: str, data: Any = None, follow: bool = False, **extra: Any

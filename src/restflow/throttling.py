@@ -22,10 +22,12 @@ from restflow.counting import counter, shortened
 from restflow.drf import user_is_known
 from restflow.flow import TwoColoured, asynchronous, attribute, blocking, hook, must_be_awaited, sync, twin
 from restflow.settings import settings
+from restflow.streams import hold
 
 __all__ = [
     "AnonRateThrottle",
     "BaseThrottle",
+    "OpenStreamsThrottle",
     "ScopedRateThrottle",
     "SimpleRateThrottle",
     "ThrottleUnavailable",
@@ -353,3 +355,31 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
 
     get_cache_key = UserRateThrottle.get_cache_key
     aget_cache_key = UserRateThrottle.aget_cache_key
+
+
+class OpenStreamsThrottle(BaseThrottle):
+    """Throttle streams that are open at the same time, by user, or by address for those who are not authenticated.
+
+    They are counted in the memory of the process, from here to the end of the response, however it ends. Where the
+    view answers with something else than a stream, it counts until the view has answered.
+    """
+
+    limit = 5
+    """How many streams one user may have open in one process."""
+
+    scope = "streams"
+    """What is counted together: throttles of one scope share their counts."""
+
+    @sync
+    async def allow_request(self, request: Any, view: Any) -> bool:
+        """Count the request until it has ended, unless as many are open.
+
+        Returns:
+            Whether it was counted.
+        """
+        key = await _of_user(_user_key, request)
+        ident = f"user {key[0]}" if key else f"address {await hook(self, 'get_ident', request)}"
+        name, most = f"{await attribute(self, 'scope')} {ident}", await attribute(self, "limit")
+        return hold(getattr(request, "_request", request), shortened(name), most)
+
+    aallow_request = asynchronous(allow_request)

@@ -20,6 +20,7 @@ from restflow.exceptions import DRF, ENVELOPE, PROBLEM, exception_handler, forma
 from restflow.flow import hook, run
 from restflow.flow.trust import is_drfs, is_ours
 from restflow.pagination import FastPageNumberPagination
+from restflow.responses import EventStreamRenderer, NDJSONRenderer
 from restflow.views import OFF
 from restflow.views.helpers import Helpers, build
 
@@ -159,6 +160,13 @@ class RestflowAutoSchema(AutoSchema):
         self._has_body = bool(body)
         return body
 
+    def _get_response_for_code(self, *args: Any, **kwargs: Any) -> Any:
+        response = super()._get_response_for_code(*args, **kwargs)
+        if "content" in response:
+            status = str(args[1] if len(args) > 1 else kwargs["status_code"])
+            response["content"] = _with_streams(response["content"], is_success=status.startswith("2"))
+        return response
+
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":  # and not a callback's, which is another party's answer
@@ -255,6 +263,37 @@ class RestflowAutoSchema(AutoSchema):
     def _is_throttled(self) -> bool:
         return any(_has_a_rate(throttle, self.view) for throttle in self.view.get_throttles())
 
+
+def _with_streams(content: dict[str, Any], *, is_success: bool) -> dict[str, Any]:
+    """Describe what of a response's content is streamed by its items; an error is JSON whatever was asked for."""
+    described: dict[str, Any] = {}
+    for media_type, body in content.items():
+        if media_type not in _STREAMED:
+            described[media_type] = body
+        elif not is_success:
+            described.setdefault("application/json", body)
+        else:
+            schema = body.get("schema", {})
+            item = schema.get("items", schema)
+            described[media_type] = {**body, "schema": _STREAMED[media_type](item)}
+    return described
+
+
+def _event_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "One server-sent event of the stream, by its fields; `data` is sent as JSON.",
+        "properties": {
+            "data": item,
+            "event": {"type": "string"},
+            "id": {"type": "string"},
+            "retry": {"type": "integer", "description": "Milliseconds."},
+        },
+        "required": ["data"],
+    }
+
+
+_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: lambda item: item}
 
 _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnly)
 

@@ -35,11 +35,13 @@ from restflow.flow import (
 from restflow.flow.trust import is_frameworks
 from restflow.request import Request, has_body
 from restflow.responses import rendered_where_it_belongs
+from restflow.streams import StreamedResponse
 from restflow.views.base import APIView
 from restflow.views.declared import refuse_super_of_drfs_mixins
 from restflow.views.handlers import prepare_body, put_headers
 from restflow.views.helpers import AsyncHelpers
 from restflow.views.serving import make_async_view
+from restflow.views.streaming import begun
 from restflow.views.transactions import databases_of
 
 __all__ = ["AsyncAPIView"]
@@ -126,6 +128,8 @@ class AsyncAPIView(AsyncHelpers, APIView):
                 await blocking(roll_back, databases)
         response = await hook(self, "finalize_response", request, response, *args, **kwargs)
         insist_on_awaited(self)
+        if isinstance(response, StreamedResponse):
+            return await begun(self, request, response, args, kwargs)
         return response
 
     @sync

@@ -29,18 +29,21 @@ from restflow.flow import (
     has_fast_version,
     hook,
     insist_on_awaited,
+    run,
     sync,
 )
 from restflow.negotiation import negotiate
 from restflow.request import Request, show_to_sentry
 from restflow.responses import Response
 from restflow.settings import settings
+from restflow.streams import StreamedResponse, let_go
 from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
 from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
 from restflow.views.helpers import AsyncHelpers, Helpers
 from restflow.views.hooks import OF_VIEWS, names
 from restflow.views.policies import permit, refuse, throttle_by
 from restflow.views.shown import no_serializer_on_show
+from restflow.views.streaming import begun
 from restflow.views.transactions import Databases, begin_when_initialized
 
 __all__ = ["APIView"]
@@ -93,10 +96,17 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
-        with ExitStack() as transactions:
-            begin_when_initialized(self, transactions)
-            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-            insist_on_awaited(self)
+        try:
+            with ExitStack() as transactions:
+                begin_when_initialized(self, transactions)
+                response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+                insist_on_awaited(self)
+                if isinstance(response, StreamedResponse):
+                    self.response = response = run(begun(self, self.request, response, args, kwargs))
+        except BaseException:
+            let_go(request, None)
+            raise
+        let_go(request, response)
         return response
 
     def _name_action(self, request: HttpRequest) -> None:

@@ -38,6 +38,7 @@ from restflow.request import Request, has_body, show_to_sentry
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
 from restflow.settings import settings
+from restflow.streams import StreamedResponse
 from restflow.views.async_base import AsyncAPIView, finished, know_the_user
 from restflow.views.base import APIView
 from restflow.views.generics import GenericAPIView
@@ -55,6 +56,7 @@ from restflow.views.hooks import (
     names,
 )
 from restflow.views.policies import permit, throttle_by
+from restflow.views.streaming import begun
 
 _DRFs: Any = DRFAPIView
 
@@ -130,6 +132,8 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
         response = await hook(view, "handle_exception", error)
     view.response = await _finalized(view, request, response, args, kwargs)
     insist_on_awaited(view)
+    if isinstance(view.response, StreamedResponse):
+        view.response = await begun(view, request, view.response, args, kwargs)
     return finished(view, request)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,8 +33,10 @@ from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import add_async_methods
 from restflow.serializers.plain import represented
+from restflow.streams import StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
 from restflow.views.shown import is_handling, shown_unless
+from restflow.views.streaming import represented_items
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
@@ -279,6 +282,41 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
             response[name] = value
         return response
 
+    @sync
+    async def streamed_response(
+        self,
+        /,
+        items: Any,
+        *,
+        as_: Literal["sse", "ndjson", "json"] | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        serializer_class: SerializerClass | None = None,
+        post_fetches: Sequence[PostFetch] | None = None,
+        stream: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> StreamedResponse:
+        """Represent instances by the serializer of the response direction, each sent as soon as it is there.
+
+        Args:
+            items: what the responses of ``restflow.responses`` take: query sets, generators of instances, or a callable
+                that gives one. A ``ServerSentEvent`` has an instance as its ``data``.
+            as_: the format; by default that of the renderer that was negotiated, a JSON list for any other.
+            status: the HTTP status; 200 by default.
+            headers: headers of the response.
+            serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
+            post_fetches: joins to run on the instances that are taken at a time.
+            stream: further arguments of the response (``chunk_size``, ``heartbeat``, ``retry``, ``first_within``).
+            kwargs: further arguments of the serializer (``context``, …).
+
+        Raises:
+            ValueError: there is no such format.
+        """
+        serializer_of = partial(build, self, "response", many=True, serializer_class=serializer_class, **kwargs)
+        represent = partial(represented_items, self, post_fetches, serializer_of)
+        response_class = response_class_for(self.request, as_)
+        return response_class(items, status=status, headers=headers, represent=represent, **(stream or {}))
+
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         """Return a page, or None, and who makes the paged response."""
         chosen = await hook(self, "get_pagination_class") if pagination_class is None else pagination_class
@@ -393,4 +431,5 @@ class AsyncHelpers(Helpers):
     avalidated_serializer = asynchronous(Helpers.validated_serializer)
     aserialized_response = asynchronous(Helpers.serialized_response)
     apaginated_response = asynchronous(Helpers.paginated_response)
+    astreamed_response = asynchronous(Helpers.streamed_response)
     aperform_post_fetches = asynchronous(Helpers.perform_post_fetches)

@@ -122,6 +122,7 @@ OF_HELPERS = (
     Hook("validated_serializer"),
     Hook("serialized_response"),
     Hook("paginated_response"),
+    Hook("streamed_response"),
     Hook("perform_post_fetches"),
 )
 

@@ -1,0 +1,53 @@
+"""The reference has every public name, and every member that a class inherits."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+
+import django
+import pytest
+
+import restflow
+from tests.docs.members import MODULES, PAGE, text
+
+# Modules with the names of `restflow.views`, and those that nothing is imported from.
+UNDER_DRFS_NAMES = {"viewsets", "generics", "mixins", "decorators"}
+NAMED_IN_SETTINGS_OR_RUN = {"apps", "checks", "contrib", "move", "settings", "spectacular"}
+INTERNAL = {
+    "components",
+    "counting",
+    "deployment",
+    "drf",
+    "large",
+    "middleware",
+    "negotiation",
+    "queries",
+}
+
+
+def test_every_module_is_public_or_known_to_be_internal() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(restflow.__path__)}
+    assert modules == {*MODULES, *UNDER_DRFS_NAMES, *NAMED_IN_SETTINGS_OR_RUN, *INTERNAL}
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="the page has the members of the newest Django's classes")
+def test_all_names_are_on_their_page() -> None:
+    assert PAGE.read_text() == text(), "run: DJANGO_SETTINGS_MODULE=tests.settings python -m tests.docs.members"
+
+
+_ENTRY = re.compile(r"^::: (?P<name>[\w.]+)\n(?P<options>(?:    .*\n?)*)", re.M)
+
+
+def test_what_a_page_lists_of_a_class_is_written_in_that_class() -> None:
+    """The pages are made of the source of the class; what it inherits would be left out without a word."""
+    listed = 0
+    for page in PAGE.parent.glob("*.md"):
+        for entry in _ENTRY.finditer(page.read_text()):
+            found = pkgutil.resolve_name(entry["name"])
+            one_line = re.search(r"members: \[(.*)\]", entry["options"])
+            names = one_line[1].split(", ") if one_line else re.findall(r"^ +- (\w+)$", entry["options"], re.M)
+            listed += len(names)
+            for name in names:
+                assert name in vars(found), f"{page.name}: {entry['name']} has no {name} of its own"
+    assert listed
