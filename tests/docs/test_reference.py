@@ -17,12 +17,14 @@ NAMED_IN_SETTINGS_OR_RUN = {"apps", "checks", "contrib", "move", "settings", "sp
 INTERNAL = {
     "components",
     "counting",
+    "credentials",
     "deployment",
     "drf",
     "large",
     "middleware",
     "negotiation",
     "queries",
+    "streams",
 }
 
 
