@@ -268,6 +268,18 @@ def test_a_change_needs_all_fields_by_put_and_some_by_patch(tmp_path: Path, fill
     assert replaced.json() == {**book, "title": "Clarissa, Volume 2"}
 
 
+def test_a_change_of_what_was_not_seen_is_refused(tmp_path: Path, filled: Path) -> None:
+    with open_shop(tmp_path, filled) as client:
+        created = client.post("/api/books/", json=clarissa(1), headers=AS_DEMO)
+        address = f"/api/books/{created.json()['id']}/"
+        seen = client.patch(address, json={"price_cents": 450}, headers=AS_DEMO).headers["etag"]
+        statuses = [
+            client.patch(address, json={"price_cents": cents}, headers={**AS_DEMO, "if-match": seen}).status_code
+            for cents in (460, 470)
+        ]
+    assert statuses == [200, 412]
+
+
 def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
     answer = shop.get("/api/books/2/offers/").json()
     assert len(answer["offers"]) == 5

@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework import views
@@ -31,6 +32,8 @@ from restflow.settings import settings
 __all__ = [
     "APIException",
     "ErrorCode",
+    "PreconditionFailed",
+    "PreconditionRequired",
     "bad_request",
     "exception_handler",
     "format_error",
@@ -60,6 +63,8 @@ class ErrorCode(StrEnum):
     THROTTLED = "throttled"
     BAD_REQUEST = "bad_request"
     CONFLICT = "conflict"
+    PRECONDITION_FAILED = "precondition_failed"
+    PRECONDITION_REQUIRED = "precondition_required"
     INTERNAL_ERROR = "internal_error"
     SERVICE_UNAVAILABLE = "service_unavailable"
 
@@ -102,6 +107,22 @@ class APIException(drf.APIException):
             self.details = details
         if status_code is not None:
             self.status_code = status_code
+
+
+class PreconditionFailed(APIException):
+    """What the client has seen (``If-Match``) is not what is there. Source: RFC 9110, section 13.1.1."""
+
+    status_code = 412
+    default_detail = _lazy("This was changed meanwhile. Get it again, and repeat the change.")
+    code = ErrorCode.PRECONDITION_FAILED.value
+
+
+class PreconditionRequired(APIException):
+    """The client has to say what it has seen. Source: RFC 6585, section 3."""
+
+    status_code = 428
+    default_detail = _lazy("Send the ETag of what you change in the header If-Match.")
+    code = ErrorCode.PRECONDITION_REQUIRED.value
 
 
 def format_error(code: str, message: Any, details: Mapping[str, Any] | None = None) -> dict[str, Any]:

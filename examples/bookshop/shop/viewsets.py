@@ -57,6 +57,8 @@ def own_books(view: AsyncModelViewSet[Book]) -> QuerySet[Book]:
 CHANGE = ActionConfig(
     request_serializer_class=BookInputSerializer,
     permission_classes=[IsAuthenticatedOrReadOnly, IsListerOrReadOnly],
+    etag=["title", "price_cents"],  # If-Match: the lister has seen the book as it is
+    precondition_required=False,
 )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from drf_spectacular import authentication as schemes
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import pagination, permissions, throttling
 from rest_framework.generics import GenericAPIView
+from rest_framework.mixins import RetrieveModelMixin
 from rest_framework.views import exception_handler as drfs_exception_handler
 from uritemplate import variables
 
@@ -125,6 +126,8 @@ class RestflowAutoSchema(AutoSchema):
             "401": ("401" in refusals, "Credentials are missing or wrong."),
             "403": ("403" in refusals, "Not permitted."),
             "404": (names_something or self._has_pages(), "Not found."),
+            "412": (self._writes_conditionally(), "It is not as the client has seen it."),
+            "428": (self._writes_conditionally() and self._requires_if_match(), "If-Match is missing."),
             "429": (self._is_throttled(), "Too many requests."),
         }
         return {
@@ -132,6 +135,31 @@ class RestflowAutoSchema(AutoSchema):
             for status, (happens, description) in errors.items()
             if happens
         }
+
+    def get_override_parameters(self) -> Any:
+        """Return the header by which the client says what it has seen, where the view has an ``etag``."""
+        parameters = list(super().get_override_parameters())
+        if self._writes_conditionally():
+            parameters.append(
+                _header("If-Match", "The ETag of what is to be changed.", required=self._requires_if_match())
+            )
+        elif self._reads_conditionally():
+            parameters.append(_header("If-None-Match", "The ETag of what the client has."))
+        return parameters
+
+    def _writes_conditionally(self) -> bool:
+        """Tell whether the operation changes the instance that the URL names, if that is as the client has seen it."""
+        of_one = self.method in ("PUT", "PATCH", "DELETE") or getattr(self.view, "detail", False)
+        return bool(getattr(self.view, "etag", None)) and of_one and self.method not in permissions.SAFE_METHODS
+
+    def _requires_if_match(self) -> bool:
+        return bool(getattr(self.view, "precondition_required", False))
+
+    def _reads_conditionally(self) -> bool:
+        """Tell whether the operation retrieves what the client may have already."""
+        view = self.view
+        retrieves = isinstance(view, RetrieveModelMixin) and getattr(view, "action", "retrieve") == "retrieve"
+        return retrieves and self.method == "GET" and bool(getattr(view, "etag", None))
 
     def _error_format(self) -> str | None:
         """Return the form of the view's errors; what another exception handler answers with, nobody knows."""
@@ -177,10 +205,12 @@ class RestflowAutoSchema(AutoSchema):
                 if status not in bodies:
                     bodies[status] = self._get_response_for_code(response, status, media_types)
             if "429" in bodies:
-                bodies["429"].setdefault(
-                    "headers",
-                    {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
-                )
+                _add_header(bodies["429"], "Retry-After", "integer", "Seconds to wait.")
+            if self._reads_conditionally():
+                bodies.setdefault("304", {"description": "The client has it already."})
+            if self._reads_conditionally() or self._writes_conditionally():
+                for status in bodies.keys() & {"200", "304"}:
+                    _add_header(bodies[status], "ETag", "string", "What tells this state from another.")
         return bodies
 
     def _error(self, status: str) -> dict[str, Any] | None:
@@ -294,6 +324,17 @@ def _event_of(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: lambda item: item}
+
+
+def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, required=required, description=description)
+
+
+def _add_header(response: dict[str, Any], name: str, kind: str, description: str) -> None:
+    """Describe a header of a response, where ``@extend_schema`` doesn't."""
+    header = {"schema": {"type": kind}, "description": description}
+    response["headers"] = {name: header, **response.get("headers", {})}
+
 
 _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnly)
 

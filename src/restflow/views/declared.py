@@ -27,6 +27,7 @@ from restflow.flow.trust import is_drfs, is_trusted
 from restflow.settings import settings
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
+from restflow.views.preconditions import fields_of
 from restflow.views.transactions import databases_of
 
 
@@ -105,8 +106,8 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
 
     Raises:
         TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database, or ``error_format`` no
-            form.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database, ``error_format`` no
+            form, or ``etag`` no field.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
@@ -117,6 +118,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
         _refuse_hidden_configs(view, configs)
     _refuse_unknown_databases(view, configs)
     _refuse_unknown_formats(view)
+    _refuse_unknown_fields(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
             refuse_dropped_as(name, component)
@@ -251,10 +253,37 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
 
 def _refuse_unknown_formats(view: DeclaredView) -> None:
     # The exception handler reads it on the event loop too.
-    raw = held(view.cls, "error_format")
-    if isinstance(raw, property) or is_computed(raw):
-        raise ImproperlyConfigured(
-            f"{view.cls.__name__}.error_format is a property. Make it a plain attribute, or write it in ActionConfigs."
-        )
+    _refuse_property(view, "error_format")
     known_format(view.attribute("error_format"))
     known_format(settings.ERROR_FORMAT)
+
+
+def _refuse_property(view: DeclaredView, name: str) -> None:
+    raw = held(view.cls, name)
+    if isinstance(raw, property) or is_computed(raw):
+        raise ImproperlyConfigured(
+            f"{view.cls.__name__}.{name} is a property. Make it a plain attribute, or write it in ActionConfigs."
+        )
+
+
+def _refuse_unknown_fields(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
+    """Refuse an ``etag`` that can't be read of the model, and what would have no effect."""
+    name = view.cls.__name__
+    for attribute in ("etag", "precondition_required"):
+        if any(getattr(config, attribute) for config in configs.values()) and not hasattr(view.cls, attribute):
+            raise ImproperlyConfigured(
+                f"{name} has an ActionConfig with {attribute}, which would count nowhere: derive {name} from "
+                "restflow's generic views."
+            )
+        _refuse_property(view, attribute)
+    of_class = view.attribute("etag"), view.attribute("precondition_required"), view.attribute("queryset")
+    for config in (ActionConfig(), *configs.values()):
+        etag, required, queryset = config.etag or of_class[0], config.precondition_required, config.queryset
+        if (of_class[1] if required is None else required) and not etag:
+            raise ImproperlyConfigured(f"{name} has precondition_required and no etag, which a client could send.")
+        options = getattr(getattr(of_class[2] if queryset is None else queryset, "model", None), "_meta", None)
+        for field_name in fields_of(etag, name):
+            if options is not None and field_name not in {each.attname for each in options.concrete_fields} | {
+                each.name for each in options.concrete_fields
+            }:
+                raise ImproperlyConfigured(f"{name}.etag names {field_name!r}, which is no field of {options.label}.")

@@ -43,6 +43,7 @@ from restflow.views.mixins import (
     RetrieveModelMixin,
     UpdateModelMixin,
 )
+from restflow.views.preconditions import Fields, check
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -66,6 +67,10 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
     serializer_class: SerializerClass | None = None
     pagination_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     filter_backends: Sequence[Any] = api_settings.DEFAULT_FILTER_BACKENDS
+    etag: Fields | None = None
+    """The model's field, or fields, by which one state of an instance is told from another; None: no ETags."""
+    precondition_required: bool = False
+    """Whether to refuse a write (428) whose client doesn't say, by ``If-Match``, which state it has seen."""
 
     @property
     def paginator(self) -> BasePagination | None:
@@ -109,6 +114,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         Raises:
             Http404: there is none, or the value in the URL can't name one.
             PermissionDenied: a permission refused it.
+            PreconditionFailed: it is another than the client has seen; see ``check_precondition``.
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
@@ -122,7 +128,23 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         lookup: Any = drf.get_object_or_404
         obj: _MT_co = await blocking(lookup, queryset, **{field: self.kwargs[keyword]})
         await hook(self, "check_object_permissions", self.request, obj)
+        await hook(self, "check_precondition", obj)
         return obj
+
+    @sync
+    async def check_precondition(self, obj: Any) -> None:
+        """Refuse to write an instance that is not as the client has seen it (``If-Match``), where there is an ``etag``.
+
+        The row is locked, where the database has locks for rows and is in a transaction.
+
+        Args:
+            obj: an instance that the request is about to change; ``get_object`` has asked of the one that it returns.
+
+        Raises:
+            PreconditionFailed: it is another by now.
+            PreconditionRequired: the client doesn't say which it has seen, and has to.
+        """
+        await check(self, obj)
 
     @sync
     async def filter_queryset(self, queryset: Any) -> Any:
@@ -251,6 +273,7 @@ class AsyncGenericAPIView(AsyncAPIView, GenericAPIView[_MT_co]):  # pyright: ign
     else:
         aget_queryset = asynchronous(GenericAPIView.get_queryset)
         aget_object = asynchronous(GenericAPIView.get_object)
+    acheck_precondition = asynchronous(GenericAPIView.check_precondition)
     afilter_queryset = asynchronous(GenericAPIView.filter_queryset)
     apaginate_queryset = asynchronous(GenericAPIView.paginate_queryset)
     aget_paginated_response = asynchronous(GenericAPIView.get_paginated_response)

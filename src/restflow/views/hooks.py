@@ -133,6 +133,7 @@ OF_DESTROY = (Hook("perform_destroy", for_effect=True),)
 OF_GENERIC_VIEWS = (
     Hook("get_queryset"),
     Hook("get_object", must_be_awaited=True),
+    Hook("check_precondition", for_effect=True),
     Hook("filter_queryset"),
     Hook("paginate_queryset"),
     Hook("get_paginated_response"),
