@@ -97,10 +97,10 @@ class AsyncSource(Source):
 
     async def take(self) -> list[Any]:
         """Return the next items; none at the end."""
-        taken: list[Any] = await awaited(self._take)
+        taken: list[Any] = await awaited(self._atake)
         return taken
 
-    async def _take(self) -> list[Any]:
+    async def _atake(self) -> list[Any]:
         if self._error is not None:
             raise self._error
         if self._iterator is None:
