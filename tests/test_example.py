@@ -296,6 +296,16 @@ def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
     assert answer["in_flight"] > 1
 
 
+def test_books_are_streamed_as_they_are_listed_and_those_that_were_missed(shop: httpx.Client) -> None:
+    headers = {"accept": "text/event-stream", "last-event-id": "366"}
+    with shop.stream("GET", "/api/books/listed/", headers=headers) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        lines = answer.iter_lines()
+        event = [next(lines) for _ in range(3)]
+    assert event[:2] == ["event: book", "id: 367"]
+    assert json.loads(event[2].removeprefix("data: ")) == shop.get("/api/books/367/").json()
+
+
 @pytest.mark.parametrize("host", ["localhost:22", "127.0.0.1", "testserver"])
 def test_host_header_does_not_choose_the_upstream(shop: httpx.Client, host: str) -> None:
     answer = shop.get("/api/books/2/offers/", headers={"host": host})

@@ -105,14 +105,17 @@ def test_rows_are_represented_in_the_format_that_was_negotiated(
 
 @each_entry
 @each_base
-def test_an_event_has_an_instance_as_its_data(authors: None, entry: str, base: Any) -> None:
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_event_has_an_instance_as_its_data(authors: None, entry: str, base: Any, size: int) -> None:
     def events() -> Any:
         for author in Author.objects.order_by("name")[:1]:
             yield ServerSentEvent(author, event="author", id=author.name)
             yield ServerSentEvent(comment="no data")
             yield author
 
-    view = type("View", (base,), {"items": lambda self: events(), "arguments": {"stream": {"chunk_size": 3}}}).as_view()
+    view = type(
+        "View", (base,), {"items": lambda self: events(), "arguments": {"stream": {"chunk_size": size}}}
+    ).as_view()
     answer = answered(view, "text/event-stream", entry)
     assert answer.body == b'event: author\nid: Ada\ndata: {"name":"Ada"}\n\n: no data\n\ndata: {"name":"Ada"}\n\n'
 

@@ -3,12 +3,14 @@
 import asyncio
 import ssl
 import time
+from collections.abc import AsyncIterator
 from operator import itemgetter
 from typing import Any
 
 import httpx
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.filters import OrderingFilter, SearchFilter
@@ -18,7 +20,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from restflow.responses import EventStreamRenderer, ServerSentEvent
 from restflow.serializers import AsyncSerializer
+from restflow.throttling import OpenStreamsThrottle
 from restflow.views import OFF, ActionConfig, AsyncModelViewSet, PostFetch, action
 from shop.models import Book, Review
 from shop.policies import FastPages, IsListerOrReadOnly, OffersThrottle, Pages, ShelfHasRoom
@@ -97,6 +101,11 @@ class BookViewSet(AsyncModelViewSet[Book]):
             authentication_classes=[],  # public: an outdated token does no harm
             pagination_class=OFF,
         ),
+        "listed": ActionConfig(
+            renderer_classes=[EventStreamRenderer],
+            throttle_classes=[OpenStreamsThrottle],
+            pagination_class=OFF,
+        ),
     }
 
     async def list(self, request: Request) -> Response:
@@ -130,6 +139,12 @@ class BookViewSet(AsyncModelViewSet[Book]):
         """All books in one CSV file; a sync action, which runs in the worker thread."""
         return self.paginated_response(self.get_queryset())
 
+    @extend_schema(responses=BookSerializer(many=True))
+    @action(detail=False)
+    async def listed(self, request: Request) -> HttpResponseBase:
+        """Books as they are listed, for an ``EventSource``; one that comes back is told what it missed."""
+        return await self.astreamed_response(books_listed_since, as_="sse", post_fetches=[LATEST_REVIEW])
+
     @action(detail=True)
     async def offers(self, request: Request, pk: str) -> Response:
         """What other sellers want for one book: all of them are asked at once. The cheapest comes first."""
@@ -154,6 +169,21 @@ class BookViewSet(AsyncModelViewSet[Book]):
                 "elapsed_seconds": round(elapsed, 2),
             }
         )
+
+
+async def books_listed_since(last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+    """Each book after the one that the client saw last, or after those that there are."""
+    books = Book.objects.select_related("author").order_by("pk")
+    if last_event_id is not None and last_event_id.isdecimal():
+        last = int(last_event_id)
+    else:
+        newest = await books.alast()
+        last = newest.pk if newest else 0
+    while True:
+        async for book in books.filter(pk__gt=last):
+            last = book.pk
+            yield ServerSentEvent(book, event="book", id=book.pk)
+        await asyncio.sleep(1)
 
 
 async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.faces import asynchronous, sync, sync_or_async
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
+from restflow.flow.lease import last_call
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
-from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread, last_call
+from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth

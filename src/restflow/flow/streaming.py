@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
-from queue import SimpleQueue
+from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
+from asgiref.current_thread_executor import CurrentThreadExecutor
 from asgiref.sync import ThreadSensitiveContext
 
 from restflow.flow import thread
@@ -129,26 +130,15 @@ class Producer(Generic[_V]):
 class _Caller(Executor):
     """Runs what it is given in the thread that waits, in ``until``, for what it comes of."""
 
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
+    _waiting: CurrentThreadExecutor
 
     def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        future: Future[_R] = Future()
+        return self._waiting.submit(function, *args, **kwargs)
 
-        def job() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function(*args, **kwargs))
-                except BaseException as error:
-                    future.set_exception(error)
-
-        self._jobs.put(job)
-        return future
-
-    def until(self, done: Future[_R]) -> _R:
-        done.add_done_callback(lambda _: self._jobs.put(None))
-        while (job := self._jobs.get()) is not None:
-            job()
+    def until(self, begin: Callable[[], Future[_R]]) -> _R:
+        self._waiting = CurrentThreadExecutor(None)
+        done = begin()
+        self._waiting.run_until_future(done)
         return done.result()
 
 
@@ -165,7 +155,7 @@ def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None
     with ThreadPoolExecutor(1, thread_name_prefix="restflow-stream") as loops:
 
         def run(coroutine: Coroutine[Any, Any, _R]) -> _R:
-            return caller.until(loops.submit(runner.run, coroutine, context=context))
+            return caller.until(partial(loops.submit, runner.run, coroutine, context=context))
 
         async def begin() -> AsyncGenerator[_V, None]:
             context_of_thread: Any = ThreadSensitiveContext(executor=caller)

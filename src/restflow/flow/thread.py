@@ -15,7 +15,7 @@ import asgiref
 from asgiref import sync
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 
-from restflow.flow.pool import Lease
+from restflow.flow.lease import Lease
 
 KNOWN = asgiref.__version__.startswith("3.13.")
 """Whether this asgiref is one whose source was read. With another, `executor` leaves it all to asgiref."""

@@ -117,7 +117,7 @@ _RENDERER = JSONRenderer()
 
 
 class Format:
-    """How a stream is written.
+    """How a stream is written: as JSON, one item a line, if nothing else is said.
 
     Attributes:
         media_type: its media type.
@@ -143,7 +143,7 @@ class Format:
             items: at least one.
             is_first: whether none were sent before.
         """
-        raise NotImplementedError
+        return b"".join(encoded(item) + b"\n" for item in items)
 
     def is_light(self, items: list[Any]) -> bool:
         """Tell whether items may be written on the event loop."""
@@ -183,10 +183,6 @@ class Lines(Format):
 
     media_type = "application/x-ndjson"
     failure = encoded({"error": FAILED}) + b"\n"
-
-    def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
-        """Return items as they are sent."""
-        return b"".join(encoded(item) + b"\n" for item in items)
 
 
 class JSONList(Format):

@@ -15,8 +15,8 @@ from typing import Any
 from restflow.streams.formats import EventStream, JSONList, Lines, ServerSentEvent
 
 
-class _Reader:
-    """Reads items out of text, as far as they are complete."""
+class _Lines:
+    """Reads items out of text, as far as they are complete: those of NDJSON, and other formats in subclasses."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
@@ -28,10 +28,11 @@ class _Reader:
         yield from self._items()
 
     def _items(self) -> Iterator[Any]:
-        raise NotImplementedError
+        *lines, self._text = self._text.split("\n")
+        yield from map(json.loads, lines)
 
 
-class _Events(_Reader):
+class _Events(_Lines):
     def __init__(self) -> None:
         super().__init__()
         self._is_first = True
@@ -64,13 +65,7 @@ class _Events(_Reader):
                 self._id = value
 
 
-class _Lines(_Reader):
-    def _items(self) -> Iterator[Any]:
-        *lines, self._text = self._text.split("\n")
-        yield from map(json.loads, lines)
-
-
-class _List(_Reader):
+class _List(_Lines):
     """Reads the items of one JSON list, each as soon as what follows it is there: a number may go on."""
 
     _raw_decode = json.JSONDecoder().raw_decode
@@ -91,7 +86,7 @@ class _List(_Reader):
             yield item
 
 
-_READERS: dict[str, Callable[[], _Reader]] = {
+_READERS: dict[str, Callable[[], _Lines]] = {
     EventStream.media_type: _Events,
     Lines.media_type: _Lines,
     JSONList.media_type: _List,

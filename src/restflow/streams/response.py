@@ -6,6 +6,7 @@ Called by the views, and by Django's handlers or ours, which iterate the respons
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from inspect import isasyncgenfunction
 from typing import Any, ClassVar
 
 from django.core.handlers.asgi import ASGIRequest
@@ -229,7 +230,8 @@ async def begin_stream(response: StreamedResponse, request: Any) -> None:
         await blocking(parts.close)
         return
     if callable(response._items):
-        items = await call(response._items, get_last_event_id(request))
+        make, last_id = response._items, get_last_event_id(request)
+        items = make(last_id) if isasyncgenfunction(make) else await call(make, last_id)
         parts.source = source_of(items, response._chunk_size)
     if (may_block_here() or has_thread()) and await blocking(_is_in_a_transaction):
         return

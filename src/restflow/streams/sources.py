@@ -17,7 +17,9 @@ ROWS = 500  # of a query set, and items of a list, that are taken at a time
 
 
 class Source:
-    """What gives the items of a stream, some at a time. An error comes after the items that were there before it.
+    """What gives the items of a stream, some at a time: sync code, in the worker thread, or a subclass.
+
+    An error comes after the items that were there before it.
 
     Args:
         items: what gives them.
@@ -25,9 +27,8 @@ class Source:
     """
 
     is_async = False
-    is_query = False
 
-    def __init__(self, items: Any = (), chunk_size: int = 1) -> None:
+    def __init__(self, items: Any, chunk_size: int) -> None:
         self._items, self._chunk_size = items, chunk_size
         self._iterator: Any = None
         self._error: Exception | None = None
@@ -39,33 +40,6 @@ class Source:
         Raises:
             Exception: what the source raised.
         """
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """Have a generator end where it is. A flow.
-
-        Raises:
-            Exception: what it raised in the end.
-        """
-        raise NotImplementedError
-
-
-class Unopened(Source):
-    """Stands for the source that a callable returns, until a view has called it."""
-
-    async def take(self) -> list[Any]:
-        """Raise: no view has."""
-        raise TypeError("Only restflow's views call a stream's callable with the Last-Event-ID: return it from one.")
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-class SyncSource(Source):
-    """Sync code, which runs in the worker thread."""
-
-    async def take(self) -> list[Any]:
-        """Return the next items; none at the end."""
         return await blocking(self._take)
 
     def _take(self) -> list[Any]:
@@ -86,7 +60,11 @@ class SyncSource(Source):
         return iter(self._items)
 
     async def close(self) -> None:
-        """Have a generator end where it is."""
+        """Have a generator end where it is. A flow.
+
+        Raises:
+            Exception: what it raised in the end.
+        """
         if not self._is_closed:
             self._is_closed = True
             close = getattr(self._items if self._iterator is None else self._iterator, "close", None)
@@ -94,10 +72,18 @@ class SyncSource(Source):
                 await blocking(close)
 
 
-class QuerySource(SyncSource):
-    """A query set, whose rows are read from a server-side cursor where the database has them."""
+class Unopened(Source):
+    """Stands for the source that a callable returns, until a view has called it."""
 
-    is_query = True
+    def __init__(self) -> None:
+        super().__init__((), 1)
+
+    def _begin(self) -> Iterator[Any]:
+        raise TypeError("Only restflow's views call a stream's callable with the Last-Event-ID: return it from one.")
+
+
+class QuerySource(Source):
+    """A query set, whose rows are read from a server-side cursor where the database has them."""
 
     def _begin(self) -> Iterator[Any]:
         rows: QuerySet[Any, Any] = self._items
@@ -111,10 +97,10 @@ class AsyncSource(Source):
 
     async def take(self) -> list[Any]:
         """Return the next items; none at the end."""
-        taken: list[Any] = await awaited(self._take)
+        taken: list[Any] = await awaited(self._atake)
         return taken
 
-    async def _take(self) -> list[Any]:
+    async def _atake(self) -> list[Any]:
         if self._error is not None:
             raise self._error
         if self._iterator is None:
@@ -163,4 +149,4 @@ def source_of(items: Any, chunk_size: int | None) -> Source:
         raise TypeError(
             f"A stream needs an iterable of items, sync or async, or a query set, got {type(items).__name__}."
         )
-    return SyncSource(items, chunk_size or (ROWS if isinstance(items, (list, tuple)) else 1))
+    return Source(items, chunk_size or (ROWS if isinstance(items, (list, tuple)) else 1))
