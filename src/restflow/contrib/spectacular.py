@@ -189,7 +189,7 @@ class RestflowAutoSchema(AutoSchema):
         return body
 
     def _get_response_for_code(self, *args: Any, **kwargs: Any) -> Any:
-        response = super()._get_response_for_code(*args, **kwargs)
+        response: Any = super()._get_response_for_code(*args, **kwargs)
         if "content" in response:
             status = str(args[1] if len(args) > 1 else kwargs["status_code"])
             response["content"] = _with_streams(response["content"], is_success=status.startswith("2"))
@@ -323,7 +323,11 @@ def _event_of(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: lambda item: item}
+def _line_of(item: dict[str, Any]) -> dict[str, Any]:
+    return item
+
+
+_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: _line_of}
 
 
 def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
