@@ -21,6 +21,7 @@ PUBLIC = (
     "authentication",
     "db",
     "decorators",
+    "exceptions",
     "filters",
     "flow",
     "generics",

@@ -42,6 +42,7 @@ __all__ = [
     "permission_denied",
     "server_error",
 ]
+__dir__ = __all__.copy
 
 DRF, ENVELOPE, PROBLEM = "drf", "envelope", "problem"
 FORMATS = (DRF, ENVELOPE, PROBLEM)

@@ -370,6 +370,7 @@ class AsyncAPISimpleTestCase(drf.APISimpleTestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
 class AsyncAPITestCase(CountsQueries, drf.APITestCase):
@@ -378,6 +379,7 @@ class AsyncAPITestCase(CountsQueries, drf.APITestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
 class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
@@ -386,6 +388,7 @@ class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
 class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
@@ -398,3 +401,4 @@ class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more

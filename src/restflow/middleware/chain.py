@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from types import CoroutineType, FunctionType
+from types import CoroutineType
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 
 from restflow.flow import Overloaded, always, arun, asked, awaited, blocking, held, may_block_here, run, unchanged
 from restflow.flow.natures import nature_of
-from restflow.middleware.known import know
+from restflow.middleware.known import django_writes, know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
 """A flow from a request to a response, which raises only what Django lets through too."""
@@ -198,13 +198,13 @@ def _asking(middleware: Any, name: str) -> Callable[..., Any]:
 
     What is known of Django's function is looked up here. A request asks only whether it is still that function.
     """
-    cls, own = type(middleware), vars(middleware)
+    cls = type(middleware)
     function: Any = held(cls, name)
-    when = nature_of(function).never_blocks if type(function) is FunctionType else None
+    when = nature_of(function).never_blocks if django_writes(cls, name) else None
     is_unchanged = unchanged(cls, [name])
 
     def ask(*args: Any) -> Any:
-        if when is None or name in own or not is_unchanged():
+        if when is None or name in vars(middleware) or not is_unchanged():
             method = getattr(middleware, name, None)
             return (args[1] if len(args) > 1 else None) if method is None else asked(method, *args)
         if when is always or may_block_here() or when(middleware, *args):

@@ -39,9 +39,10 @@ from restflow.settings import settings
 from restflow.streams import StreamedResponse, let_go
 from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
 from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
-from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
+from restflow.views.helpers import AsyncHelpers, Helpers
 from restflow.views.hooks import OF_VIEWS, names
 from restflow.views.policies import permit, refuse, throttle_by
+from restflow.views.shown import no_serializer_on_show
 from restflow.views.streaming import begun
 from restflow.views.transactions import Databases, begin_when_initialized
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import enum
 import inspect
-import types
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import empty
@@ -19,7 +17,6 @@ from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
 from restflow.flow import (
-    Descriptor,
     TwoColoured,
     asynchronous,
     attribute,
@@ -38,12 +35,11 @@ from restflow.serializers import add_async_methods
 from restflow.serializers.plain import represented
 from restflow.streams import StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
+from restflow.views.shown import is_handling, shown_unless
 from restflow.views.streaming import represented_items
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _Off(enum.Enum):
@@ -67,56 +63,15 @@ class MissingSerializer(ImproperlyConfigured, AttributeError):
     """A helper needs a serializer class, and the view names none."""
 
 
-class _ShownWithSerializer(Descriptor):
-    """``get_serializer``, which a view without a serializer class does not show to DRF's introspection.
-
-    DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` for one that has a serializer. A
-    handler may still call it with ``serializer_class=``.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __get__(self, view: Any, owner: type) -> Any:
-        if view is None:
-            return self.function
-        if not (_is_handling(view) or _has_serializer(view)):
-            raise _missing(view)
-        return types.MethodType(self.function, view)
-
-
-def _shown_with_serializer(function: _F) -> _F:
-    descriptor: Any = _ShownWithSerializer(function)
-    method: _F = descriptor
-    return method
-
-
-def _has_serializer(view: Any) -> bool:
-    return (
-        view.serializer_class is not None
+def _why_without_serializer(view: Any, owner: type) -> MissingSerializer | None:
+    """Return why DRF's introspection has no ``get_serializer``; a handler may call it with ``serializer_class=``."""
+    has_one = (
+        is_handling(view)
+        or view.serializer_class is not None
         or is_overridden(view, "get_serializer_class", Helpers.get_serializer_class)
         or run(has_directions(view))
     )
-
-
-def _is_handling(view: Any) -> bool:
-    # DRF sets `response` when the handler is done; what asks then is the browsable API. Schemas have no request.
-    state = vars(view)
-    return state.get("request") is not None and "response" not in state and not state.get("_restflow_hides_serializer")
-
-
-@contextmanager
-def no_serializer_on_show(view: Any) -> Generator[None, None, None]:
-    """Hide ``get_serializer`` from the metadata of a view without a serializer class.
-
-    Args:
-        view: the view whose metadata are determined.
-    """
-    view._restflow_hides_serializer = True
-    try:
-        yield
-    finally:
-        del view._restflow_hides_serializer
+    return None if has_one else _missing(view)
 
 
 def _missing(view: Any) -> MissingSerializer:
@@ -196,7 +151,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         chosen: PaginationClass | None = await attribute(self, "pagination_class")
         return chosen
 
-    @_shown_with_serializer
+    @shown_unless(_why_without_serializer)
     @sync
     async def get_serializer(
         self,

@@ -6,8 +6,7 @@ Adds to the views of ``base`` and ``generics`` that the action is named before a
 from __future__ import annotations
 
 import inspect
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
-from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
+from restflow.flow import TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
 from restflow.views.async_base import AsyncAPIView
 from restflow.views.base import APIView
@@ -36,6 +35,7 @@ from restflow.views.mixins import (
     UpdateModelMixin,
 )
 from restflow.views.serving import make_async_view
+from restflow.views.shown import shown_unless
 
 if TYPE_CHECKING:
     from restflow.views.generics import _MT_co
@@ -190,28 +190,17 @@ class MissingQueryset(AssertionError, AttributeError):
     """A viewset that is not generic is asked for its query set, and names none."""
 
 
-class _ShownWithQueryset(Descriptor):
-    """``get_queryset``, which a viewset that names no query set does not show to DRF's introspection.
-
-    DRF's own ``ViewSet`` has none, and the browsable API asks a view that has one for the rows of its filters.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __get__(self, view: Any, owner: type) -> Any:
-        if view is None:
-            return self.function
-        if not (
-            hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
-            or getattr(view, "queryset", None) is not None
-            or view._queryset_maker() is not None
-        ):
-            raise MissingQueryset(no_queryset(view))
-        return types.MethodType(self.function, view)
+def _why_without_queryset(view: Any, owner: type) -> MissingQueryset | None:
+    """Return why DRF's introspection is not shown ``get_queryset``, which DRF's own ``ViewSet`` lacks."""
+    has_one = (
+        hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
+        or getattr(view, "queryset", None) is not None
+        or view._queryset_maker() is not None
+    )
+    return None if has_one else MissingQueryset(no_queryset(view))
 
 
-_get_queryset: Any = _ShownWithQueryset(GenericAPIView.get_queryset)
+_get_queryset: Any = shown_unless(_why_without_queryset)(GenericAPIView.get_queryset)
 
 
 class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
