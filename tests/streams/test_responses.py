@@ -114,7 +114,9 @@ def test_a_failure_in_the_middle_can_be_told_and_is_logged_once_without_its_word
 
 @each_view
 def test_an_error_before_the_first_part_has_the_form_that_the_view_names(view: Any) -> None:
-    made = view(lambda *_: SSEResponse(as_async([NotFound("no")])), error_format="problem")
+    made = view(
+        lambda *_: SSEResponse(as_async([NotFound("no")])), error_format="problem", renderer_classes=RENDERERS[1:2]
+    )
     status, content_type, body = _by_entry("django")(made)
     assert (status, content_type) == (404, "application/problem+json")
     assert json.loads(body)["detail"] == "no"
