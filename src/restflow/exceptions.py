@@ -28,6 +28,7 @@ from restflow.drf import touches_no_connection
 from restflow.flow import nonblocking
 from restflow.large import is_light
 from restflow.settings import settings
+from restflow.streams import EventStreamRenderer, NDJSONRenderer
 
 __all__ = [
     "APIException",
@@ -344,11 +345,11 @@ class ProblemResponse(Response):
 
 def problem_media_type(media_type: str | None) -> str | None:
     """Return the media type of problem details where others would have ``media_type``; None: the same."""
-    return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() in _ERRORS_IN_JSON else None
+    return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() in _ERRORS_AS_JSON else None
 
 
-# The renderers of streams give as JSON what is no stream.
-_ERRORS_IN_JSON = {JSON, "application/x-ndjson", "text/event-stream"}
+# Whoever is to get a stream gets an error as JSON.
+_ERRORS_AS_JSON = frozenset({JSON, EventStreamRenderer.media_type, NDJSONRenderer.media_type})
 
 
 # For a URLconf: handler404 = "restflow.exceptions.page_not_found".

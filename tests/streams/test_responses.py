@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -109,6 +110,16 @@ def test_a_failure_in_the_middle_can_be_told_and_is_logged_once_without_its_word
     assert raised.value.__suppress_context__
     assert [record.getMessage() for record in logged.records] == ["A stream failed: /x/"] * 3
     assert all(record.exc_info[1] is items[1] and record.request.path == "/x/" for record in logged.records)  # type: ignore[attr-defined, index]
+
+
+@each_view
+def test_an_error_before_the_first_part_has_the_form_that_the_view_names(view: Any) -> None:
+    made = view(
+        lambda *_: SSEResponse(as_async([NotFound("no")])), error_format="problem", renderer_classes=RENDERERS[1:2]
+    )
+    status, content_type, body = _by_entry("django")(made)
+    assert (status, content_type) == (404, "application/problem+json")
+    assert json.loads(body)["detail"] == "no"
 
 
 @each_generator

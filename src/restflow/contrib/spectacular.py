@@ -137,7 +137,7 @@ class RestflowAutoSchema(AutoSchema):
         return body
 
     def _get_response_for_code(self, *args: Any, **kwargs: Any) -> Any:
-        response = super()._get_response_for_code(*args, **kwargs)
+        response: Any = super()._get_response_for_code(*args, **kwargs)
         if "content" in response:
             status = str(args[1] if len(args) > 1 else kwargs["status_code"])
             response["content"] = _with_streams(response["content"], is_success=status.startswith("2"))
@@ -281,7 +281,11 @@ def _event_of(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: lambda item: item}
+def _line_of(item: dict[str, Any]) -> dict[str, Any]:
+    return item
+
+
+_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: _line_of}
 
 _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnly)
 

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
-from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from asgiref.current_thread_executor import CurrentThreadExecutor
@@ -155,7 +154,7 @@ def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None
     with ThreadPoolExecutor(1, thread_name_prefix="restflow-stream") as loops:
 
         def run(coroutine: Coroutine[Any, Any, _R]) -> _R:
-            return caller.until(partial(loops.submit, runner.run, coroutine, context=context))
+            return caller.until(lambda: loops.submit(lambda: runner.run(coroutine, context=context)))
 
         async def begin() -> AsyncGenerator[_V, None]:
             context_of_thread: Any = ThreadSensitiveContext(executor=caller)

@@ -119,11 +119,9 @@ class AsyncSource(Source):
 
     async def close(self) -> None:
         """Have a generator end where it is."""
-        if not self._is_closed:
-            self._is_closed = True
-            close: Any = getattr(self._items if self._iterator is None else self._iterator, "aclose", None)
-            if close is not None:
-                await awaited(close)
+        close: Any = getattr(self._items if self._iterator is None else self._iterator, "aclose", None)
+        if close is not None:
+            await awaited(close)
 
 
 def source_of(items: Any, chunk_size: int | None) -> Source:
