@@ -22,7 +22,7 @@ DATABASE := $(BOOKSHOP)/db.sqlite3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # one pip at a time in .venv
-.PHONY: help run test test-long coverage lint bench bench-http soak docs clean
+.PHONY: help run test test-long coverage lint bench bench-http plots soak docs clean
 
 help:
 	@echo "make run        serve the example on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -32,6 +32,7 @@ help:
 	@echo "make lint       ruff, mypy, pyright and the import rules"
 	@echo "make bench      run the benchmarks (BENCH_ARGS=...)"
 	@echo "make bench-http run whole servers against each other over HTTP (BENCH_ARGS=...)"
+	@echo "make plots      draw the figures of the two for the documentation"
 	@echo "make soak       run a server under load for ten minutes (BENCH_ARGS=...)"
 	@echo "make docs       build the documentation into site/"
 	@echo "make clean      remove all that these commands made"
@@ -119,6 +120,8 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	cd $(BOOKSHOP) && PYTHONPATH=. $(PY) -m mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python --project $(BOOKSHOP)
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.bench
@@ -126,6 +129,9 @@ bench: $(VENV)/.bench
 
 bench-http: $(VENV)/.bench-http
 	@$(PY) -m benchmarks.http $(BENCH_ARGS)
+
+plots: $(VENV)/.bench
+	@$(PY) -m benchmarks.plots $(BENCH_ARGS)
 
 soak: $(VENV)/.bench
 	@$(PY) -m benchmarks.soak $(BENCH_ARGS)

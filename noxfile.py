@@ -35,4 +35,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("pyright", "--pythonpath", f"{session.bin}/python")
+    with session.chdir("examples/bookshop"):
+        session.run("mypy", env={"PYTHONPATH": "."})
+        session.run("pyright", "--pythonpath", f"{session.bin}/python")
     session.run("lint-imports")

@@ -22,7 +22,7 @@ from benchmarks import bound
 from benchmarks.case import Case, Variant
 from benchmarks.client import Reply, fetch
 from benchmarks.project import Entries
-from restflow.flow.pool import Lease
+from restflow.flow.lease import Lease
 
 SEED = 20
 # What the trips of an entry's requests are submitted to, where it isn't asgiref's.

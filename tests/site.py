@@ -22,7 +22,8 @@ from django.test import override_settings
 from django.urls import path
 
 from restflow.asgi import ASGIHandler as OurASGIHandler
-from restflow.flow.pool import Lease, Limits, Workers
+from restflow.flow.lease import Lease
+from restflow.flow.pool import Limits, Workers
 
 DJANGO, OURS = ENTRIES = ("django", "restflow")
 ENTRY = os.environ.get("RESTFLOW_ENTRY", DJANGO)

@@ -1,3 +1,4 @@
+import html
 import json
 import os
 import subprocess
@@ -107,6 +108,11 @@ def test_a_short_run_reports_every_view(tmp_path):
             assert variant["cpu_us"] > 0
             assert variant["threads_started"] >= 1 or variant["name"].startswith(("restflow's entry", "bound"))
 
+    run_module("benchmarks.plots", "--bench", str(results), "--http", str(tmp_path / "none"), "--into", str(tmp_path))
+    plot = (tmp_path / "cost-of-a-request.svg").read_text()
+    assert all(shown in html.unescape(plot) for shown in ("restflow, sync policies", "DRF, Django's handler"))
+    assert not (tmp_path / "requests-per-second.svg").exists()
+
 
 @needs_postgres
 def test_servers_are_measured_over_http(tmp_path):
@@ -124,6 +130,10 @@ def test_servers_are_measured_over_http(tmp_path):
             assert server["name"] in run.stdout
             assert server["rps"] > 0
             assert server["errors"] == 0
+
+    run_module("benchmarks.plots", "--bench", str(tmp_path / "none"), "--http", str(results), "--into", str(tmp_path))
+    plot = html.unescape((tmp_path / "requests-per-second.svg").read_text())
+    assert all(shown in plot for shown in ("create, requests a second", *names))
 
 
 @needs_postgres

@@ -268,17 +268,47 @@ def test_a_change_needs_all_fields_by_put_and_some_by_patch(tmp_path: Path, fill
     assert replaced.json() == {**book, "title": "Clarissa, Volume 2"}
 
 
+def test_a_change_of_what_was_not_seen_is_refused(tmp_path: Path, filled: Path) -> None:
+    with open_shop(tmp_path, filled) as client:
+        created = client.post("/api/books/", json=clarissa(1), headers=AS_DEMO)
+        address = f"/api/books/{created.json()['id']}/"
+        seen = client.patch(address, json={"price_cents": 450}, headers=AS_DEMO).headers["etag"]
+        statuses = [
+            client.patch(address, json={"price_cents": cents}, headers={**AS_DEMO, "if-match": seen}).status_code
+            for cents in (460, 470)
+        ]
+    assert statuses == [200, 412]
+
+
 def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
     answer = shop.get("/api/books/2/offers/").json()
     assert len(answer["offers"]) == 5
     assert answer["in_flight"] > 1
 
 
+def test_books_are_streamed_as_they_are_listed_and_those_that_were_missed(shop: httpx.Client) -> None:
+    headers = {"accept": "text/event-stream", "last-event-id": "366"}
+    with shop.stream("GET", "/api/books/listed/", headers=headers) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        lines = answer.iter_lines()
+        event = [next(lines) for _ in range(3)]
+    assert event[:2] == ["event: book", "id: 367"]
+    assert json.loads(event[2].removeprefix("data: ")) == shop.get("/api/books/367/").json()
+
+
 @pytest.mark.parametrize("host", ["localhost:22", "127.0.0.1", "testserver"])
 def test_host_header_does_not_choose_the_upstream(shop: httpx.Client, host: str) -> None:
     answer = shop.get("/api/books/2/offers/", headers={"host": host})
     assert answer.status_code == 502
-    assert answer.json() == {"detail": "No sellers are known at this address."}
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Bad Gateway",
+        "status": 502,
+        "detail": "No sellers are known at this address.",
+        "instance": "/api/books/2/offers/",
+        "code": "bad_gateway",
+    }
 
 
 def test_every_book_has_its_latest_review(shop: httpx.Client) -> None:

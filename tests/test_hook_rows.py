@@ -16,7 +16,7 @@ from restflow.views.hooks import ACTIONS, Hook
 NO_HOOKS = {"as_view", "dispatch", "options", "http_method_not_allowed", "get_serializer", *ACTIONS}
 TABLES = {
     ours.AsyncAPIView: (*hooks.OF_VIEWS, *hooks.OF_HELPERS),
-    ours.AsyncGenericAPIView: hooks.OF_GENERIC_VIEWS[:6],
+    ours.AsyncGenericAPIView: hooks.OF_GENERIC_VIEWS[:7],
     ours.AsyncCreateModelMixin: hooks.OF_CREATE,
     ours.AsyncUpdateModelMixin: hooks.OF_UPDATE,
     ours.AsyncDestroyModelMixin: hooks.OF_DESTROY,

@@ -11,7 +11,21 @@ import pytest
 import restflow.views
 from restflow.views import AsyncAPIView, AsyncModelViewSet, ModelViewSet
 
-MODULES = ("authentication", "filters", "pagination", "permissions", "responses", "serializers", "throttling", "views")
+MODULES = (
+    "asgi",
+    "authentication",
+    "db",
+    "filters",
+    "pagination",
+    "permissions",
+    "post_fetch",
+    "request",
+    "responses",
+    "serializers",
+    "spectacular",
+    "throttling",
+    "views",
+)
 CLASSES = [
     value
     for module in map(importlib.import_module, (f"restflow.{name}" for name in MODULES))

@@ -343,26 +343,8 @@ def test_a_cache_that_is_cleared_between_tests_begins_the_counts_anew(base, thro
             cache.clear()
 
 
-@pytest.fixture
-def in_production(monkeypatch):
-    monkeypatch.delattr(mail, "outbox")
-
-
-@pytest.mark.usefixtures("in_production")
 @every_view
-def test_in_production_the_cache_of_a_process_is_looked_at_too(base, throttle_storage):
-    with (
-        override_settings(CACHES={"default": LOC_MEM}),
-        Site({"x/": throttled(base, Once)}, RESTFLOW=throttle_storage) as site,
-    ):
-        found = [site.send("GET", "/x/").status for _ in range(2)]
-        cache.clear()
-        found += [site.send("GET", "/x/").status for _ in range(2)]
-    assert found == [200, 429, 200, 429]
-
-
-@every_view
-def test_in_production_a_cache_that_waits_is_not_asked(base, throttle_storage, tmp_path, monkeypatch):
+def test_in_production_the_cache_is_not_asked(base, throttle_storage, tmp_path, monkeypatch):
     monkeypatch.setattr(Asked, "places", [])
     place = {"BACKEND": f"{__name__}.Asked", "LOCATION": tmp_path}
     with (
@@ -390,23 +372,6 @@ def test_with_a_dummy_cache_tests_are_not_limited_as_in_drf_but_production_is(ba
         assert [site.send("GET", "/x/").status for _ in range(3)] == [200] * 3
         monkeypatch.delattr(mail, "outbox")
         assert [site.send("GET", "/x/").status for _ in range(2)][-1] == 429
-
-
-@pytest.mark.parametrize("size", [2, 30])
-def test_a_cache_that_is_full_wins_nobody_a_request(size, throttle_storage):
-    with (
-        override_settings(CACHES={"default": {**LOC_MEM, "OPTIONS": {"MAX_ENTRIES": size}}}),
-        Site({"x/": throttled(Async, Once)}, RESTFLOW=throttle_storage) as site,
-    ):
-        assert site.send("GET", "/x/").status == 200
-        for number in range(3 * size):
-            cache.set(str(number), number)
-            assert site.send("GET", "/x/").status == 429
-        for number in range(3 * size):  # nobody looks meanwhile
-            cache.set(str(number), number)
-        assert site.send("GET", "/x/").status == 429
-        cache.clear()
-        assert site.send("GET", "/x/").status == 200
 
 
 def test_other_caches_are_not_meant(throttle_storage):

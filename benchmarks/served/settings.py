@@ -2,7 +2,8 @@
 
 ``BENCH_STACK`` names the module of ``benchmarks.served.stacks`` that has the URLs, ``BENCH_DATABASE`` the database, and
 ``BENCH_POOL`` the size of Django's pool; without one, each thread keeps its connection. ``BENCH_HEALTH_CHECKS`` has a
-connection checked before it is used, and ``BENCH_APPLICATION_NAME`` is what PostgreSQL knows it by.
+connection checked before it is used, and ``BENCH_APPLICATION_NAME`` is what PostgreSQL knows it by. ``BENCH_SQLITE`` is
+the file of a second database.
 """
 
 import os
@@ -32,6 +33,12 @@ DATABASES: dict[str, Any] = {
         },
     }
 }
+if "BENCH_SQLITE" in os.environ:
+    DATABASES["sqlite"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["BENCH_SQLITE"],
+        "TEST": {"NAME": os.environ["BENCH_SQLITE"]},
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

@@ -6,27 +6,23 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from contextvars import Context, copy_context
 from functools import partial
-from operator import is_
 from types import CoroutineType
 from typing import Any, cast
 
 import django
 from django.conf import settings as django_settings
-from django.core.cache import caches, close_caches
-from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import RequestAborted
 from django.core.handlers import base
 from django.core.handlers.asgi import ASGIHandler as DjangoASGIHandler
-from django.core.handlers.asgi import ASGIRequest, get_script_prefix
+from django.core.handlers.asgi import get_script_prefix
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connections, reset_queries
+from django.db import connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
-from django.utils import log
 
 from restflow.db.sessions import close_free, discard_unfinished, is_connected, keeps_a_connection, watch_last
 from restflow.db.transactions import transacted
@@ -44,26 +40,23 @@ from restflow.flow import (
     in_any_thread,
     is_marked_async,
     last_call,
-    nonblocking,
     provide,
     watched,
     withdraw,
 )
 from restflow.middleware import load
 from restflow.middleware.known import is_as_written
+from restflow.middleware.logs import log_refusal
 from restflow.settings import settings
+from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
+__dir__ = __all__.copy
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 logger = logging.getLogger("django.request")
-_CALL_HANDLERS = logging.Logger.callHandlers
-
-# Django's own receivers. They are of use where the connections are: in the request's thread, if it has one.
-_AT_START = (reset_queries, close_old_connections)
-_AT_END = (close_caches, close_old_connections, base.reset_urlconf)
 
 _GET_RESPONSE_ASYNC = base.BaseHandler.get_response_async
 _AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
@@ -98,8 +91,8 @@ class ASGIHandler(DjangoASGIHandler):
     """The threads of this process."""
 
     def __init__(self) -> None:
-        self._started = _Receivers(request_started, type(self), _AT_START)
-        self._finished = _Receivers(request_finished, type(self), _AT_END)
+        self._started = Receivers(request_started, type(self), AT_START)
+        self._finished = Receivers(request_finished, type(self), AT_END)
         watch_last()
         super().__init__()
 
@@ -229,8 +222,8 @@ class ASGIHandler(DjangoASGIHandler):
 
     async def _close(self, response: Any, has_lease: bool) -> None:
         """Close the response, which ends the request; end it where the client left before there was a response."""
-        if has_lease and self._finished.are_djangos() and _closes_in_place(response):
-            _close_in_place(response)
+        if has_lease and self._finished.are_djangos() and closes_in_place(response):
+            close_in_place(response)
             return
         close = partial(request_finished.send, sender=type(self)) if response is None else response.close
         try:
@@ -248,7 +241,7 @@ class ASGIHandler(DjangoASGIHandler):
         """
         chain = load(self._respond)
         self._chain = chain.layer
-        self._view_middleware = chain.view_hooks
+        self._view_middleware = [_asking(method) for method in chain.view_hooks]
         self._template_response_middleware = chain.template_response_hooks
         self._exception_middleware = chain.exception_hooks
 
@@ -275,7 +268,7 @@ class ASGIHandler(DjangoASGIHandler):
         response = await self._chain(request)
         response._resource_closers.append(request.close)
         if response.status_code >= 400 and not getattr(response, "_has_been_logged", False):
-            await call(_log, request, response)
+            await call(log_refusal, request, response)
         if not response.streaming:
             last_call()
         return response
@@ -287,8 +280,10 @@ class ASGIHandler(DjangoASGIHandler):
         """
         response: Any = None
         callback, args, kwargs = self.resolve_request(request)
-        for method in self._view_middleware:
-            response = await _asked(method, request, callback, args, kwargs)
+        for ask in self._view_middleware:
+            response = ask(request, callback, args, kwargs)
+            if type(response) is CoroutineType:
+                response = await response
             if response:
                 break
         if response is None:
@@ -323,9 +318,13 @@ class ASGIHandler(DjangoASGIHandler):
         return None
 
 
+def _asking(function: Any) -> Callable[..., Any]:
+    """Return what calls what Django's handler calls: on the event loop what Django takes for async."""
+    return partial(awaited if is_marked_async(function) else asked, function)
+
+
 async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call what Django's handler calls: on the event loop what Django takes for async."""
-    answer = (awaited if is_marked_async(function) else asked)(function, *args, **kwargs)
+    answer = _asking(function)(*args, **kwargs)
     return await answer if type(answer) is CoroutineType else answer
 
 
@@ -334,101 +333,3 @@ def _atomic_databases(view: Any) -> list[str]:
     exempt: set[str] = getattr(view, "_non_atomic_requests", set())
     aliases = [name for name, each in connections.settings.items() if each["ATOMIC_REQUESTS"] and name not in exempt]
     return aliases[::-1] if aliases and is_marked_async(view) else []
-
-
-class _Receivers:
-    """The receivers of a signal, for one sender.
-
-    Args:
-        signal: the signal.
-        sender: the handler's class.
-        known: Django's own receivers.
-    """
-
-    def __init__(self, signal: Any, sender: type, known: Sequence[Any]) -> None:
-        self.signal, self.sender, self.known = signal, sender, known
-        self._seen: list[Any] = []
-        self._djangos: list[Any] = []
-        self._others = False
-
-    def _look(self) -> None:
-        connected = list(self.signal.receivers)
-        if self._seen != connected:
-            receivers, async_receivers = self.signal._live_receivers(self.sender)
-            # By identity: a proxy equals what it stands for.
-            self._djangos = [each for each in receivers if any(map(partial(is_, each), self.known))]
-            self._others = bool(async_receivers) or len(receivers) > len(self._djangos)
-            self._seen = connected
-
-    def are_djangos(self) -> bool:
-        """Tell whether all of them are Django's own."""
-        self._look()
-        return not self._others
-
-    def djangos(self) -> list[Any]:
-        """Return Django's own that are connected."""
-        self._look()
-        return self._djangos
-
-
-def _closes_in_place(response: Any) -> bool:
-    """Tell whether closing ``response``, and what it sends Django's receivers, blocks nowhere."""
-    if any(type(cache).close is not BaseCache.close for cache in caches.all(initialized_only=True)):
-        return False
-    return response is None or (
-        type(response).close is HttpResponseBase.close
-        and "close" not in vars(response)
-        and all(map(_is_harmless, response._resource_closers))
-    )
-
-
-def _close_in_place(response: Any) -> None:
-    """Close what was asked about; of what Django's receivers do, nothing else is left to do on the event loop.
-
-    Source: Django 5.2 to 6.1, http/response.py, ``HttpResponseBase.close``.
-    """
-    if response is not None:
-        for closer in response._resource_closers:
-            with suppress(Exception):
-                closer()
-        response._resource_closers.clear()
-        response.closed = True
-    set_urlconf(None)
-
-
-def _is_harmless(closer: Any) -> bool:
-    request = getattr(closer, "__self__", None)
-    return (
-        isinstance(request, ASGIRequest)
-        and closer.__func__ is ASGIRequest.close
-        and type(request._stream) is io.BytesIO
-        and not vars(request).get("_files")
-    )
-
-
-def _logs_in_place(request: Any, response: Any) -> bool:
-    """Tell whether no handler would write a word of the log."""
-    level = logging.ERROR if response.status_code >= 500 else logging.WARNING
-    if not logger.isEnabledFor(level):
-        return True
-    if logger.filters or logging.Logger.callHandlers is not _CALL_HANDLERS:
-        return False
-    source: logging.Logger | None = logger
-    while source is not None:
-        if not all(handler.level > level or _turns_down(handler) for handler in source.handlers):
-            return False
-        source = source.parent if source.propagate else None
-    return bool(logger.hasHandlers())  # else it is the last resort's
-
-
-def _turns_down(handler: logging.Handler) -> bool:
-    debug = django_settings.DEBUG
-    kinds = {type(each) for each in handler.filters}
-    return (
-        type(handler) is logging.NullHandler or (log.RequireDebugTrue if not debug else log.RequireDebugFalse) in kinds
-    )
-
-
-@nonblocking(when=_logs_in_place)
-def _log(request: Any, response: Any) -> None:
-    log.log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

@@ -23,6 +23,7 @@ __all__ = [
     "TokenAuthentication",
     "get_authorization_header",
 ]
+__dir__ = __all__.copy
 
 Credentials = tuple[Any, Any] | None
 """A user and what authenticated it, or None where the request has no credentials of the kind."""

@@ -31,7 +31,7 @@ from restflow.flow import gives_coroutine, is_coroutine_function, may_give_corou
 from restflow.flow.functions import layers
 from restflow.flow.plan import plan_of
 from restflow.flow.refusals import is_context_lost
-from restflow.flow.resolution import Definition
+from restflow.flow.trust import is_ours
 from restflow.post_fetch import PostFetch
 from restflow.serializers.refusals import async_code_in
 from restflow.throttling import SimpleRateThrottle as ThrottleInTwoColours
@@ -212,17 +212,13 @@ def _atomic(view: _View) -> _Messages:
             )
 
 
-def _definition(cls: type, hook: str) -> Definition | None:
-    return plan_of(cls).definition(hook)
-
-
 def _async_only(view: _View) -> _Messages:
     if issubclass(view.cls, AsyncAPIView):
         return
     for name in _POLICIES:
         for component in view.components(name, view.configs):
             for hook in HOOKS[name]:
-                definition = _definition(component, hook)
+                definition = plan_of(component).definition(hook)
                 if definition is not None and definition.for_sync_awaits:
                     yield Warning(
                         f"{_name(component)}.{hook} is async only, and {view} is sync: each request opens an event "
@@ -271,10 +267,10 @@ def _sync_handlers(view: _View) -> _Messages:
         return
     for name in sorted({*view.cls.http_method_names, *view.actions.values()}):
         written = [(base, vars(base)[name]) for base in view.cls.__mro__ if name in vars(base)]
-        if len(written) < 2 or _awaits(written[0][1]):
+        if len(written) < 2 or may_give_coroutine(written[0][1]):
             continue
         # To write one of ours in sync is how a viewset is ported.
-        theirs = [base for base, raw in written[1:] if _awaits(raw) and not base.__module__.startswith("restflow.")]
+        theirs = [base for base, raw in written[1:] if may_give_coroutine(raw) and not is_ours(base)]
         for base in theirs[:1]:
             yield Warning(
                 f"{_name(written[0][0])}.{name} is sync, and stands before the async {name} of {_name(base)}: it runs "
@@ -283,11 +279,6 @@ def _sync_handlers(view: _View) -> _Messages:
                 obj=view.cls,
                 id="restflow.W002",
             )
-
-
-def _awaits(raw: Any) -> bool:
-    """Tell whether somebody wrote a handler as an ``async def``; one of ours, in whatever decorators, nobody did."""
-    return may_give_coroutine(raw)
 
 
 def _caches(view: _View) -> _Messages:
@@ -299,7 +290,7 @@ def _caches(view: _View) -> _Messages:
         cache = type(throttle.cache.get.__self__)  # throttle.cache may be a proxy
         if issubclass(cache, (LocMemCache, DummyCache)):
             continue
-        definition = _definition(throttle, "allow_request")
+        definition = plan_of(throttle).definition("allow_request")
         hint = "Derive it from the class of the same name in restflow.throttling, which counts without blocking."
         if definition is not None and definition.for_async_awaits:
             yield Warning(

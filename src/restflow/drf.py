@@ -19,6 +19,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from django.db import connections
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.functional import LazyObject, empty
 from rest_framework import (
@@ -224,6 +225,11 @@ def _sees_no_credentials(authenticator: Any, request: Any) -> bool:
 
 def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
     return "user" not in vars(request._request)
+
+
+def touches_no_connection(*args: Any, **kwargs: Any) -> bool:
+    """Tell whether DRF's ``set_rollback`` does nothing, whatever request it is called in."""
+    return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
 def know(function: Callable[..., Any], when: Callable[..., bool] = always) -> None:

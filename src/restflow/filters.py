@@ -10,6 +10,7 @@ from rest_framework import filters as drf
 from restflow.flow import TwoColoured, twin
 
 __all__ = ["BaseFilterBackend", "OrderingFilter", "SearchFilter", "UnaccentedSearchFilter"]
+__dir__ = __all__.copy
 
 
 class BaseFilterBackend(TwoColoured, drf.BaseFilterBackend, hooks=("filter_queryset",)):

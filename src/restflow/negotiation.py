@@ -1,6 +1,6 @@
 """DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
 
-Reads the request and asks DRF. Called by ``views/base.py`` and its fast version.
+Reads the request and asks DRF. Called by ``views/base.py`` and ``views/fast.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from django.core.handlers.wsgi import WSGIRequest
 from rest_framework import exceptions
 from rest_framework import negotiation as drf
 
-from restflow.drf import is_plain_list
 from restflow.flow import hook, unchanged
 from restflow.flow.trust import is_frameworks_function
 from restflow.request import Request
@@ -91,7 +90,7 @@ def chosen_before(
     """
     if (
         format_suffix
-        or not is_plain_list(renderers)
+        or type(renderers) is not list
         or type(negotiator) is not _Default
         or negotiator.__dict__
         or type(request) is not Request

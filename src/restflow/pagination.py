@@ -27,6 +27,7 @@ __all__ = [
     "LimitOffsetPagination",
     "PageNumberPagination",
 ]
+__dir__ = __all__.copy
 
 _LINKS = ("get_html_context", "get_next_link", "get_previous_link", "get_results", "to_html")
 

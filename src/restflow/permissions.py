@@ -30,6 +30,7 @@ __all__ = [
     "OperandHolder",
     "SingleOperandHolder",
 ]
+__dir__ = __all__.copy
 
 
 must_be_awaited("has_permission", "has_object_permission", is_view=False)

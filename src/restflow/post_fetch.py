@@ -21,6 +21,7 @@ from django.utils.functional import LazyObject
 from restflow.flow import TwoColoured, asynchronous, blocking, sync
 
 __all__ = ["PostFetch"]
+__dir__ = __all__.copy
 
 _RANK = "_restflow_rank"
 _KEY = "_restflow_key_"

@@ -32,8 +32,27 @@ from restflow.flow import (
     sync,
 )
 from restflow.large import EncoderInTurns, is_light
+from restflow.streams import (
+    EventStreamRenderer,
+    NDJSONRenderer,
+    NDJSONResponse,
+    ServerSentEvent,
+    SSEResponse,
+    StreamingJSONListResponse,
+    get_last_event_id,
+)
 
-__all__ = ["Response"]
+__all__ = [
+    "EventStreamRenderer",
+    "NDJSONRenderer",
+    "NDJSONResponse",
+    "Response",
+    "SSEResponse",
+    "ServerSentEvent",
+    "StreamingJSONListResponse",
+    "get_last_event_id",
+]
+__dir__ = __all__.copy
 
 _R = TypeVar("_R", bound=HttpResponseBase)
 _DRFS_RENDER = JSONRenderer.render
@@ -158,9 +177,9 @@ class _Rendered(Awaitable[drf.Response]):
 def _filled_in_place(response: Any) -> bool:
     """Render the content if that can't block, and tell whether it was rendered."""
     renderer = _renderer_of(response)
-    if _writes_drfs_json(renderer):
+    if (writer := _json_writer(renderer)) is not None:
         if is_light(response.data):
-            _fill_by(_UNTOUCHED if _is_untouched(renderer) else renderer, response)
+            _fill_by(writer, response)
     elif renderer is not None and _is_said_not_to_block(renderer):
         response.content = response.rendered_content
     return bool(response.is_rendered)
@@ -169,7 +188,7 @@ def _filled_in_place(response: Any) -> bool:
 def _fill_in_thread(response: Any) -> None:
     """Render the content where it may block; large JSON gives the event loop its turns."""
     renderer = _renderer_of(response)
-    if _writes_drfs_json(renderer):
+    if _json_writer(renderer) is not None:
         in_turns = copy.copy(renderer)  # the view may share its renderer between requests
         in_turns.encoder_class = EncoderInTurns
         _fill_by(in_turns, response)
@@ -192,31 +211,20 @@ def _renderer_of(response: Any) -> Any:
     return getattr(response, "accepted_renderer", None)
 
 
-def _writes_drfs_json(renderer: Any) -> bool:
-    """Tell whether a renderer runs no code but DRF's, by DRF's encoder; it may be configured."""
-    return _is_untouched(renderer) or (
-        isinstance(renderer, JSONRenderer)
-        and type(renderer).render is JSONRenderer.render
-        and renderer.encoder_class is JSONEncoder
-        and never_blocks(JSONRenderer.render, renderer)
-    )
+def _json_writer(renderer: Any) -> Any:
+    """Return what writes JSON as a renderer does that runs no code but DRF's, by DRF's encoder; None for any other."""
+    cls: Any = type(renderer)
+    if not issubclass(cls, JSONRenderer) or cls.render is not _DRFS_RENDER or renderer.encoder_class is not JSONEncoder:
+        return None
+    if cls is JSONRenderer and not renderer.__dict__ and cls.get_indent is _DRFS_GET_INDENT:
+        return _UNTOUCHED
+    return renderer if never_blocks(_DRFS_RENDER, renderer) else None
 
 
 def _is_said_not_to_block(renderer: Any) -> bool:
     """Tell whether the author of a renderer marked it; what is known of DRF's is known of its own encoder only."""
     render = type(renderer).render
     return render is not JSONRenderer.render and never_blocks(render, renderer)
-
-
-def _is_untouched(renderer: Any) -> bool:
-    cls = type(renderer)
-    return (
-        cls is JSONRenderer
-        and not renderer.__dict__
-        and cls.render is _DRFS_RENDER
-        and cls.get_indent is _DRFS_GET_INDENT
-        and cls.encoder_class is JSONEncoder
-    )
 
 
 def _get_indent(media_type: Any, context: Any) -> Any:

@@ -22,6 +22,8 @@ DEFAULTS: Any = {
     "WORKER_LEASES": 1000,
     "RELEASE_AFTER": 0.05,
     "FAST_VERSIONS": True,
+    "ERROR_FORMAT": None,
+    "PROBLEM_TYPE": "about:blank",
 }
 
 

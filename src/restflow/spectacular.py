@@ -3,3 +3,4 @@
 from restflow.contrib.spectacular import RestflowAutoSchema
 
 __all__ = ["RestflowAutoSchema"]
+__dir__ = __all__.copy

@@ -5,6 +5,7 @@ DRF's own code encodes what is sent, so a view gets the same request from here a
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from django.test import AsyncClient, AsyncRequestFactory, RequestFactory
 from django.test.client import AsyncClientHandler
 from rest_framework import test as drf
 from rest_framework.test import force_authenticate
+
+from restflow.queries import CountsQueries
+from restflow.streams import StreamedResponse
+from restflow.streams.reading import ACCEPTED, read
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -49,6 +54,7 @@ __all__ = [
     "AsyncAPITransactionTestCase",
     "force_authenticate",
 ]
+__dir__ = __all__.copy
 
 # What of a WSGI environment Django's ASGI request works out for itself.
 _WORKED_OUT = frozenset({"PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "path"})
@@ -247,6 +253,35 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
 
         async def _ahandle_redirects(self, response: _Response, **sent: Any) -> _Response: ...
 
+    async def stream(
+        self, path: str, data: Any = None, *, method: str = "get", **extra: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Send a request, and yield what the response streams, as it is produced.
+
+        To leave before the end, close this generator (``contextlib.aclosing``): the view's has ended then too.
+
+        Args:
+            data: as for the method: the query of a GET, what a POST sends.
+            method: the HTTP method.
+            extra: further arguments of the method. Without an ``Accept`` header, all kinds of streams are accepted.
+
+        Yields:
+            Server-sent events as ``ServerSentEvent``, with strings as data; of NDJSON and JSON lists, the items.
+
+        Raises:
+            AssertionError: the response is no stream; its status and body are in the message.
+        """
+        if "HTTP_ACCEPT" not in extra and "accept" not in map(str.lower, extra.get("headers") or {}):
+            extra["HTTP_ACCEPT"] = ACCEPTED
+        response: Any = await self._send(method, path, False, data=data, **extra)
+        assert response.streaming, f"{response.status_code}, and no stream: {response.content.decode(errors='replace')}"
+        try:
+            async for item in read(response["Content-Type"], response):
+                yield item
+        finally:
+            if isinstance(response, StreamedResponse):
+                await response.parts.aclose()
+
     async def get(  # type: ignore[override]  # awaited
         self, path: str, data: Any = None, follow: bool = False, **extra: Any
     ) -> _Response:
@@ -335,25 +370,28 @@ class AsyncAPISimpleTestCase(drf.APISimpleTestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
-class AsyncAPITestCase(drf.APITestCase):
+class AsyncAPITestCase(CountsQueries, drf.APITestCase):
     """Django's ``TestCase``, each test in a transaction; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
-class AsyncAPITransactionTestCase(drf.APITransactionTestCase):
+class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
     """Django's ``TransactionTestCase``; ``self.client`` is an ``AsyncAPIClient``."""
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more
 
 
-class AsyncAPILiveServerTestCase(drf.APILiveServerTestCase):
+class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
     """Django's ``LiveServerTestCase``; ``self.client`` is an ``AsyncAPIClient``.
 
     The server at ``self.live_server_url`` is Django's, which is WSGI: each request of an async view has an event loop
@@ -363,3 +401,4 @@ class AsyncAPILiveServerTestCase(drf.APILiveServerTestCase):
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's
     async_client_class = AsyncAPIClient
     client: AsyncAPIClient  # type: ignore[assignment]
+    async_client: AsyncAPIClient  # pyright: ignore[reportIncompatibleVariableOverride]  # ours has more

@@ -22,15 +22,18 @@ from restflow.counting import counter, shortened
 from restflow.drf import user_is_known
 from restflow.flow import TwoColoured, asynchronous, attribute, blocking, hook, must_be_awaited, sync, twin
 from restflow.settings import settings
+from restflow.streams import hold
 
 __all__ = [
     "AnonRateThrottle",
     "BaseThrottle",
+    "OpenStreamsThrottle",
     "ScopedRateThrottle",
     "SimpleRateThrottle",
     "ThrottleUnavailable",
     "UserRateThrottle",
 ]
+__dir__ = __all__.copy
 
 logger = logging.getLogger("restflow.throttling")
 
@@ -350,15 +353,33 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
         self.num_requests, self.duration = await hook(self, "parse_rate", self.rate)
         return self.rate is not None
 
+    get_cache_key = UserRateThrottle.get_cache_key
+    aget_cache_key = UserRateThrottle.aget_cache_key
+
+
+class OpenStreamsThrottle(BaseThrottle):
+    """Throttle streams that are open at the same time, by user, or by address for those who are not authenticated.
+
+    They are counted in the memory of the process, from here to the end of the response, however it ends. Where the
+    view answers with something else than a stream, it counts until the view has answered.
+    """
+
+    limit = 5
+    """How many streams one user may have open in one process."""
+
+    scope = "streams"
+    """What is counted together: throttles of one scope share their counts."""
+
     @sync
-    async def get_cache_key(self, request: Any, view: Any) -> str | None:
-        """Return the key to count under.
+    async def allow_request(self, request: Any, view: Any) -> bool:
+        """Count the request until it has ended, unless as many are open.
 
         Returns:
-            The scope, and the user's primary key or the address.
-
-        Source: DRF 3.18, throttling.py, ``ScopedRateThrottle.get_cache_key``.
+            Whether it was counted.
         """
-        return await _key_by_user(self, request)
+        key = await _of_user(_user_key, request)
+        ident = f"user {key[0]}" if key else f"address {await hook(self, 'get_ident', request)}"
+        name, most = f"{await attribute(self, 'scope')} {ident}", await attribute(self, "limit")
+        return hold(getattr(request, "_request", request), shortened(name), most)
 
-    aget_cache_key = asynchronous(get_cache_key)
+    aallow_request = asynchronous(allow_request)

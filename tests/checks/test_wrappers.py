@@ -30,7 +30,7 @@ def test_a_sync_context_manager_around_an_async_view_is_an_error(decorate: Any) 
     ((number, text, _),) = said([path("x/", decorate(AsyncAPIView.as_view()))])
     assert (number, text.split(" in the URLconf")[0]) == (
         "E007",
-        "A sync context manager stands around restflow.views.base.AsyncAPIView.as_view()",
+        "A sync context manager stands around restflow.views.async_base.AsyncAPIView.as_view()",
     )
     assert said([path("x/", decorate(APIView.as_view()))]) == []
 

@@ -27,6 +27,7 @@ from rest_framework.response import Response
 from restflow.views import AsyncAPIView
 from tests.entry import stack
 from tests.entry.stack import place
+from tests.matrix import each_pair
 from tests.site import OURS, Answer, Site
 
 SEVEN = [
@@ -125,6 +126,28 @@ def test_the_default_middleware_costs_nothing(middleware: list[str], called: Any
 def test_neighbouring_sync_work_is_one_trip(middleware: list[str], called: Any, hops: int) -> None:
     answer = ask(called, middleware)
     assert (answer.status, answer.hops) == (200, hops)
+
+
+# How often a request goes to its thread that has one such middleware, around an async view and around a sync one.
+BUDGETS = {
+    stack.hooks: (2, 1),
+    stack.opted_out: (2, 1),
+    stack.own_call: (1, 1),
+    stack.own_acall: (0, 1),
+    stack.sync_function: (1, 1),
+    stack.async_function: (0, 1),
+    stack.either_function: (0, 1),
+    stack.not_used: (0, 1),
+}
+
+
+@each_pair
+@pytest.mark.parametrize("function", stack.KINDS)
+@pytest.mark.parametrize("at", range(len(SEVEN) + 1))
+@pytest.mark.parametrize("called", [aview, view])
+def test_a_middleware_costs_the_same_wherever_it_stands_among_djangos(function: Any, at: int, called: Any) -> None:
+    answer = ask(called, [*SEVEN[:at], kind(function), *SEVEN[at:]])
+    assert (answer.status, answer.hops) == (200, BUDGETS[function][called is view])
 
 
 def seen_in(cls: type, name: str, sync: list[str]) -> type:

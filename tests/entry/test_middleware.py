@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import got_request_exception
+from django.http import HttpResponse
+from django.middleware import common
 from django.test import override_settings
 from django.utils.deprecation import MiddlewareMixin
 from hypothesis import example, given
@@ -14,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from restflow.asgi import ASGIHandler
+from restflow.flow import nonblocking
 from tests.entry import stack
 from tests.site import DJANGO, ENTRIES, OURS, Answer, Site
 
@@ -117,3 +121,79 @@ def test_a_view_that_gives_no_response_is_named() -> None:
         ),
     ):
         asyncio.run(site.asend("GET", "/x/"))
+
+
+class Patching(common.CommonMiddleware):
+    """Puts a hook of its own on itself, as an instance that is patched while the server runs."""
+
+    def process_view(self, request: Any, *args: Any) -> None:
+        self.process_response = self.replaced  # type: ignore[method-assign]
+
+    def replaced(self, request: Any, response: Any) -> Any:
+        stack.events.append(("replaced", stack.place()))
+        return stack.marked(response, "replaced")
+
+
+class Growing(MiddlewareMixin):
+    """Has no hook but what it gets while the server runs."""
+
+    def process_view(self, request: Any, *args: Any) -> None:
+        type(self).process_response = Patching.replaced  # type: ignore[attr-defined]
+
+
+class Static(MiddlewareMixin):
+    @staticmethod
+    @nonblocking
+    def process_request(request: Any) -> None:
+        stack.act("static", "request")
+
+
+class Giving(MiddlewareMixin):
+    @nonblocking
+    def process_request(self, request: Any) -> Any:
+        async def answer() -> HttpResponse:
+            await asyncio.sleep(0)
+            return HttpResponse("given")
+
+        return answer()
+
+
+def test_what_a_hook_gives_is_awaited() -> None:
+    answer, _ = served(OURS, [f"{__name__}.Giving"], "aview", {})
+    assert (answer.status, answer.body) == (200, b"given")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("cls", [Patching, Growing])
+def test_a_hook_that_was_put_there_while_the_server_runs_is_called(cls: Any, entry: str) -> None:
+    name = f"{__name__}.{cls.__name__}"
+    try:
+        answer, events = served(entry, [stack.path_of(stack.hooks, 0), name, stack.path_of(stack.hooks, 1)], "view", {})
+    finally:
+        if "process_response" in vars(Growing):
+            del Growing.process_response  # type: ignore[attr-defined]  # which is put there
+    assert answer.headers["X-Passed"] == "hooks_1 replaced hooks_0 "
+    assert ("replaced", "thread") in events
+
+
+def test_a_static_hook_is_called_with_the_request_alone() -> None:
+    answer, events = served(OURS, [f"{__name__}.Static"], "aview", {})
+    assert (answer.status, events) == (200, [("static.request", "loop"), ("view.call", "loop")])
+
+
+@pytest.mark.parametrize("spot", ["view.call", "hooks_2.request", "hooks_1.response"])
+def test_an_error_that_no_layer_may_answer_is_signalled_by_each(spot: str) -> None:
+    """As by Django's handler, which in 5.2 leaves the request's body open then."""
+
+    def receiver(**kwargs: Any) -> None:
+        signalled.append(type(kwargs["sender"]))
+
+    signalled: list[type] = []
+    got_request_exception.connect(receiver)
+    middleware = [stack.path_of(stack.hooks, number) for number in range(3)]
+    try:
+        with pytest.raises(ValueError, match=spot):
+            served(OURS, middleware, "aview", {spot: "fail"}, DEBUG_PROPAGATE_EXCEPTIONS=True)
+    finally:
+        got_request_exception.disconnect(receiver)
+    assert len(signalled) == {"view.call": 4, "hooks_2.request": 3, "hooks_1.response": 2}[spot]

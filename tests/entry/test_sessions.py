@@ -344,13 +344,19 @@ def test_no_more_connections_are_kept_than_threads_may_work(database: str) -> No
         users = await User.objects.using(database).acount()
         kept += 1
         most = max(most, kept)
-        await asyncio.sleep(0.005)
+        if kept == 2:
+            two.set()
+        await two.wait()
+        await asyncio.sleep(0.005)  # for a third, which must not come
         kept -= 1
         return JsonResponse({"users": users + await User.objects.using(database).acount()})
 
     async def main() -> list[int]:
+        nonlocal two
+        two = asyncio.Event()
         return [answer.status for answer in await asyncio.gather(*(site.asend("GET", "/x/") for _ in range(9)))]
 
+    two = asyncio.Event()
     workers = CountingWorkers(9, at_once=2)
     with Site({"x/": view}, entry=OURS, workers=workers, RESTFLOW={"RELEASE_AFTER": None}) as site:
         assert asyncio.run(main()) == [200] * 9

@@ -14,7 +14,8 @@ from django.db import connections
 from django.http import HttpResponse, JsonResponse
 
 from restflow.db import atomic
-from restflow.flow.pool import Limits, Workers, last_call
+from restflow.flow.lease import last_call
+from restflow.flow.pool import Limits, Workers
 from restflow.flow.turns import Turns
 from tests.entry import stack
 from tests.entry.support import ident, send_all

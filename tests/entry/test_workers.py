@@ -20,7 +20,8 @@ from rest_framework import permissions
 from rest_framework.response import Response
 
 from restflow.db import atomic
-from restflow.flow.pool import Limits, Workers, last_call
+from restflow.flow.lease import last_call
+from restflow.flow.pool import Limits, Workers
 from restflow.views import AsyncAPIView
 from tests.entry.support import ident, scope_of, send_all, talk
 from tests.site import OURS, CountingWorkers, Site

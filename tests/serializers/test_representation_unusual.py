@@ -39,6 +39,13 @@ def _author(base: Any) -> Any:
     return Made
 
 
+def _key(base: Any) -> Any:
+    class Made(base.Serializer):  # type: ignore[misc,name-defined]
+        author = drf.PrimaryKeyRelatedField(read_only=True)
+
+    return Made
+
+
 def _fields_set(base: Any) -> Any:
     class Made(base.Serializer):  # type: ignore[misc,name-defined]
         title = drf.CharField()
@@ -63,4 +70,12 @@ def test_it_is_represented_as_by_drf(make: Any) -> None:
     name = SimpleNamespace(text=Text("Austen"))
     rows = [SimpleNamespace(title="Emma", author=SimpleNamespace(born="1775", name=name)) for _ in range(TIMES)]
     expected, found = (outcome(lambda base=base: make(base)(rows, many=True).data) for base in (drf, restflow))
+    assert found == expected
+
+
+@pytest.mark.usefixtures("fast_versions")
+@pytest.mark.parametrize("author", [SimpleNamespace(pk=3), None])
+def test_the_key_of_what_is_no_model_is_represented_as_by_drf(author: Any) -> None:
+    rows = [SimpleNamespace(author=author) for _ in range(TIMES)]
+    expected, found = (outcome(lambda base=base: _key(base)(rows, many=True).data) for base in (drf, restflow))
     assert found == expected

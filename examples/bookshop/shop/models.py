@@ -52,4 +52,4 @@ class Review(models.Model):
         ordering = ["-written", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.reader} on {self.book_id}: {self.rating}/5"
+        return f"{self.reader}: {self.rating}/5"

@@ -1,9 +1,13 @@
 """Who may do what, how often, and how much of it on one page: DRF's classes and restflow's, sync and async."""
 
+from typing import Any
+
 from rest_framework.pagination import PageNumberPagination
-from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 
 from restflow.pagination import FastPageNumberPagination
+from restflow.permissions import BasePermission
 from restflow.throttling import UserRateThrottle
 from shop.models import Book, Review
 
@@ -28,9 +32,9 @@ class ShelfHasRoom(BasePermission):
     message = "Your shelf is full: three books are the most that a reader may list."
     limit = 3
 
-    def has_permission(self, request, view):
+    def has_permission(self, request: Request, view: Any) -> bool:
         """Allow reading always, listing while there is room."""
-        return request.method in SAFE_METHODS or Book.objects.filter(listed_by=request.user).count() < self.limit
+        return request.method in SAFE_METHODS or Book.objects.filter(listed_by=request.user.pk).count() < self.limit
 
 
 class FirstReview(BasePermission):
@@ -38,11 +42,11 @@ class FirstReview(BasePermission):
 
     message = "You have already reviewed this book."
 
-    async def has_permission(self, request, view):
+    async def ahas_permission(self, request: Request, view: Any) -> bool:
         """Allow reading always, writing once."""
         if request.method in SAFE_METHODS:
             return True
-        written = Review.objects.filter(book=view.kwargs["pk"], reader=request.user.username)
+        written = Review.objects.filter(book=view.kwargs["pk"], reader=request.user.get_username())
         return not await written.aexists()
 
 
@@ -51,9 +55,10 @@ class IsListerOrReadOnly(BasePermission):
 
     message = "Only the reader who listed this book may change it."
 
-    def has_object_permission(self, request, view, obj):
+    def has_object_permission(self, request: Request, view: Any, obj: Book) -> bool:
         """Allow reading always, changing one's own."""
-        return request.method in SAFE_METHODS or obj.listed_by_id == request.user.pk
+        lister: int = obj.listed_by_id  # pyright: ignore[reportAttributeAccessIssue]  # made by Django, which mypy's plugin knows
+        return request.method in SAFE_METHODS or lister == request.user.pk
 
 
 class OffersThrottle(UserRateThrottle):

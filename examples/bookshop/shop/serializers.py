@@ -1,25 +1,27 @@
 """The shop's serializers: plain DRF, which the async views use as they are."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from shop.models import Author, Book, Review
 
 
-class AuthorSerializer(serializers.ModelSerializer):
+class AuthorSerializer(serializers.ModelSerializer[Author]):
     """An author, in lists."""
 
     class Meta:
         model = Author
         fields = ["id", "name", "born", "died", "country"]
 
-    def validate(self, attrs):
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse an author who died before being born."""
         if attrs.get("died") is not None and attrs["died"] < attrs["born"]:
             raise serializers.ValidationError({"died": "This is before the year of birth."})
         return attrs
 
 
-class TitleSerializer(serializers.ModelSerializer):
+class TitleSerializer(serializers.ModelSerializer[Book]):
     """A book, on its author's page."""
 
     class Meta:
@@ -36,7 +38,7 @@ class AuthorDetailSerializer(AuthorSerializer):
         fields = [*AuthorSerializer.Meta.fields, "titles"]
 
 
-class ReviewSerializer(serializers.ModelSerializer):
+class ReviewSerializer(serializers.ModelSerializer[Review]):
     """A reader's note."""
 
     class Meta:
@@ -45,7 +47,7 @@ class ReviewSerializer(serializers.ModelSerializer):
         read_only_fields = ["reader"]
 
 
-class BookSerializer(serializers.ModelSerializer):
+class BookSerializer(serializers.ModelSerializer[Book]):
     """A book with the latest review, which a PostFetch attached."""
 
     author_name = serializers.CharField(source="author.name", read_only=True)
@@ -56,7 +58,7 @@ class BookSerializer(serializers.ModelSerializer):
         fields = ["id", "title", "author", "author_name", "published", "language", "price_cents", "latest_review"]
 
 
-class BookInputSerializer(serializers.ModelSerializer):
+class BookInputSerializer(serializers.ModelSerializer[Book]):
     """What a reader says of a book."""
 
     class Meta:
@@ -64,7 +66,7 @@ class BookInputSerializer(serializers.ModelSerializer):
         fields = ["title", "author", "published", "language", "price_cents"]
 
 
-class CatalogueSerializer(serializers.ModelSerializer):
+class CatalogueSerializer(serializers.ModelSerializer[Book]):
     """A book, in the catalogue."""
 
     author = serializers.CharField(source="author.name")
@@ -74,14 +76,14 @@ class CatalogueSerializer(serializers.ModelSerializer):
         fields = ["author", "title", "published", "price_cents"]
 
 
-class OfferSerializer(serializers.Serializer):
+class OfferSerializer(serializers.Serializer[Any]):
     """What one seller wants."""
 
     seller = serializers.CharField()
     price_cents = serializers.IntegerField()
 
 
-class OffersSerializer(serializers.Serializer):
+class OffersSerializer(serializers.Serializer[Any]):
     """What all sellers want for one book, and how long they took."""
 
     book = serializers.CharField()

@@ -1,13 +1,14 @@
 """The rest of the shop's API: sync views for authors, an async generic view for reviews."""
 
+from django.db.models import QuerySet
 from django.shortcuts import aget_object_or_404, get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import BaseSerializer
 
+from restflow.serializers import AsyncSerializer
 from restflow.views import APIView, AsyncListCreateAPIView, PostFetch
 from shop.models import Author, Book, Review
 from shop.policies import FirstReview, Pages
@@ -73,7 +74,7 @@ class AuthorDetail(APIView):
         return self.serialized_response(author, post_fetches=[TITLES])
 
 
-class BookReviews(AsyncListCreateAPIView):
+class BookReviews(AsyncListCreateAPIView[Review]):
     """What readers wrote about one book, the latest first; each writes one review."""
 
     queryset = Review.objects.all()
@@ -85,11 +86,11 @@ class BookReviews(AsyncListCreateAPIView):
         """The book that the address names."""
         return await aget_object_or_404(Book, pk=self.kwargs["pk"])
 
-    async def aget_queryset(self):
+    async def aget_queryset(self) -> QuerySet[Review]:
         """The reviews of that book."""
         reviews = await super().aget_queryset()
         return reviews.filter(book=await self.get_book())
 
-    async def aperform_create(self, serializer: BaseSerializer) -> None:
+    async def aperform_create(self, serializer: AsyncSerializer[Review]) -> None:
         """Sign the review."""
-        await serializer.asave(book=await self.get_book(), reader=self.request.user.username)
+        await serializer.asave(book=await self.get_book(), reader=self.request.user.get_username())

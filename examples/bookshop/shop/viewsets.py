@@ -3,11 +3,14 @@
 import asyncio
 import ssl
 import time
+from collections.abc import AsyncIterator
 from operator import itemgetter
+from typing import Any
 
 import httpx
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.filters import OrderingFilter, SearchFilter
@@ -16,8 +19,10 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import BaseSerializer
 
+from restflow.responses import EventStreamRenderer, ServerSentEvent
+from restflow.serializers import AsyncSerializer
+from restflow.throttling import OpenStreamsThrottle
 from restflow.views import OFF, ActionConfig, AsyncModelViewSet, PostFetch, action
 from shop.models import Book, Review
 from shop.policies import FastPages, IsListerOrReadOnly, OffersThrottle, Pages, ShelfHasRoom
@@ -44,18 +49,20 @@ class UpstreamUnavailable(APIException):
     default_detail = "The sellers did not answer."
 
 
-def own_books(view: AsyncModelViewSet) -> QuerySet[Book]:
+def own_books(view: AsyncModelViewSet[Book]) -> QuerySet[Book]:
     """The books that the reader listed."""
-    return Book.objects.filter(listed_by=view.request.user).select_related("author")
+    return Book.objects.filter(listed_by=view.request.user.pk).select_related("author")
 
 
 CHANGE = ActionConfig(
     request_serializer_class=BookInputSerializer,
     permission_classes=[IsAuthenticatedOrReadOnly, IsListerOrReadOnly],
+    etag=["title", "price_cents"],  # If-Match: the lister has seen the book as it is
+    precondition_required=False,
 )
 
 
-class BookViewSet(AsyncModelViewSet):
+class BookViewSet(AsyncModelViewSet[Book]):
     """All books, each with its latest review; the reader who listed one may change it."""
 
     queryset = Book.objects.select_related("author")
@@ -82,11 +89,20 @@ class BookViewSet(AsyncModelViewSet):
             permission_classes=[IsAuthenticated],
             pagination_class=FastPages,
         ),
-        "offers": ActionConfig(response_serializer_class=OffersSerializer, throttle_classes=[OffersThrottle]),
+        "offers": ActionConfig(
+            response_serializer_class=OffersSerializer,
+            throttle_classes=[OffersThrottle],
+            error_format="problem",  # RFC 9457
+        ),
         "catalogue": ActionConfig(
             serializer_class=CatalogueSerializer,
             renderer_classes=[CSVRenderer],
             authentication_classes=[],  # public: an outdated token does no harm
+            pagination_class=OFF,
+        ),
+        "listed": ActionConfig(
+            renderer_classes=[EventStreamRenderer],
+            throttle_classes=[OpenStreamsThrottle],
             pagination_class=OFF,
         ),
     }
@@ -100,12 +116,12 @@ class BookViewSet(AsyncModelViewSet):
         """One book."""
         return await self.aserialized_response(await self.aget_object(), post_fetches=[LATEST_REVIEW])
 
-    async def perform_create(self, serializer: BaseSerializer) -> None:
+    async def aperform_create(self, serializer: AsyncSerializer[Book]) -> None:
         """Note who listed the book."""
         book = await serializer.asave(listed_by=self.request.user)
         await LATEST_REVIEW.afetch([book])
 
-    async def perform_update(self, serializer: BaseSerializer) -> None:
+    async def aperform_update(self, serializer: AsyncSerializer[Book]) -> None:
         """Show the changed book with its review."""
         book = await serializer.asave()
         await LATEST_REVIEW.afetch([book])
@@ -121,6 +137,12 @@ class BookViewSet(AsyncModelViewSet):
     def catalogue(self, request: Request) -> Response:
         """All books in one CSV file; a sync action, which runs in the worker thread."""
         return self.paginated_response(self.get_queryset())
+
+    @extend_schema(responses=BookSerializer(many=True))
+    @action(detail=False)
+    async def listed(self, request: Request) -> HttpResponseBase:
+        """Books as they are listed, for an ``EventSource``; one that comes back is told what it missed."""
+        return await self.astreamed_response(books_listed_since, as_="sse", post_fetches=[LATEST_REVIEW])
 
     @action(detail=True)
     async def offers(self, request: Request, pk: str) -> Response:
@@ -148,7 +170,23 @@ class BookViewSet(AsyncModelViewSet):
         )
 
 
-async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict:
+async def books_listed_since(last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+    """Each book after the one that the client saw last, or after those that there are."""
+    books = Book.objects.select_related("author").order_by("pk")
+    if last_event_id is not None and last_event_id.isdecimal():
+        last = int(last_event_id)
+    else:
+        newest = await books.alast()
+        last = newest.pk if newest else 0
+    while True:
+        async for book in books.filter(pk__gt=last):
+            last = book.pk
+            yield ServerSentEvent(book, event="book", id=book.pk)
+        await asyncio.sleep(1)
+
+
+async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict[str, Any]:
     """One seller's answer."""
     answer = await client.get(reverse("upstream", [seller, pk]))
-    return answer.raise_for_status().json()
+    offer: dict[str, Any] = answer.raise_for_status().json()
+    return offer

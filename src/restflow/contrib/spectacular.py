@@ -10,19 +10,23 @@ from typing import Any
 from drf_spectacular import authentication as schemes
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import pagination, permissions, throttling
 from rest_framework.generics import GenericAPIView
-from rest_framework.views import exception_handler
+from rest_framework.mixins import RetrieveModelMixin
+from rest_framework.views import exception_handler as drfs_exception_handler
 from uritemplate import variables
 
+from restflow.exceptions import DRF, ENVELOPE, PROBLEM, exception_handler, format_of, problem_media_type
 from restflow.flow import hook, run
 from restflow.flow.trust import is_drfs, is_ours
 from restflow.pagination import FastPageNumberPagination
+from restflow.responses import EventStreamRenderer, NDJSONRenderer
 from restflow.views import OFF
 from restflow.views.helpers import Helpers, build
 
 __all__ = ["RestflowAutoSchema"]
+__dir__ = __all__.copy
 
 _DETAIL = {
     "type": "object",
@@ -34,10 +38,63 @@ _INVALID = {
     "additionalProperties": {},
     "description": "What is wrong with each field, by its name; with the whole under `non_field_errors`, or `detail`.",
 }
+_ENVELOPE = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "description": "What went wrong, for programs: it doesn't change."},
+                "message": {"type": "string", "description": "What went wrong, for people."},
+                "details": {
+                    "type": "object",
+                    "additionalProperties": {},
+                    "description": "Of data that are not valid, what is wrong with each field, by its name.",
+                },
+            },
+            "required": ["code", "message", "details"],
+        }
+    },
+    "required": ["error"],
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details, RFC 9457.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "code": {"type": "string", "description": "What went wrong, for programs: it doesn't change."},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with data that are not valid.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "detail": {"type": "string"},
+                    "pointer": {"type": "string", "description": "A JSON pointer into the body, as a URI fragment."},
+                    "code": {"type": "string"},
+                },
+                "required": ["detail", "pointer", "code"],
+            },
+        },
+        "details": {"type": "object", "additionalProperties": {}},
+    },
+    "required": ["type", "title", "status", "detail", "code"],
+}
+# By form and status; "" is any other.
+_SCHEMAS = {
+    (DRF, "400"): ("ValidationErrors", _INVALID),
+    (DRF, ""): ("ErrorDetail", _DETAIL),
+    (ENVELOPE, ""): ("ErrorEnvelope", _ENVELOPE),
+    (PROBLEM, ""): ("ProblemDetails", _PROBLEM),
+}
 
 
 class RestflowAutoSchema(AutoSchema):
-    """drf-spectacular's ``AutoSchema``, with a serializer for each direction, and the errors that DRF answers with.
+    """drf-spectacular's ``AutoSchema``, with a serializer for each direction, and the errors that a view answers with.
 
     It describes views of DRF's and restflow's. ``@extend_schema`` comes first in everything, as it does there.
     """
@@ -65,19 +122,51 @@ class RestflowAutoSchema(AutoSchema):
         refusals = self._refusals()
         names_something = bool(set(variables(self.path)) - {"format"})
         errors = {
-            "400": (self._has_body, "The data are not valid.", "ValidationErrors", _INVALID),
-            "401": ("401" in refusals, "Credentials are missing or wrong.", "ErrorDetail", _DETAIL),
-            "403": ("403" in refusals, "Not permitted.", "ErrorDetail", _DETAIL),
-            "404": (names_something or self._has_pages(), "Not found.", "ErrorDetail", _DETAIL),
-            "429": (self._is_throttled(), "Too many requests.", "ErrorDetail", _DETAIL),
+            "400": (self._has_body, "The data are not valid."),
+            "401": ("401" in refusals, "Credentials are missing or wrong."),
+            "403": ("403" in refusals, "Not permitted."),
+            "404": (names_something or self._has_pages(), "Not found."),
+            "412": (self._writes_conditionally(), "It is not as the client has seen it."),
+            "428": (self._writes_conditionally() and self._requires_if_match(), "If-Match is missing."),
+            "429": (self._is_throttled(), "Too many requests."),
         }
-        # What another exception handler answers with, nobody knows.
-        known = _asked(self.view, "get_exception_handler") is exception_handler
         return {
-            status: OpenApiResponse(self._error(name, schema) if known else None, description)
-            for status, (happens, description, name, schema) in errors.items()
+            status: OpenApiResponse(self._error(status), description)
+            for status, (happens, description) in errors.items()
             if happens
         }
+
+    def get_override_parameters(self) -> Any:
+        """Return the header by which the client says what it has seen, where the view has an ``etag``."""
+        parameters = list(super().get_override_parameters())
+        if self._writes_conditionally():
+            parameters.append(
+                _header("If-Match", "The ETag of what is to be changed.", required=self._requires_if_match())
+            )
+        elif self._reads_conditionally():
+            parameters.append(_header("If-None-Match", "The ETag of what the client has."))
+        return parameters
+
+    def _writes_conditionally(self) -> bool:
+        """Tell whether the operation changes the instance that the URL names, if that is as the client has seen it."""
+        of_one = self.method in ("PUT", "PATCH", "DELETE") or getattr(self.view, "detail", False)
+        return bool(getattr(self.view, "etag", None)) and of_one and self.method not in permissions.SAFE_METHODS
+
+    def _requires_if_match(self) -> bool:
+        return bool(getattr(self.view, "precondition_required", False))
+
+    def _reads_conditionally(self) -> bool:
+        """Tell whether the operation retrieves what the client may have already."""
+        view = self.view
+        retrieves = isinstance(view, RetrieveModelMixin) and getattr(view, "action", "retrieve") == "retrieve"
+        return retrieves and self.method == "GET" and bool(getattr(view, "etag", None))
+
+    def _error_format(self) -> str | None:
+        """Return the form of the view's errors; what another exception handler answers with, nobody knows."""
+        handler = _asked(self.view, "get_exception_handler")
+        if handler is drfs_exception_handler:
+            return DRF
+        return format_of(self.view) if handler is exception_handler else None
 
     def _by_direction(self, direction: str) -> Any:
         view = self.view
@@ -99,20 +188,37 @@ class RestflowAutoSchema(AutoSchema):
         self._has_body = bool(body)
         return body
 
+    def _get_response_for_code(self, *args: Any, **kwargs: Any) -> Any:
+        response = super()._get_response_for_code(*args, **kwargs)
+        if "content" in response:
+            status = str(args[1] if len(args) > 1 else kwargs["status_code"])
+            response["content"] = _with_streams(response["content"], is_success=status.startswith("2"))
+        return response
+
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":  # and not a callback's, which is another party's answer
+            media_types = self.map_renderers("media_type")
+            if self._error_format() == PROBLEM:
+                media_types = [problem_media_type(each) or each for each in media_types]
             for status, response in self.get_error_responses().items():
                 if status not in bodies:
-                    bodies[status] = self._get_response_for_code(response, status)
+                    bodies[status] = self._get_response_for_code(response, status, media_types)
             if "429" in bodies:
-                bodies["429"].setdefault(
-                    "headers",
-                    {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
-                )
+                _add_header(bodies["429"], "Retry-After", "integer", "Seconds to wait.")
+            if self._reads_conditionally():
+                bodies.setdefault("304", {"description": "The client has it already."})
+            if self._reads_conditionally() or self._writes_conditionally():
+                for status in bodies.keys() & {"200", "304"}:
+                    _add_header(bodies[status], "ETag", "string", "What tells this state from another.")
         return bodies
 
-    def _error(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    def _error(self, status: str) -> dict[str, Any] | None:
+        """Return the schema of an error, by the form of the view's errors."""
+        form = self._error_format()
+        if form is None:
+            return None
+        name, schema = _SCHEMAS[form, status] if (form, status) in _SCHEMAS else _SCHEMAS[form, ""]
         component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema)
         self.registry.register_on_missing(component)
         reference: dict[str, Any] = component.ref
@@ -186,6 +292,48 @@ class RestflowAutoSchema(AutoSchema):
 
     def _is_throttled(self) -> bool:
         return any(_has_a_rate(throttle, self.view) for throttle in self.view.get_throttles())
+
+
+def _with_streams(content: dict[str, Any], *, is_success: bool) -> dict[str, Any]:
+    """Describe what of a response's content is streamed by its items; an error is JSON whatever was asked for."""
+    described: dict[str, Any] = {}
+    for media_type, body in content.items():
+        if media_type not in _STREAMED:
+            described[media_type] = body
+        elif not is_success:
+            described.setdefault("application/json", body)
+        else:
+            schema = body.get("schema", {})
+            item = schema.get("items", schema)
+            described[media_type] = {**body, "schema": _STREAMED[media_type](item)}
+    return described
+
+
+def _event_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "One server-sent event of the stream, by its fields; `data` is sent as JSON.",
+        "properties": {
+            "data": item,
+            "event": {"type": "string"},
+            "id": {"type": "string"},
+            "retry": {"type": "integer", "description": "Milliseconds."},
+        },
+        "required": ["data"],
+    }
+
+
+_STREAMED = {EventStreamRenderer.media_type: _event_of, NDJSONRenderer.media_type: lambda item: item}
+
+
+def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, required=required, description=description)
+
+
+def _add_header(response: dict[str, Any], name: str, kind: str, description: str) -> None:
+    """Describe a header of a response, where ``@extend_schema`` doesn't."""
+    header = {"schema": {"type": kind}, "description": description}
+    response["headers"] = {name: header, **response.get("headers", {})}
 
 
 _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnly)

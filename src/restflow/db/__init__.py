@@ -4,3 +4,4 @@ from restflow.db.sessions import release
 from restflow.db.transactions import Atomic, atomic
 
 __all__ = ["Atomic", "atomic", "release"]
+__dir__ = __all__.copy

@@ -16,24 +16,18 @@ is called, and ``twins`` what classes are given so that plain Python means the s
 
 from restflow.flow.bridges import callable_from_sync, called, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
+from restflow.flow.faces import asynchronous, sync, sync_or_async
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
+from restflow.flow.lease import last_call
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
-from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread, last_call
+from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
 from restflow.flow.thread import forget_request, provide, withdraw
-from restflow.flow.twins import (
-    TwoColoured,
-    async_twin,
-    asynchronous,
-    give_twins,
-    sync,
-    sync_or_async,
-    twin,
-)
+from restflow.flow.twins import TwoColoured, async_twin, give_twins, twin
 from restflow.flow.unchanged import unchanged
 from restflow.flow.versions import fast_version_of, has_fast_version, switch_fast_versions_by
 from restflow.flow.watch import Begun, watched
@@ -101,3 +95,4 @@ __all__ = [
     "watched",
     "withdraw",
 ]
+__dir__ = __all__.copy

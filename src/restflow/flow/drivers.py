@@ -17,7 +17,7 @@ from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markco
 
 from restflow.flow import thread
 from restflow.flow.functions import MARKED
-from restflow.flow.pool import waiting_for_the_loop
+from restflow.flow.lease import waiting_for_the_loop
 from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
 
 _R = TypeVar("_R")
@@ -322,7 +322,8 @@ class _Hop(Driver, Generic[_R]):
 
     def leave(self, job: Future[None]) -> None:
         """Have the task awakened, the thread being out of its context."""
-        self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
+        if self.reached is None and self.error is None:  # it did not drive the flow
+            self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
         self.loop.call_soon_threadsafe(self.arrive)
 
     def drive(self) -> None:

@@ -112,14 +112,11 @@ class Plan:
         """Return what tells whether names find the same as now, on the class and behind the twins that stand there."""
         # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
         names = [name for name in names if not is_computed(held(self.cls, name))]
-        mine = unchanged(self.cls, names)
         behind: dict[type, list[str]] = {}
         for name in names:
             for base in {*self._owners_behind(name)}:
                 behind.setdefault(base, []).append(name)
-        for base, theirs in behind.items():
-            mine = _both(mine, unchanged(base, theirs))
-        return mine
+        return unchanged(self.cls, names, *behind.items())
 
 
 def is_changed(behind: tuple[type, Any, type, Any], name: str) -> bool:
@@ -175,10 +172,6 @@ def look_at(cls: type) -> None:
         look(cls)
 
 
-def _both(one: Callable[[], bool], other: Callable[[], bool]) -> Callable[[], bool]:
-    return lambda: one() and other()
-
-
 def _never() -> bool:
     return False
 
@@ -222,9 +215,10 @@ class Unmodified:
     def is_untouched(self, obj: Any) -> bool:
         """Tell whether the object itself has nothing else; its class has been looked at."""
         own = obj.__dict__
-        return all(
-            name in self.attributes and self.attributes[name](own[name]) for name in self.names.intersection(own)
-        )
+        for name in self.names.intersection(own):
+            if name not in self.attributes or not self.attributes[name](own[name]):
+                return False
+        return True
 
     def _fits(self, cls: type) -> bool:
         plan = plan_of(cls)

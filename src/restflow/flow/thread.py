@@ -15,7 +15,7 @@ import asgiref
 from asgiref import sync
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 
-from restflow.flow.pool import Lease
+from restflow.flow.lease import Lease
 
 KNOWN = asgiref.__version__.startswith("3.13.")
 """Whether this asgiref is one whose source was read. With another, `executor` leaves it all to asgiref."""
@@ -151,3 +151,27 @@ def forget_request() -> None:
         asgiref 3.13, sync.py, `SyncToAsync.thread_handler`.
     """
     vars(SyncToAsync.threadlocal).clear()
+
+
+def is_set_aside() -> bool:
+    """Tell whether this request's blocking code has a thread already, or needs none of its own."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    found = None if context is None else SyncToAsync.context_to_thread_executor.get(context)
+    return context is None or (found.has_thread() if isinstance(found, Lease) else found is not None)
+
+
+def is_asgirefs() -> bool:
+    """Tell whether this request's blocking code has a thread of asgiref's own."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    found = None if context is None else SyncToAsync.context_to_thread_executor.get(context)
+    return found is not None and not isinstance(found, Lease)
+
+
+def leave_waiting() -> None:
+    """Have what is called in this context no longer go to the thread that waited for it (``async_to_sync``).
+
+    Source:
+        asgiref 3.13, sync.py, `AsyncToSync.__call__`.
+    """
+    if getattr(AsyncToSync.executors, "current", None) is not None:
+        AsyncToSync.executors.current = None

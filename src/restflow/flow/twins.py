@@ -1,7 +1,6 @@
-"""The public faces of a flow, and the classes whose hooks have two colours.
+"""The classes whose hooks have two colours: each is given the twins that it lacks when it is made.
 
-Changes classes as they are made (it gives them the twins they lack), and calls flows. ``sync``, ``asynchronous`` and
-``sync_or_async`` stand above the flows of views, serializers and components.
+Changes classes and calls nothing of theirs; a twin, once called, calls the definition that is meant.
 """
 
 from __future__ import annotations
@@ -12,129 +11,22 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import update_wrapper
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, overload
+from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import ref
-
-from django.core.exceptions import SynchronousOnlyOperation
 
 from restflow.flow import natures, refusals, resolution
 from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.faces import call_by_name, call_nearest_of, is_reached_by_name, noted_until_awaited
 from restflow.flow.functions import is_coroutine_function, is_made_here, layers, may_give_coroutine
-from restflow.flow.natures import Flow
-from restflow.flow.pending import is_check, note_pending
-from restflow.flow.plan import at_first_use, plan_of
+from restflow.flow.pending import note_pending
+from restflow.flow.plan import at_first_use
 from restflow.flow.remembered import remembered
-from restflow.flow.steps import BUILTIN_TYPES, Step, call, hook, is_awaitable, taken
+from restflow.flow.steps import BUILTIN_TYPES, call, is_awaitable
 from restflow.flow.trust import is_drfs, is_frameworks, is_ours, is_trusted
 
 _S = TypeVar("_S")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-
-def _face(function: Any, flow: Flow, prefix: str = "") -> None:
-    """Make ``function`` a public face of ``flow``: its signature and docstring, and entered as it by the drivers."""
-    update_wrapper(function, flow)
-    function.__name__ = prefix + flow.__name__
-    function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
-    natures.learn(function, flow=flow)
-
-
-def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
-    """Make a flow a sync method, which runs it to its result where it is called.
-
-    Args:
-        flow: a flow, written as a method under the sync name.
-
-    Returns:
-        A function with the flow's signature, docstring and types.
-    """
-    name = flow.__name__
-
-    def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
-            result: _R = run(_meant(self, name, name, method, flow, args, kwargs))
-        except SynchronousOnlyOperation as error:
-            if not on_loop():
-                raise
-            raise SynchronousOnlyOperation(
-                f"{type(self).__name__}.{name}() was called on the event loop and needs the database there. "
-                f"Await {type(self).__name__}.a{name}() instead, or call it from sync code."
-            ) from error
-        return result
-
-    _face(method, flow)
-    return method
-
-
-def asynchronous(
-    method: Callable[Concatenate[_S, _P], _R], /
-) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]:
-    """Return the async twin of a method made by ``sync``.
-
-    Args:
-        method: the sync method, of any name; the twin is to be bound to ``"a" + name``.
-
-    Returns:
-        A coroutine function with the flow's signature, docstring and types.
-
-    Raises:
-        TypeError: ``method`` was not made by ``sync``.
-    """
-    flow = natures.facts_of(method).flow
-    if flow is None:
-        raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
-    name = flow.__name__
-    async_name = "a" + name
-
-    async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        result: _R = await arun(_meant(self, name, async_name, face, flow, args, kwargs))
-        return result
-
-    face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = _until_awaited(twin, name)
-    _face(face, flow, "a")
-    return face
-
-
-@overload
-def sync_or_async(
-    flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
-) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
-@overload
-def sync_or_async(
-    flow: Callable[Concatenate[_S, _P], _R], /
-) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
-def sync_or_async(flow: Any, /) -> Any:
-    """Make a flow a method with one name for both colours, as handlers have.
-
-    Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
-    thread), it runs to its result.
-
-    Args:
-        flow: a flow, written as a method, or the sync method made of one.
-
-    Returns:
-        A function marked as a coroutine function, with the flow's signature and docstring.
-    """
-    written: Any = natures.facts_of(flow).flow or flow
-
-    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        coroutine = written(self, *args, **kwargs)
-        return arun(coroutine) if on_loop() else run(coroutine)
-
-    _face(method, written)
-    return marked_async(method)
-
-
-def _until_awaited(function: Any, name: str) -> Any:
-    """Return a coroutine function; where its coroutine must not be dropped, one whose calls are noted as pending."""
-    if not is_check(name):
-        return function
-
-    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return note_pending(self, name, function(self, *args, **kwargs), sys._getframe(1))
-
-    return marked_async(update_wrapper(method, function))
 
 
 def _give_sync_code_results(cls: type, name: str, raw: Any, *, is_async: bool) -> None:
@@ -261,7 +153,7 @@ def _complete(base: type, name: str) -> None:
     else:
         _complete_sync_name(base, name, raw, raw)
     if is_coroutine_function(async_raw) and type(async_raw) is types.FunctionType:
-        made = _until_awaited(async_raw, name)
+        made = noted_until_awaited(async_raw, name)
         natures.learn(made, is_dual=True)
         setattr(base, async_name, made)
 
@@ -352,11 +244,6 @@ def _mentions(function: types.FunctionType, name: str) -> bool:
     return False
 
 
-async def _by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    # Asked inside a flow, so that the driver that answers is the flow's and not one around it.
-    return await hook(obj, name, *args, **kwargs)
-
-
 async def _next_after(
     holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, copied: bool = False
 ) -> Any:
@@ -366,17 +253,7 @@ async def _next_after(
     # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
     while start and (is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
-    return await _nearest_of(mro[start:], obj, name, args, kwargs)
-
-
-async def _nearest_of(mro: Sequence[type], obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    found = resolution.definition_in(mro, name)
-    if found is None:
-        raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
-    if found.flow is not None:
-        return await found.flow(obj, *args, **kwargs)
-    for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
-    return await taken(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))
+    return await call_nearest_of(mro[start:], obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
@@ -387,11 +264,11 @@ def _generate(holder: type, name: str, attr: str) -> None:
         if running is not None and _are_same(running[3], (args, kwargs)):
             # The definition that runs asks its own twin: it means the next one, as super() would.
             mro = type(obj).__mro__
-            return _nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
+            return call_nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
         # Reached by name, it is asked which definition is nearest now; through super(), the next after its class.
-        if provider is holder and _is_reached_by_name(obj, attr, made):
-            return _by_name(obj, name, args, kwargs)
+        if provider is holder and is_reached_by_name(obj, attr, made):
+            return call_by_name(obj, name, args, kwargs)
         return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -400,7 +277,7 @@ def _generate(holder: type, name: str, attr: str) -> None:
     async def amethod(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(coroutine(self, made, args, kwargs))
 
-    made: Any = method if attr == name else _until_awaited(amethod, name)
+    made: Any = method if attr == name else noted_until_awaited(amethod, name)
     made.__name__, made.__qualname__, made.__module__ = attr, f"{holder.__qualname__}.{attr}", holder.__module__
     made.__doc__ = f"Call ``{name}``, in whichever colour it is written."
     natures.learn(made, twin_of=(ref(holder), attr))
@@ -410,42 +287,10 @@ def _generate(holder: type, name: str, attr: str) -> None:
     vars(holder)[resolution.TWINS].add(attr)
 
 
-def _meant(
-    obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Coroutine[Any, Any, Any]:
-    """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
-    own = getattr(obj, "__dict__", ())
-    if name not in own and "a" + name not in own:
-        found = plan_of(type(obj)).definition(name)
-        if found is not None and found.flow is flow:
-            return flow(obj, *args, **kwargs)
-    if _is_reached_by_name(obj, attr, face):
-        return _by_name(obj, name, args, kwargs)
-    # Reached through super(), from behind the class before it that has the name.
-    mro = type(obj).__mro__
-    start = 0
-    for place, base in enumerate(mro):
-        if (held := base.__dict__.get(attr)) is face:
-            return _nearest_of(mro[start:], obj, name, args, kwargs)
-        if held is not None:
-            start = place + 1
-    return flow(obj, *args, **kwargs)  # it stands nowhere: somebody kept it, to call it
-
-
-def _is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
-    """Tell whether ``obj.attr`` finds ``method``.
-
-    Reached by name, a twin gives way to an override that was set on the class or the object after the class was made.
-    Reached through ``super()``, or by an override that kept it to call it, it must not: that is how an override comes
-    here.
-    """
-    return getattr(type(obj), attr, None) is method and attr not in getattr(obj, "__dict__", ())
-
-
 _Asked = Callable[[Any, str, Sequence[Any], Mapping[str, Any]], Coroutine[Any, Any, Any]]
 
 
-def give_twins(obj: Any, names: tuple[str, ...], asked: _Asked = _by_name) -> None:
+def give_twins(obj: Any, names: tuple[str, ...], asked: _Asked = call_by_name) -> None:
     """Give one object the async twins of hooks, but for those that its class has.
 
     Args:
@@ -468,7 +313,7 @@ def _object_twin(name: str, asked: _Asked) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await arun(asked(self, name, args, kwargs))
 
-    made: Callable[..., Any] = _until_awaited(method, name)
+    made: Callable[..., Any] = noted_until_awaited(method, name)
     made.__name__ = made.__qualname__ = "a" + name
     natures.learn(made, twin_of=(ref(object), "a" + name))
     return made

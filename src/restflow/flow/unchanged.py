@@ -18,23 +18,26 @@ from restflow.flow.remembered import remembered
 _ABSENT = object()
 
 
-def unchanged(owner: Any, names: Sequence[str]) -> Callable[[], bool]:
+def unchanged(owner: Any, names: Sequence[str], *others: tuple[Any, Sequence[str]]) -> Callable[[], bool]:
     """Remember what attributes are now, and return what tells whether they are still that.
 
     Args:
         owner: a class, a module or a namespace.
         names: of its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is not there
             must not be there later; a dotted one that is not there is never the same.
+        others: further owners, each with its names.
 
     Returns:
         A function that is true as long as each name finds the identical object.
     """
-    found = tuple(_find(owner, name) for name in names)
-    absent = frozenset(name for name, value in zip(names, found, strict=True) if value is _ABSENT)
+    owners = ((owner, names), *others)
+    found = tuple(_find(each, name) for each, theirs in owners for name in theirs)
+    wanted = tuple((place, name) for place, (_, theirs) in enumerate(owners) for name in theirs)
+    absent = frozenset(look for look, value in zip(wanted, found, strict=True) if value is _ABSENT)
     # A copy of its own, in which CPython specialises each look for this owner: it compares the version of a class,
     # where getattr searches the class and its bases.
-    code = _compiled(tuple(names), absent).replace()
-    return types.FunctionType(code, _BUILTINS, argdefs=(owner, _ABSENT, *found))
+    code = _compiled(len(owners), wanted, absent).replace()
+    return types.FunctionType(code, _BUILTINS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
 
 
 _BUILTINS = {"getattr": getattr, "Exception": Exception}
@@ -50,21 +53,24 @@ def _find(owner: Any, name: str) -> Any:
     return value
 
 
-def _look(name: str, is_absent: bool) -> str:
+def _look(place: int, name: str, is_absent: bool) -> str:
     parts = name.split(".")
     is_plain = all(part.isidentifier() and not iskeyword(part) for part in parts)
-    return f"owner.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr(owner, {name!r}, absent)"
+    owner = f"owner_{place}"
+    return (
+        f"{owner}.{name}" if is_plain and (len(parts) > 1 or not is_absent) else f"getattr({owner}, {name!r}, absent)"
+    )
 
 
 _numbers = count(1)
 
 
 @remembered
-def _compiled(names: tuple[str, ...], absent: frozenset[str]) -> types.CodeType:
-    looks = [f"{_look(name, name in absent)} is was_{number}" for number, name in enumerate(names)]
-    arguments = "".join(f", was_{number}" for number in range(len(names)))
+def _compiled(owners: int, wanted: tuple[tuple[int, str], ...], absent: frozenset[tuple[int, str]]) -> types.CodeType:
+    looks = [f"{_look(*look, look in absent)} is was_{number}" for number, look in enumerate(wanted)]
+    arguments = [*(f"owner_{place}" for place in range(owners)), *(f"was_{number}" for number in range(len(wanted)))]
     source = f"""
-def unchanged(owner, absent{arguments}):
+def unchanged(absent, {", ".join(arguments)}):
     try:
         return {" and ".join(looks) or True}
     except Exception:

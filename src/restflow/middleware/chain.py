@@ -22,8 +22,9 @@ from django.http import HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
-from restflow.flow import Overloaded, arun, asked, awaited, blocking, run
-from restflow.middleware.known import know
+from restflow.flow import Overloaded, always, arun, asked, awaited, blocking, held, may_block_here, run, unchanged
+from restflow.flow.natures import nature_of
+from restflow.middleware.known import django_writes, know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
 """A flow from a request to a response, which raises only what Django lets through too."""
@@ -61,7 +62,8 @@ def load(innermost: Layer) -> Chain:
         ImproperlyConfigured: a middleware factory returned None.
         RuntimeError: a middleware is neither sync nor async.
     """
-    chain = Chain(guarded(innermost))
+    chain = Chain(inner := guarded(innermost))
+    neighbours: list[Any] = []  # that are hooks alone, around `inner`
     inner_is_async = True
     for path in reversed(settings.MIDDLEWARE):
         factory: Any = import_string(path)
@@ -87,9 +89,10 @@ def load(innermost: Layer) -> Chain:
         if hasattr(middleware, "process_exception"):
             chain.exception_hooks.append(middleware.process_exception)
         if is_hooks_alone(type(middleware)):
-            chain.layer = _hooks(middleware, chain.layer)
+            neighbours.insert(0, middleware)
         else:
-            chain.layer = guarded(_whole(middleware, is_async))
+            neighbours, inner = [], guarded(_whole(middleware, is_async))
+        chain.layer = _hooks_of(neighbours, inner) if neighbours else inner
     return chain
 
 
@@ -129,26 +132,86 @@ def _response_for(request: Any, error: Exception) -> Any:
         del error  # it holds this frame
 
 
-def _hooks(middleware: Any, inner: Layer) -> Layer:
-    """The layer of a middleware that is its hooks and nothing else, guarded."""
+def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
+    """The layers of middleware that is hooks and nothing else, as one flow: each is still guarded for itself.
+
+    Args:
+        neighbours: the middleware, the outermost first.
+        inner: the layer inside of them.
+    """
+    befores = [_asking(each, "process_request") for each in neighbours]
+    afters = [_asking(each, "process_response") for each in neighbours]
 
     async def layer(request: Any) -> Any:
+        response: Any = None
+        error: Exception | None = None
+        at = -1  # in whose layer this is
         try:
-            response = None
-            if (process_request := getattr(middleware, "process_request", None)) is not None:
-                response = asked(process_request, request)
+            for before in befores:
+                at += 1
+                response = before(request)
                 if type(response) is CoroutineType:
                     response = await response
-            response = response or await inner(request)
-            if (process_response := getattr(middleware, "process_response", None)) is not None:
-                response = asked(process_response, request, response)
-                if type(response) is CoroutineType:
-                    response = await response
-        except Exception as error:
-            response = await converted(request, error)
-        return response
+                if response:
+                    break
+            else:
+                response = await inner(request)
+        except Exception as raised:
+            error = raised
+        try:
+            return await _outwards(afters[: at + 1], request, response, error)
+        finally:
+            del error  # its traceback has this frame
 
     return layer
+
+
+async def _outwards(afters: list[Any], request: Any, response: Any, error: Exception | None) -> Any:
+    """Take a response, or the error in its place, outwards: each layer answers what was raised inside of it, or by it.
+
+    Args:
+        afters: what asks the ``process_response`` of the layers that the request came to, the outermost first.
+    """
+    for ask in reversed(afters):
+        try:
+            if error is None:
+                response = ask(request, response)
+                if type(response) is CoroutineType:
+                    response = await response
+        except Exception as raised:
+            error = raised
+        if error is not None:
+            try:
+                response, error = await converted(request, error), None
+            except Exception as raised:
+                error = raised
+    try:
+        if error is not None:
+            raise error
+        return response
+    finally:
+        del error
+
+
+def _asking(middleware: Any, name: str) -> Callable[..., Any]:
+    """Return what asks a hook, as ``asked`` does; a response goes through a ``process_response`` that is not there.
+
+    What is known of Django's function is looked up here. A request asks only whether it is still that function.
+    """
+    cls = type(middleware)
+    function: Any = held(cls, name)
+    when = nature_of(function).never_blocks if django_writes(cls, name) else None
+    is_unchanged = unchanged(cls, [name])
+
+    def ask(*args: Any) -> Any:
+        if when is None or name in vars(middleware) or not is_unchanged():
+            method = getattr(middleware, name, None)
+            return (args[1] if len(args) > 1 else None) if method is None else asked(method, *args)
+        if when is always or may_block_here() or when(middleware, *args):
+            return function(middleware, *args)
+        return asked(getattr(middleware, name), *args)
+
+    return ask
 
 
 def _whole(middleware: Any, is_async: bool) -> Layer:

@@ -21,7 +21,7 @@ from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.utils import translation
 from django.utils.translation import trans_real
 
-from restflow.flow import nonblocking, unchanged
+from restflow.flow import always, nonblocking, unchanged
 
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
@@ -50,12 +50,13 @@ def is_as_written(function: Any, module: str) -> bool:
     return isinstance(function, FunctionType) and function.__code__.co_filename == sys.modules[module].__file__
 
 
-def _django_writes(cls: type, name: str) -> bool:
+def django_writes(cls: type, name: str) -> bool:
     """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
     looks, answer = _looked(cls, name)
-    if not all(is_as_seen() for is_as_seen in looks):  # somebody patched one since
-        _looked.cache_clear()
-        _, answer = _looked(cls, name)
+    for is_as_seen in looks:
+        if not is_as_seen():  # somebody patched one since
+            _looked.cache_clear()
+            return _looked(cls, name)[1]
     return answer
 
 
@@ -71,13 +72,9 @@ def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
 # Conditions take the arguments of the hooks, which are called by position.
 
 
-def _always(*args: Any) -> bool:
-    return True
-
-
 def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
     store = middleware.SessionStore
-    if not _django_writes(store, "__init__"):
+    if not django_writes(store, "__init__"):
         return False
     backends = {base.__module__.removeprefix("django.contrib.sessions.backends.") for base in store.__mro__}
     if backends & {"cache", "cached_db"}:
@@ -90,9 +87,7 @@ def _session_is_not_saved(middleware: Any, request: Any, response: Any) -> bool:
     session = getattr(request, "session", None)
     if session is None:
         return True
-    return (
-        _django_writes(type(session), "is_empty") and not session.modified and not settings.SESSION_SAVE_EVERY_REQUEST
-    )
+    return django_writes(type(session), "is_empty") and not session.modified and not settings.SESSION_SAVE_EVERY_REQUEST
 
 
 def _no_redirect_to_www(middleware: Any, request: Any) -> bool:
@@ -102,12 +97,12 @@ def _no_redirect_to_www(middleware: Any, request: Any) -> bool:
 def _no_redirect_of_its_own(middleware: Any, request: Any, response: Any) -> bool:
     cls = type(middleware)
     return response.status_code != 404 or (
-        _django_writes(cls, "should_redirect_with_slash") and _django_writes(cls, "get_full_path_with_slash")
+        django_writes(cls, "should_redirect_with_slash") and django_writes(cls, "get_full_path_with_slash")
     )
 
 
 def _secret_is_in_the_cookie(middleware: Any, request: Any) -> bool:
-    return not settings.CSRF_USE_SESSIONS and _django_writes(type(middleware), "_get_secret")
+    return not settings.CSRF_USE_SESSIONS and django_writes(type(middleware), "_get_secret")
 
 
 def _csrf_is_not_checked(middleware: Any, request: Any, callback: Any, args: Any, kwargs: Any) -> bool:
@@ -115,12 +110,12 @@ def _csrf_is_not_checked(middleware: Any, request: Any, callback: Any, args: Any
         getattr(callback, "csrf_exempt", False)
         or request.method in ("GET", "HEAD", "OPTIONS", "TRACE")
         or getattr(request, "csrf_processing_done", False)
-    ) and _django_writes(type(middleware), "_accept")
+    ) and django_writes(type(middleware), "_accept")
 
 
 def _csrf_cookie_needs_no_session(middleware: Any, request: Any, response: Any) -> bool:
     return not request.META.get("CSRF_COOKIE_NEEDS_UPDATE") or (
-        not settings.CSRF_USE_SESSIONS and _django_writes(type(middleware), "_set_csrf_cookie")
+        not settings.CSRF_USE_SESSIONS and django_writes(type(middleware), "_set_csrf_cookie")
     )
 
 
@@ -137,11 +132,11 @@ def _no_messages(middleware: Any, request: Any, response: Any) -> bool:
     messages = getattr(request, "_messages", None)
     if messages is None:
         return True
-    return _django_writes(type(messages), "update") and not (messages.used or messages.added_new)
+    return django_writes(type(messages), "update") and not (messages.used or messages.added_new)
 
 
 def _frame_options_are_djangos(middleware: Any, request: Any, response: Any) -> bool:
-    return _django_writes(type(middleware), "get_xframe_options_value")
+    return django_writes(type(middleware), "get_xframe_options_value")
 
 
 def _not_missing(middleware: Any, request: Any, response: Any) -> bool:
@@ -180,7 +175,7 @@ def _login_is_not_required(middleware: Any, request: Any, view: Any, args: Any, 
 
 
 KNOWN: Mapping[str, Mapping[str, When]] = {
-    "django.middleware.security.SecurityMiddleware": {"process_request": _always, "process_response": _always},
+    "django.middleware.security.SecurityMiddleware": {"process_request": always, "process_response": always},
     "django.contrib.sessions.middleware.SessionMiddleware": {
         "process_request": _session_is_made_in_place,
         "process_response": _session_is_not_saved,
@@ -198,14 +193,14 @@ KNOWN: Mapping[str, Mapping[str, When]] = {
         "process_view": _csrf_is_not_checked,
         "process_response": _csrf_cookie_needs_no_session,
     },
-    "django.contrib.auth.middleware.AuthenticationMiddleware": {"process_request": _always},
+    "django.contrib.auth.middleware.AuthenticationMiddleware": {"process_request": always},
     "django.contrib.auth.middleware.LoginRequiredMiddleware": {"process_view": _login_is_not_required},
     "django.contrib.messages.middleware.MessageMiddleware": {
         "process_request": _messages_are_djangos,
         "process_response": _no_messages,
     },
     "django.middleware.clickjacking.XFrameOptionsMiddleware": {"process_response": _frame_options_are_djangos},
-    "django.middleware.csp.ContentSecurityPolicyMiddleware": {"process_request": _always, "process_response": _always},
+    "django.middleware.csp.ContentSecurityPolicyMiddleware": {"process_request": always, "process_response": always},
     "django.middleware.gzip.GZipMiddleware": {"process_response": _not_compressed},
     "django.middleware.http.ConditionalGetMiddleware": {"process_response": _not_a_get},
     "django.middleware.common.BrokenLinkEmailsMiddleware": {"process_response": _not_missing},

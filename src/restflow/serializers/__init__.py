@@ -3,8 +3,6 @@
 Beside them stand DRF's fields, as in ``rest_framework.serializers``: porting a module is a change of its import.
 """
 
-from typing import TYPE_CHECKING
-
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import (
     BigIntegerField,
@@ -61,12 +59,10 @@ from restflow.serializers.classes import (
     ModelSerializer,
     Serializer,
 )
-from restflow.serializers.surface import Data, add_async_methods, data
-
-if TYPE_CHECKING:
-    from restflow.serializers.surface import AsyncSerializer as AsyncSerializer
+from restflow.serializers.surface import AsyncSerializer, Data, add_async_methods, data
 
 __all__ = [
+    "AsyncSerializer",
     "BaseSerializer",
     "BigIntegerField",
     "BooleanField",
@@ -120,3 +116,4 @@ __all__ = [
     "data",
     "empty",
 ]
+__dir__ = __all__.copy

@@ -69,15 +69,15 @@ class BaseSerializer(
             """Return the native values of ``data``; ``to_internal_value``, to be awaited."""
             ...
 
-        async def asave(self, **kwargs: Any) -> Any:
+        async def asave(self, **kwargs: Any) -> _IN:
             """Create or update the instance; ``save``, to be awaited."""
             ...
 
-        async def acreate(self, validated_data: Any) -> Any:
+        async def acreate(self, validated_data: Any) -> _IN:
             """Return a new instance; ``create``, to be awaited."""
             ...
 
-        async def aupdate(self, instance: Any, validated_data: Any) -> Any:
+        async def aupdate(self, instance: _IN, validated_data: Any) -> _IN:
             """Return the instance, changed; ``update``, to be awaited."""
             ...
 

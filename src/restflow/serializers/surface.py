@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from rest_framework.serializers import BaseSerializer
+
 from restflow.flow import TwoColoured, arun, blocking, give_twins, hook
 from restflow.serializers.refusals import is_refusable, refuse_after, refuse_async_code, refuse_before
 from restflow.serializers.representation import DRFS_CODE_ONLY, with_data
 
 if TYPE_CHECKING:
-    from rest_framework.serializers import BaseSerializer
+    from typing_extensions import TypeVar
 
-    class AsyncSerializer(BaseSerializer[Any]):
+    _IN = TypeVar("_IN", default=Any)
+
+    class AsyncSerializer(BaseSerializer[_IN]):
         """What the view helpers hand back: a serializer of the class given, with the async surface."""
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
             """Validate; ``is_valid`` of the class, in whichever colour it is written."""
             ...
 
-        async def asave(self, **kwargs: Any) -> Any:
+        async def asave(self, **kwargs: Any) -> _IN:
             """Save; ``save`` of the class, in whichever colour it is written."""
+            ...
 
         @property
         def adata(self) -> Data:
             """``data``, to be awaited."""
             ...
+
+else:
+    AsyncSerializer = BaseSerializer  # for annotations: the helpers add the three to serializers of any class
 
 
 async def data(serializer: Any) -> Any:
@@ -50,7 +58,7 @@ class Data:
         return arun(data(self.serializer)).__await__()
 
 
-def add_async_methods(serializer: Any) -> AsyncSerializer:
+def add_async_methods(serializer: Any) -> AsyncSerializer[Any]:
     """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
 
     The serializer keeps its class: what a registry, a schema or an error message reads of it stays true.
@@ -64,7 +72,7 @@ def add_async_methods(serializer: Any) -> AsyncSerializer:
         if not ("adata" in vars(serializer) or hasattr(type(serializer), "adata")):
             serializer.adata = Data(serializer)
     surfaced: Any = serializer
-    return cast("AsyncSerializer", surfaced)
+    return cast("AsyncSerializer[Any]", surfaced)
 
 
 async def _looked_at(serializer: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -4,7 +4,8 @@ import restflow.views.fast  # noqa: F401  # pyright: ignore[reportUnusedImport] 
 from restflow.flow import TwoColoured
 from restflow.post_fetch import PostFetch
 from restflow.views.action_config import ActionConfig
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.decorators import action, api_view
 from restflow.views.generics import (
     AsyncCreateAPIView,
@@ -104,6 +105,7 @@ __all__ = [
     "action",
     "api_view",
 ]
+__dir__ = __all__.copy
 
 _METHODS = {"delete", "get", "patch", "post", "put"}
 

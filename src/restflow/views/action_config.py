@@ -16,9 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Manager, QuerySet
 from django.db.models.base import ModelBase
 
+from restflow.exceptions import known_format
 from restflow.flow import held
 from restflow.flow.resolution import ABSENT
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
+from restflow.views.preconditions import Fields, fields_of
 from restflow.views.transactions import Databases, databases_of
 
 _SEQUENCES = (
@@ -54,6 +56,9 @@ class ActionConfig:
         queryset: a query set, a manager, whatever else has ``all``, or a callable (sync or async) of the view.
         atomic: whether the checks and the action are in one transaction, which an error response rolls back: True for
             the default database, an alias, or a list of aliases. False takes the action out of the viewset's.
+        error_format: the form of errors: ``"drf"``, ``"envelope"`` or ``"problem"``.
+        etag: the model's field, or a list of fields, of which ETags are made.
+        precondition_required: whether a write must say, by ``If-Match``, which state it is of.
 
     Raises:
         ImproperlyConfigured: a field was given what it doesn't take.
@@ -71,6 +76,9 @@ class ActionConfig:
     pagination_class: PaginationClass | None = None
     queryset: Any = None
     atomic: Databases | None = None
+    error_format: str | None = None
+    etag: Fields | None = None
+    precondition_required: bool | None = None
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -95,6 +103,8 @@ class ActionConfig:
                 f"ActionConfig.queryset must be a query set, a manager, or a callable of the view, got {queryset!r}."
             )
         databases_of(self.atomic, "ActionConfig")
+        known_format(self.error_format)
+        fields_of(self.etag, "ActionConfig")
 
     def __hash__(self) -> int:
         # A field may be a list. Which fields are set never changes, and is the same where configs are equal.

@@ -1,67 +1,52 @@
-"""``APIView`` and ``AsyncAPIView``: DRF's request cycle as flows.
+"""``APIView``: what DRF's request cycle asks of a view, as flows; ``AsyncAPIView`` (``async_base``) dispatches by them.
 
-Each hook is asked where DRF calls it. Calls a user's code by steps only; the view functions of ``serving`` drive it.
-What is done faster on most views stands in ``fast``.
+Each hook is asked where DRF calls it, and a user's code by steps only. What is done faster on most views stands in
+``fast``.
 """
 
 from __future__ import annotations
 
-import types
-import weakref
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from functools import partial
-from operator import attrgetter
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions, status
 from rest_framework import views as drf
 from rest_framework.request import Request as DRFRequest
 from rest_framework.response import Response as DRFResponse
 
 from restflow.components import refuse_dropped_as
-from restflow.db.transactions import roll_back, transacted
+from restflow.credentials import authenticated
 from restflow.drf import instance_of, permits
+from restflow.exceptions import exception_handler
 from restflow.flow import (
     TwoColoured,
-    asynchronous,
     attribute,
     blocking,
     call,
-    callable_from_sync,
     has_fast_version,
     hook,
     insist_on_awaited,
-    is_coroutine_function,
-    is_overridden,
-    is_written_async,
+    run,
     sync,
-    sync_or_async,
-    twin,
-    unchanged,
 )
-from restflow.flow.trust import is_frameworks
 from restflow.negotiation import negotiate
-from restflow.request import Request, authenticated
-from restflow.responses import Response, rendered_where_it_belongs
-from restflow.views.declared import refuse_names_nobody_calls, refuse_super_of_drfs_mixins, take_view_into_use
-from restflow.views.handlers import prepare_body
-from restflow.views.helpers import AsyncHelpers, Helpers, no_serializer_on_show
-from restflow.views.hooks import CALLED_FOR_EFFECT, OF_VIEWS, names, not_known_to_be_sync
+from restflow.request import Request, show_to_sentry
+from restflow.responses import Response
+from restflow.settings import settings
+from restflow.streams import StreamedResponse, let_go
+from restflow.views.declared import refuse_names_nobody_calls, take_view_into_use
+from restflow.views.drfs_loop import have_checks_awaited, have_drfs_steps
+from restflow.views.helpers import AsyncHelpers, Helpers
+from restflow.views.hooks import OF_VIEWS, names
 from restflow.views.policies import permit, refuse, throttle_by
-from restflow.views.serving import make_async_view
-from restflow.views.transactions import Databases, begin_when_initialized, databases_of
+from restflow.views.shown import no_serializer_on_show
+from restflow.views.streaming import begun
+from restflow.views.transactions import Databases, begin_when_initialized
 
-__all__ = ["APIView", "AsyncAPIView"]
-
-_DRFs: Any = drf.APIView
-_STEPS = ("initial", "perform_authentication", "perform_content_negotiation", "determine_version")
-_DRFS_STEPS = attrgetter(*_STEPS)(_DRFs)
-_drf_has_its_steps = unchanged(_DRFs, _STEPS)
+__all__ = ["APIView"]
 
 
 class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=("dispatch", "options")):
@@ -78,6 +63,9 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
     """
+
+    error_format: str | None = None
+    """The form of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None has the settings decide."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -97,7 +85,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
             ImproperlyConfigured: a sync view has ``async def`` handlers, which nobody would await.
             TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
         """
-        if cls.view_is_async and not issubclass(cls, AsyncAPIView):
+        if cls.view_is_async and not issubclass(cls, AsyncHelpers):
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
         take_view_into_use(cls, initkwargs, {})
         return super().as_view(**initkwargs)
@@ -108,10 +96,17 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         Source: DRF 3.18, views.py, ``dispatch``.
         """
         self._name_action(request)
-        with ExitStack() as transactions:
-            begin_when_initialized(self, transactions)
-            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-            insist_on_awaited(self)
+        try:
+            with ExitStack() as transactions:
+                begin_when_initialized(self, transactions)
+                response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+                insist_on_awaited(self)
+                if isinstance(response, StreamedResponse):
+                    self.response = response = run(begun(self, self.request, response, args, kwargs))
+        except BaseException:
+            let_go(request, None)
+            raise
+        let_go(request, response)
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
@@ -128,22 +123,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
-        # DRF's loop calls `self.check_permissions()` and the like: what is set on the view itself comes first.
-        own = vars(self)
-        for name in {*not_known_to_be_sync(type(self)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
-            method = getattr(self, name, None)
-            if method is not None and (awaiting := callable_from_sync(method)) is not method:
-                own[name] = awaiting
-                if getattr(self, name) is not awaiting:
-                    raise ImproperlyConfigured(
-                        f"{type(self).__name__}.{name} is a property. What it gives may be async, and nobody would "
-                        "await it: make it a method."
-                    )
-        if not _drf_has_its_steps():
-            # Patched by another package, DRF's own is what a view of DRF's would run.
-            for name, as_imported in zip(_STEPS, _DRFS_STEPS, strict=True):
-                if getattr(_DRFs, name) is not as_imported and getattr(type(self), name) is getattr(APIView, name):
-                    own.setdefault(name, types.MethodType(getattr(_DRFs, name), self))
+        have_checks_awaited(self)
+        have_drfs_steps(self, APIView)
         drf_request = super().initialize_request(request, *args, **kwargs)
         if type(drf_request) is DRFRequest:
             drf_request.__class__ = Request  # which adds methods only
@@ -279,6 +260,20 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         return await hook(authenticators[0], "authenticate_header", request) if authenticators else None
 
     @sync
+    async def get_exception_handler(self) -> Any:
+        """Return what turns exceptions into responses: the settings' ``EXCEPTION_HANDLER``.
+
+        Returns:
+            restflow's handler in place of DRF's, where the view or the settings name an ``error_format``.
+
+        Source: DRF 3.18, views.py, ``get_exception_handler``.
+        """
+        handler: Any = super().get_exception_handler()
+        if handler is not drf.exception_handler:
+            return handler
+        return exception_handler if await attribute(self, "error_format") or settings.ERROR_FORMAT else handler
+
+    @sync
     async def handle_exception(self, exc: Exception) -> DRFResponse:
         """Turn an exception into a response, by the exception handler of the settings.
 
@@ -330,220 +325,3 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
             metadata = await blocking(metadata_class)
             data = await hook(metadata, "determine_metadata", request, self)
         return Response(data, status=status.HTTP_200_OK)
-
-
-class AsyncAPIView(AsyncHelpers, APIView):
-    """DRF's ``APIView`` with an async ``dispatch``; handlers, hooks and components may be of either colour.
-
-    Sync code (a handler, an override, a permission, a serializer) runs in the request's worker thread, async code on
-    the event loop. Every hook of DRF's is called where DRF calls it, under its own name or with an ``a`` before it.
-
-    Source: DRF 3.18, views.py, ``APIView``.
-    """
-
-    view_is_async = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        refuse_super_of_drfs_mixins(cls)
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        """Return the view function, a coroutine function, as DRF does.
-
-        Args:
-            initkwargs: attributes to set on each instance.
-
-        Returns:
-            A view function that carries ``cls`` and ``initkwargs``. A view's own ``__init__`` and ``setup``, and a sync
-            ``dispatch``, run in the worker thread.
-
-        Raises:
-            TypeError: a class behind AsyncAPIView has an ``as_view`` of its own, whose wrapper would be lost.
-        """
-        for base in cls.__mro__[cls.__mro__.index(AsyncAPIView) + 1 :]:
-            if "as_view" in vars(base) and not is_frameworks(base):
-                raise TypeError(
-                    f"{base.__name__}.as_view would not wrap {cls.__name__}, because AsyncAPIView comes before it. "
-                    f"List {base.__name__} first."
-                )
-
-        return make_async_view(cls, initkwargs, super().as_view(**initkwargs))
-
-    @sync_or_async
-    @has_fast_version
-    async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Take a request through DRF's cycle: initialise, check, handle, and finalise the response.
-
-        Returns:
-            The response, to be rendered by Django.
-
-        Source: DRF 3.18, views.py, ``dispatch``.
-        """
-        self.args, self.kwargs = args, kwargs
-        self._name_action(request)
-        drf_request: DRFRequest = await hook(self, "initialize_request", request, *args, **kwargs)
-        self.request = drf_request
-        self.headers = await attribute(self, "default_response_headers")
-        databases = databases_of(await attribute(self, "atomic"), type(self).__name__)
-        handling = partial(self._check_and_handle, drf_request, databases, args, kwargs)
-        self.response = await (transacted(databases, handling, by_requests=False) if databases else handling())
-        return finished(self, drf_request)
-
-    async def _check_and_handle(
-        self, request: DRFRequest, databases: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """Check, handle and finalise: what ``dispatch`` does once it has the request, in the transactions of a view."""
-        try:
-            await hook(self, "initial", request, *args, **kwargs)
-            method = (request.method or "").lower()
-            if method in await attribute(self, "http_method_names") and hasattr(self, method):
-                handler = getattr(self, method)
-                await prepare_body(request, handler)
-                response = await call(handler, request, *args, **kwargs)
-            else:
-                response = await hook(self, "http_method_not_allowed", request, *args, **kwargs)
-        except Exception as error:
-            await know_the_user(self, request)
-            response = await hook(self, "handle_exception", error)
-            if databases:
-                await blocking(roll_back, databases)
-        response = await hook(self, "finalize_response", request, response, *args, **kwargs)
-        insist_on_awaited(self)
-        return response
-
-    @sync
-    async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Wrap Django's request in DRF's.
-
-        Returns:
-            The request that the view works with.
-
-        Source: DRF 3.18, views.py, ``initialize_request``.
-        """
-        context = await hook(self, "get_parser_context", request)
-        return Request(
-            request,
-            parsers=await hook(self, "get_parsers"),
-            authenticators=await hook(self, "get_authenticators"),
-            negotiator=await hook(self, "get_content_negotiator"),
-            parser_context=context,
-        )
-
-    @sync
-    async def finalize_response(
-        self, request: DRFRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> Any:
-        """Give the response its renderer and the view's headers.
-
-        Args:
-            response: what the handler or the exception handler returned.
-
-        Raises:
-            AssertionError: the handler returned something else than a response.
-
-        Source: DRF 3.18, views.py, ``finalize_response``.
-        """
-        assert isinstance(response, HttpResponseBase), (
-            "Expected a `Response`, `HttpResponse` or `StreamingHttpResponse` to be returned from the view, but "
-            f"received a `{type(response)}`"
-        )
-        if isinstance(response, DRFResponse):
-            if not getattr(request, "accepted_renderer", None):
-                negotiated = await hook(self, "perform_content_negotiation", request, force=True)
-                request.accepted_renderer, request.accepted_media_type = negotiated
-            response.accepted_renderer = request.accepted_renderer
-            response.accepted_media_type = request.accepted_media_type
-            context = await hook(self, "get_renderer_context")
-            response.renderer_context = context  # type: ignore[attr-defined]  # the stubs leave it out
-        await put_headers(self, response)
-        return response
-
-    options = sync_or_async(APIView.options)  # type: ignore[assignment]  # Django awaits what an async view's handlers return
-
-    ainitialize_request = asynchronous(initialize_request)
-    ainitial = asynchronous(APIView.initial)
-    aperform_content_negotiation = asynchronous(APIView.perform_content_negotiation)
-    adetermine_version = asynchronous(APIView.determine_version)
-    aperform_authentication = asynchronous(APIView.perform_authentication)
-    acheck_permissions = asynchronous(APIView.check_permissions)
-    acheck_object_permissions = asynchronous(APIView.check_object_permissions)
-    acheck_throttles = asynchronous(APIView.check_throttles)
-    aget_authenticate_header = asynchronous(APIView.get_authenticate_header)
-    ahandle_exception = asynchronous(APIView.handle_exception)
-    afinalize_response = asynchronous(finalize_response)
-
-    # DRF's own methods, callable under both names too.
-    aget_authenticators = twin("get_authenticators")
-    aget_content_negotiator = twin("get_content_negotiator")
-    aget_exception_handler = twin("get_exception_handler")
-    aget_exception_handler_context = twin("get_exception_handler_context")
-    aget_format_suffix = twin("get_format_suffix")
-    aget_parser_context = twin("get_parser_context")
-    aget_parsers = twin("get_parsers")
-    aget_permissions = twin("get_permissions")
-    aget_renderer_context = twin("get_renderer_context")
-    aget_renderers = twin("get_renderers")
-    aget_throttles = twin("get_throttles")
-    aget_view_description = twin("get_view_description")
-    aget_view_name = twin("get_view_name")
-    ahttp_method_not_allowed = twin("http_method_not_allowed")
-    apermission_denied = twin("permission_denied")
-    araise_uncaught_exception = twin("raise_uncaught_exception")
-    athrottled = twin("throttled")
-
-
-# What both versions of the flows above do: the general ones here, and those in `fast`.
-
-
-def show_to_sentry(request: DRFRequest) -> None:
-    """Do what sentry-sdk does around DRF's own `initial`, to find in an event's request the data that DRF parsed."""
-    if (http_request := getattr(request, "_request", None)) is not None:
-        vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
-
-
-async def put_headers(view: APIView, response: HttpResponseBase) -> None:
-    """Put a view's headers into its response, as ``finalize_response`` does."""
-    headers = view.headers
-    vary = headers.pop("Vary", None)
-    if vary is not None:
-        patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
-    if _STRINGS.issuperset(map(type, headers.values())):
-        _set_headers(response, headers)
-    else:  # a lazy value is evaluated when it is set
-        await blocking(_set_headers, response, headers)
-
-
-_STRINGS = frozenset({str})
-
-
-def _set_headers(response: HttpResponseBase, headers: dict[str, Any]) -> None:
-    for name, value in headers.items():
-        response[name] = value
-
-
-def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
-    """Return the response of a view, to be rendered where it belongs."""
-    response: Any = view.response
-    if ahead := vars(request).get("_ahead"):  # uploads that nobody read
-        response._resource_closers.append(ahead._closing)
-    rendered: HttpResponseBase = rendered_where_it_belongs(response)
-    return rendered
-
-
-async def know_the_user(view: APIView, request: DRFRequest) -> None:
-    """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
-
-    Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
-    """
-    if "_user" in vars(request) or is_overridden(view, "perform_authentication", APIView.perform_authentication):
-        return
-    functions: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
-    if any(map(is_coroutine_function, functions)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
-        with suppress(Exception):  # it was refused for another reason already
-            await authenticated(request)
-
-
-_AFTER_A_REFUSAL = ("finalize_response", "get_exception_handler_context", "handle_exception")

@@ -20,11 +20,14 @@ from rest_framework import viewsets
 from rest_framework.permissions import OperandHolder, SingleOperandHolder
 
 from restflow.components import HOOKS, refuse_dropped_as
+from restflow.exceptions import known_format
 from restflow.flow import gives_coroutine, held, is_coroutine_function, look_at
 from restflow.flow.resolution import ABSENT, is_computed
 from restflow.flow.trust import is_drfs, is_trusted
+from restflow.settings import settings
 from restflow.views.action_config import ActionConfig, config_of, is_data_descriptor
 from restflow.views.hooks import ACTIONS, OF_CREATE, OF_DESTROY, OF_UPDATE, names
+from restflow.views.preconditions import fields_of
 from restflow.views.transactions import databases_of
 
 
@@ -103,7 +106,8 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
 
     Raises:
         TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database.
+        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database, ``error_format`` no
+            form, or ``etag`` no field.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
@@ -113,6 +117,8 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
         _refuse_unknown_actions(view)
         _refuse_hidden_configs(view, configs)
     _refuse_unknown_databases(view, configs)
+    _refuse_unknown_formats(view)
+    _refuse_unknown_fields(view, configs)
     for name in HOOKS:
         for component in view.components(name, configs):
             refuse_dropped_as(name, component)
@@ -199,40 +205,21 @@ def _is_handler_or_action(cls: Any, name: str) -> bool:
 
 
 def _refuse_unknown_actions(view: DeclaredView) -> None:
-    """Refuse a key of ``action_configs`` that is no action: what it says would count nowhere.
+    """Refuse a key of a view's own ``action_configs`` that is no action: what it says would count nowhere.
 
-    A base may share out configs of actions that not all of its subclasses have. Of those, a key is refused that is one
-    slip of the hand away from an action of this view which has no config, and that no other subclass has.
+    A base may share out configs of actions that not all of its subclasses have. Keys of it that are an action of none
+    are found by the system checks.
     """
     if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
         raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
     known = view.known_actions()
-    said: dict[str, Any] = dict.fromkeys(view.initkwargs.get("action_configs", ()), view.cls)
-    for base in reversed(view.cls.__mro__):
-        said.update(dict.fromkeys(vars(base).get("action_configs", ()), base))
-    for key, holder in said.items():
-        is_own = holder is view.cls
-        if key in known or (_may_be_routed(view.cls, key) if is_own else _is_of_another(holder, str(key))):
-            continue
-        meant = difflib.get_close_matches(str(key), sorted(known if is_own else known - said.keys()), cutoff=0.7)
-        if is_own or (meant and _is_slip(str(key), meant[0])):
+    for key in (*view.initkwargs.get("action_configs", ()), *vars(view.cls).get("action_configs", ())):
+        if key not in known and not _may_be_routed(view.cls, key):
+            meant = difflib.get_close_matches(str(key), sorted(known), n=1, cutoff=0.7)
             hint = f" Did you mean {meant[0]!r}?" if meant else ""
             raise ImproperlyConfigured(
                 f"{view.cls.__name__}.action_configs has {key!r}, which is no action of it.{hint}"
             )
-
-
-def _is_of_another(holder: type, key: str) -> bool:
-    """Tell whether a subclass of the class that shares out a config has something of its name."""
-    others: list[type] = type.__subclasses__(holder)
-    return any(inspect.getattr_static(each, key, None) is not None or _is_of_another(each, key) for each in others)
-
-
-def _is_slip(written: str, meant: str) -> bool:
-    """Tell whether a letter of a name is missing, is one too many or another one, or two changed places."""
-    steps = difflib.SequenceMatcher(None, written, meant, autojunk=False).get_opcodes()
-    letters = sum(max(end - start, to - since) for step, start, end, since, to in steps if step != "equal")
-    return letters <= 1 or (letters == 2 and sorted(written) == sorted(meant))
 
 
 def _may_be_routed(cls: Any, name: str) -> bool:
@@ -262,3 +249,41 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
         for alias in databases_of(atomic, name):
             if alias not in connections.settings:
                 raise ImproperlyConfigured(f"{name}.atomic names {alias!r}, which is not in DATABASES.")
+
+
+def _refuse_unknown_formats(view: DeclaredView) -> None:
+    # The exception handler reads it on the event loop too.
+    _refuse_property(view, "error_format")
+    known_format(view.attribute("error_format"))
+    known_format(settings.ERROR_FORMAT)
+
+
+def _refuse_property(view: DeclaredView, name: str) -> None:
+    raw = held(view.cls, name)
+    if isinstance(raw, property) or is_computed(raw):
+        raise ImproperlyConfigured(
+            f"{view.cls.__name__}.{name} is a property. Make it a plain attribute, or write it in ActionConfigs."
+        )
+
+
+def _refuse_unknown_fields(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
+    """Refuse an ``etag`` that can't be read of the model, and what would have no effect."""
+    name = view.cls.__name__
+    for attribute in ("etag", "precondition_required"):
+        if any(getattr(config, attribute) for config in configs.values()) and not hasattr(view.cls, attribute):
+            raise ImproperlyConfigured(
+                f"{name} has an ActionConfig with {attribute}, which would count nowhere: derive {name} from "
+                "restflow's generic views."
+            )
+        _refuse_property(view, attribute)
+    of_class = view.attribute("etag"), view.attribute("precondition_required"), view.attribute("queryset")
+    for config in (ActionConfig(), *configs.values()):
+        etag, required, queryset = config.etag or of_class[0], config.precondition_required, config.queryset
+        if (of_class[1] if required is None else required) and not etag:
+            raise ImproperlyConfigured(f"{name} has precondition_required and no etag, which a client could send.")
+        options = getattr(getattr(of_class[2] if queryset is None else queryset, "model", None), "_meta", None)
+        for field_name in fields_of(etag, name):
+            if options is not None and field_name not in {each.attname for each in options.concrete_fields} | {
+                each.name for each in options.concrete_fields
+            }:
+                raise ImproperlyConfigured(f"{name}.etag names {field_name!r}, which is no field of {options.label}.")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rest_framework import decorators as drf
 
 from restflow.flow import callable_from_sync, is_coroutine_function
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 
 __all__ = ["action", "api_view"]
 

@@ -1,10 +1,10 @@
 """Fast versions of whole flows: the same steps, done in place where nobody changed what they ask.
 
-Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base`` or
-``helpers``. It is not taken where the class or the view has something of its own in a hook that it would skip (an
-``initial``, say: the rows of ``hooks`` name the groups); after each piece of a user's code, the hooks that are still to
-come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False``
-switches all of them off, and a reader may leave this module out.
+Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base``,
+``async_base`` or ``helpers``. It is not taken where the class or the view has something of its own in a hook that it
+would skip (an ``initial``, say: the rows of ``hooks`` name the groups); after each piece of a user's code, the hooks
+that are still to come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False`` switches all of them off, and a reader
+may leave this module out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.response import Response as DRFResponse
 from rest_framework.views import APIView as DRFAPIView
 
+from restflow.credentials import authenticated
 from restflow.drf import all_made_in_place, is_plain_list
 from restflow.flow import (
     Unmodified,
@@ -33,13 +34,15 @@ from restflow.flow import (
 )
 from restflow.flow.trust import is_frameworks_function
 from restflow.negotiation import chosen_before
-from restflow.request import Request, authenticated
+from restflow.request import Request, has_body, show_to_sentry
 from restflow.serializers import add_async_methods
 from restflow.serializers.private import keep_private, runs_drfs_code_only
 from restflow.settings import settings
-from restflow.views.base import APIView, AsyncAPIView, finished, know_the_user, put_headers, show_to_sentry
+from restflow.streams import StreamedResponse
+from restflow.views.async_base import AsyncAPIView, finished, know_the_user
+from restflow.views.base import APIView
 from restflow.views.generics import GenericAPIView
-from restflow.views.handlers import headers_of, prepare_body
+from restflow.views.handlers import headers_of, prepare_body, put_headers
 from restflow.views.helpers import SerializerClass, build
 from restflow.views.hooks import (
     BEGINNING,
@@ -53,6 +56,7 @@ from restflow.views.hooks import (
     names,
 )
 from restflow.views.policies import permit, throttle_by
+from restflow.views.streaming import begun
 
 _DRFs: Any = DRFAPIView
 
@@ -98,7 +102,7 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
     view._name_action(http_request)
     # That the class is unmodified was asked before; now it is known of the view as well.
     if not (
-        _BEGINNING.is_untouched(view)  # an ActionConfig may have put lists on the view
+        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))  # an ActionConfig puts lists on it
         and all_made_in_place(view.parser_classes)
         and all_made_in_place(view.authentication_classes)
         and all_made_in_place(view.renderer_classes)
@@ -118,7 +122,8 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
         method = (request.method or "").lower()
         if method in view.http_method_names and hasattr(view, method):
             handler = getattr(view, method)
-            await prepare_body(request, handler)
+            if has_body(request):
+                await prepare_body(request, handler)
             response = await call(handler, request, *args, **kwargs)
         else:
             response = await hook(view, "http_method_not_allowed", request, *args, **kwargs)
@@ -127,6 +132,8 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
         response = await hook(view, "handle_exception", error)
     view.response = await _finalized(view, request, response, args, kwargs)
     insist_on_awaited(view)
+    if isinstance(view.response, StreamedResponse):
+        view.response = await begun(view, request, view.response, args, kwargs)
     return finished(view, request)
 
 

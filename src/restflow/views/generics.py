@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Manager, QuerySet
+from django.db.models import Manager, Model, QuerySet
 from rest_framework import generics as drf
+from rest_framework.fields import empty
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response as DRFResponse
 from rest_framework.settings import api_settings
@@ -26,7 +27,8 @@ from restflow.flow import (
     sync_or_async,
     twin,
 )
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.helpers import OFF, PaginationClass, SerializerClass
 from restflow.views.hooks import ACTIONS, OF_GENERIC_VIEWS, names
 from restflow.views.mixins import (
@@ -41,6 +43,16 @@ from restflow.views.mixins import (
     RetrieveModelMixin,
     UpdateModelMixin,
 )
+from restflow.views.preconditions import Fields, check
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from restflow.serializers import AsyncSerializer
+
+    _MT_co = TypeVar("_MT_co", bound=Model, covariant=True, default=Any)
+else:
+    _MT_co = Any  # DRF's classes, when the program runs, are the same whatever they are subscripted with
 
 
 def no_queryset(view: Any) -> str:
@@ -49,12 +61,16 @@ def no_queryset(view: Any) -> str:
     return f"'{name}' should either include a `queryset` attribute, or override the `get_queryset()` method."
 
 
-class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VIEWS), methods=ACTIONS):
+class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC_VIEWS), methods=ACTIONS):
     """DRF's ``GenericAPIView`` with restflow's helper methods. Source: DRF 3.18, generics.py."""
 
     serializer_class: SerializerClass | None = None
     pagination_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     filter_backends: Sequence[Any] = api_settings.DEFAULT_FILTER_BACKENDS
+    etag: Fields | None = None
+    """The model's field, or fields, by which one state of an instance is told from another; None: no ETags."""
+    precondition_required: bool = False
+    """Whether to refuse a write (428) whose client doesn't say, by ``If-Match``, which state it has seen."""
 
     @property
     def paginator(self) -> BasePagination | None:
@@ -68,7 +84,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         vars(self)["_paginator"] = paginator
 
     @sync
-    async def get_queryset(self) -> Any:
+    async def get_queryset(self) -> QuerySet[_MT_co]:
         """Return the query set of the view, to be evaluated anew by each request.
 
         Returns:
@@ -84,19 +100,21 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         assert queryset is not None, no_queryset(self)
         if isinstance(queryset, Manager):
             return await blocking(queryset.all)
-        return queryset.all() if isinstance(queryset, QuerySet) else queryset
+        chosen_anew: QuerySet[_MT_co] = queryset.all() if isinstance(queryset, QuerySet) else queryset
+        return chosen_anew
 
     def _queryset_maker(self) -> Any:
         """Return what is called with the view for its query set; None without. A viewset's ``ActionConfig`` may say."""
         return None
 
     @sync
-    async def get_object(self) -> Any:
+    async def get_object(self) -> _MT_co:
         """Return the instance that the URL names, and that the request may see.
 
         Raises:
             Http404: there is none, or the value in the URL can't name one.
             PermissionDenied: a permission refused it.
+            PreconditionFailed: it is another than the client has seen; see ``check_precondition``.
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
@@ -108,9 +126,25 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
             f'"{keyword}". Fix your URL conf, or set the `.lookup_field` attribute on the view correctly.'
         )
         lookup: Any = drf.get_object_or_404
-        obj = await blocking(lookup, queryset, **{field: self.kwargs[keyword]})
+        obj: _MT_co = await blocking(lookup, queryset, **{field: self.kwargs[keyword]})
         await hook(self, "check_object_permissions", self.request, obj)
+        await hook(self, "check_precondition", obj)
         return obj
+
+    @sync
+    async def check_precondition(self, obj: Any) -> None:
+        """Refuse to write an instance that is not as the client has seen it (``If-Match``), where there is an ``etag``.
+
+        The row is locked, where the database has locks for rows and is in a transaction.
+
+        Args:
+            obj: an instance that the request is about to change; ``get_object`` has asked of the one that it returns.
+
+        Raises:
+            PreconditionFailed: it is another by now.
+            PreconditionRequired: the client doesn't say which it has seen, and has to.
+        """
+        await check(self, obj)
 
     @sync
     async def filter_queryset(self, queryset: Any) -> Any:
@@ -192,13 +226,13 @@ class GenericAPIView(APIView, drf.GenericAPIView[Any], hooks=names(OF_GENERIC_VI
         return await super()._page_of(queryset, pagination_class)
 
 
-async def _paginator_of(view: GenericAPIView) -> Any:
+async def _paginator_of(view: GenericAPIView[Any]) -> Any:
     if type(view).paginator is not GenericAPIView.paginator:
         return await attribute(view, "paginator")
     return await _paginator_made_once(view)
 
 
-async def _paginator_made_once(view: GenericAPIView) -> Any:
+async def _paginator_made_once(view: GenericAPIView[Any]) -> Any:
     own = vars(view)
     if "_paginator" not in own:
         chosen = await hook(view, "get_pagination_class")
@@ -206,15 +240,40 @@ async def _paginator_made_once(view: GenericAPIView) -> Any:
     return own["_paginator"]
 
 
-class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[reportIncompatibleMethodOverride]
+class AsyncGenericAPIView(AsyncAPIView, GenericAPIView[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
 
     # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
     get_context = GenericAPIView.get_context
     get_serializer_class = GenericAPIView.get_serializer_class
 
-    aget_queryset = asynchronous(GenericAPIView.get_queryset)
-    aget_object = asynchronous(GenericAPIView.get_object)
+    if TYPE_CHECKING:
+        # What a twin returns of a generic class, a checker can't tell from a function of it. A serializer is of any
+        # class; the one that a view validates by is mostly of the model.
+        async def aget_queryset(self) -> QuerySet[_MT_co]:
+            """Return the query set of the view; ``get_queryset``, to be awaited."""
+            ...
+
+        async def aget_object(self) -> _MT_co:
+            """Return the instance that the URL names; ``get_object``, to be awaited."""
+            ...
+
+        def validated_serializer(
+            self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
+        ) -> AsyncSerializer[_MT_co]:
+            """Build a serializer of the request direction and validate its data."""
+            ...
+
+        async def avalidated_serializer(
+            self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
+        ) -> AsyncSerializer[_MT_co]:
+            """Return a valid serializer; ``validated_serializer``, to be awaited."""
+            ...
+
+    else:
+        aget_queryset = asynchronous(GenericAPIView.get_queryset)
+        aget_object = asynchronous(GenericAPIView.get_object)
+    acheck_precondition = asynchronous(GenericAPIView.check_precondition)
     afilter_queryset = asynchronous(GenericAPIView.filter_queryset)
     apaginate_queryset = asynchronous(GenericAPIView.paginate_queryset)
     aget_paginated_response = asynchronous(GenericAPIView.get_paginated_response)
@@ -223,40 +282,48 @@ class AsyncGenericAPIView(AsyncAPIView, GenericAPIView):  # pyright: ignore[repo
     aget_serializer_context = twin("get_serializer_context")
 
 
-class CreateAPIView(CreateModelMixin, GenericAPIView, drf.CreateAPIView[Any]):
+class CreateAPIView(CreateModelMixin, GenericAPIView[_MT_co], drf.CreateAPIView[_MT_co]):
     """POST creates an instance. Source: DRF 3.18, generics.py."""
 
 
-class ListAPIView(ListModelMixin, GenericAPIView, drf.ListAPIView[Any]):
+class ListAPIView(ListModelMixin, GenericAPIView[_MT_co], drf.ListAPIView[_MT_co]):
     """GET lists the query set. Source: DRF 3.18, generics.py."""
 
 
-class RetrieveAPIView(RetrieveModelMixin, GenericAPIView, drf.RetrieveAPIView[Any]):
+class RetrieveAPIView(RetrieveModelMixin, GenericAPIView[_MT_co], drf.RetrieveAPIView[_MT_co]):
     """GET retrieves an instance. Source: DRF 3.18, generics.py."""
 
 
-class DestroyAPIView(DestroyModelMixin, GenericAPIView, drf.DestroyAPIView[Any]):
+class DestroyAPIView(DestroyModelMixin, GenericAPIView[_MT_co], drf.DestroyAPIView[_MT_co]):
     """DELETE deletes an instance. Source: DRF 3.18, generics.py."""
 
 
-class UpdateAPIView(UpdateModelMixin, GenericAPIView, drf.UpdateAPIView[Any]):
+class UpdateAPIView(UpdateModelMixin, GenericAPIView[_MT_co], drf.UpdateAPIView[_MT_co]):
     """PUT and PATCH update an instance. Source: DRF 3.18, generics.py."""
 
 
-class ListCreateAPIView(ListModelMixin, CreateModelMixin, GenericAPIView, drf.ListCreateAPIView[Any]):
+class ListCreateAPIView(ListModelMixin, CreateModelMixin, GenericAPIView[_MT_co], drf.ListCreateAPIView[_MT_co]):
     """GET lists the query set, POST creates an instance. Source: DRF 3.18, generics.py."""
 
 
-class RetrieveUpdateAPIView(RetrieveModelMixin, UpdateModelMixin, GenericAPIView, drf.RetrieveUpdateAPIView[Any]):
+class RetrieveUpdateAPIView(
+    RetrieveModelMixin, UpdateModelMixin, GenericAPIView[_MT_co], drf.RetrieveUpdateAPIView[_MT_co]
+):
     """GET retrieves an instance, PUT and PATCH update it. Source: DRF 3.18, generics.py."""
 
 
-class RetrieveDestroyAPIView(RetrieveModelMixin, DestroyModelMixin, GenericAPIView, drf.RetrieveDestroyAPIView[Any]):
+class RetrieveDestroyAPIView(
+    RetrieveModelMixin, DestroyModelMixin, GenericAPIView[_MT_co], drf.RetrieveDestroyAPIView[_MT_co]
+):
     """GET retrieves an instance, DELETE deletes it. Source: DRF 3.18, generics.py."""
 
 
 class RetrieveUpdateDestroyAPIView(
-    RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericAPIView, drf.RetrieveUpdateDestroyAPIView[Any]
+    RetrieveModelMixin,
+    UpdateModelMixin,
+    DestroyModelMixin,
+    GenericAPIView[_MT_co],
+    drf.RetrieveUpdateDestroyAPIView[_MT_co],
 ):
     """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""
 
@@ -302,38 +369,40 @@ def _handler(method: str, action: str) -> Any:
     return sync_or_async(handler)
 
 
-class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView, _CreateAPIView):
+class AsyncCreateAPIView(AsyncCreateModelMixin, AsyncGenericAPIView[_MT_co], _CreateAPIView):
     """POST creates an instance. Source: DRF 3.18, generics.py."""
 
     post = _handler("post", "create")
 
 
-class AsyncListAPIView(AsyncListModelMixin, AsyncGenericAPIView, _ListAPIView):
+class AsyncListAPIView(AsyncListModelMixin, AsyncGenericAPIView[_MT_co], _ListAPIView):
     """GET lists the query set. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "list")
 
 
-class AsyncRetrieveAPIView(AsyncRetrieveModelMixin, AsyncGenericAPIView, _RetrieveAPIView):
+class AsyncRetrieveAPIView(AsyncRetrieveModelMixin, AsyncGenericAPIView[_MT_co], _RetrieveAPIView):
     """GET retrieves an instance. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "retrieve")
 
 
-class AsyncDestroyAPIView(AsyncDestroyModelMixin, AsyncGenericAPIView, _DestroyAPIView):
+class AsyncDestroyAPIView(AsyncDestroyModelMixin, AsyncGenericAPIView[_MT_co], _DestroyAPIView):
     """DELETE deletes an instance. Source: DRF 3.18, generics.py."""
 
     delete = _handler("delete", "destroy")
 
 
-class AsyncUpdateAPIView(AsyncUpdateModelMixin, AsyncGenericAPIView, _UpdateAPIView):
+class AsyncUpdateAPIView(AsyncUpdateModelMixin, AsyncGenericAPIView[_MT_co], _UpdateAPIView):
     """PUT and PATCH update an instance. Source: DRF 3.18, generics.py."""
 
     put = _handler("put", "update")
     patch = _handler("patch", "partial_update")
 
 
-class AsyncListCreateAPIView(AsyncListModelMixin, AsyncCreateModelMixin, AsyncGenericAPIView, _ListCreateAPIView):
+class AsyncListCreateAPIView(
+    AsyncListModelMixin, AsyncCreateModelMixin, AsyncGenericAPIView[_MT_co], _ListCreateAPIView
+):
     """GET lists the query set, POST creates an instance. Source: DRF 3.18, generics.py."""
 
     get = _handler("get", "list")
@@ -341,7 +410,7 @@ class AsyncListCreateAPIView(AsyncListModelMixin, AsyncCreateModelMixin, AsyncGe
 
 
 class AsyncRetrieveUpdateAPIView(
-    AsyncRetrieveModelMixin, AsyncUpdateModelMixin, AsyncGenericAPIView, _RetrieveUpdateAPIView
+    AsyncRetrieveModelMixin, AsyncUpdateModelMixin, AsyncGenericAPIView[_MT_co], _RetrieveUpdateAPIView
 ):
     """GET retrieves an instance, PUT and PATCH update it. Source: DRF 3.18, generics.py."""
 
@@ -351,7 +420,7 @@ class AsyncRetrieveUpdateAPIView(
 
 
 class AsyncRetrieveDestroyAPIView(
-    AsyncRetrieveModelMixin, AsyncDestroyModelMixin, AsyncGenericAPIView, _RetrieveDestroyAPIView
+    AsyncRetrieveModelMixin, AsyncDestroyModelMixin, AsyncGenericAPIView[_MT_co], _RetrieveDestroyAPIView
 ):
     """GET retrieves an instance, DELETE deletes it. Source: DRF 3.18, generics.py."""
 
@@ -363,7 +432,7 @@ class AsyncRetrieveUpdateDestroyAPIView(
     AsyncRetrieveModelMixin,
     AsyncUpdateModelMixin,
     AsyncDestroyModelMixin,
-    AsyncGenericAPIView,
+    AsyncGenericAPIView[_MT_co],
     _RetrieveUpdateDestroyAPIView,
 ):
     """GET retrieves an instance, PUT and PATCH update it, DELETE deletes it. Source: DRF 3.18, generics.py."""

@@ -1,7 +1,7 @@
-"""What is done before a handler is called: ``Allow`` names those of the view, and a body is parsed that may block.
+"""What is done around a handler: a body that may block is parsed before it, and the view's headers are put in after it.
 
-Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for the
-headers the fast one only: the general one asks DRF's ``default_response_headers``.
+Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for
+``headers_of`` the fast one only: the general one asks DRF's ``default_response_headers``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import types
 from itertools import compress, repeat
 from typing import Any
 
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from rest_framework.views import APIView
 
-from restflow.flow import is_coroutine_function, remembered
-from restflow.request import has_body, read_ahead
+from restflow.flow import blocking, is_coroutine_function, remembered
+from restflow.request import read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
@@ -35,10 +37,10 @@ async def prepare_body(request: Any, handler: Any) -> None:
     """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
 
     Args:
-        request: the request, of any class.
+        request: one of ours, that has a body.
         handler: the handler that is about to be called.
     """
-    if has_body(request) and reads_on_the_loop(handler):
+    if reads_on_the_loop(handler):
         await read_ahead(request)
 
 
@@ -58,3 +60,16 @@ def _is_async(function: Any) -> bool:
 
 
 _is_known_async = remembered(_is_async)  # of methods, which live as long as their classes
+
+
+async def put_headers(view: APIView, response: HttpResponseBase) -> None:
+    """Put a view's headers into its response, as ``finalize_response`` does."""
+    headers = view.headers
+    vary = headers.pop("Vary", None)
+    if vary is not None:
+        patch_vary_headers(response, [name.strip() for name in vary.split(",") if name.strip()])
+    for name, value in headers.items():
+        if type(value) is str:
+            response[name] = value
+        else:  # a lazy value is evaluated when it is set
+            await blocking(response.__setitem__, name, value)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import enum
 import inspect
-import types
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.fields import empty
@@ -18,7 +17,6 @@ from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
 from restflow.flow import (
-    Descriptor,
     TwoColoured,
     asynchronous,
     attribute,
@@ -36,12 +34,13 @@ from restflow.responses import Response
 from restflow.serializers import add_async_methods
 from restflow.serializers.private import represented
 from restflow.serializers.surface import validate
+from restflow.streams import StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
+from restflow.views.shown import is_handling, shown_unless
+from restflow.views.streaming import represented_items
 
 if TYPE_CHECKING:
     from restflow.serializers import AsyncSerializer
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _Off(enum.Enum):
@@ -65,56 +64,15 @@ class MissingSerializer(ImproperlyConfigured, AttributeError):
     """A helper needs a serializer class, and the view names none."""
 
 
-class _ShownWithSerializer(Descriptor):
-    """``get_serializer``, which a view without a serializer class does not show to DRF's introspection.
-
-    DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` for one that has a serializer. A
-    handler may still call it with ``serializer_class=``.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __get__(self, view: Any, owner: type) -> Any:
-        if view is None:
-            return self.function
-        if not (_is_handling(view) or _has_serializer(view)):
-            raise _missing(view)
-        return types.MethodType(self.function, view)
-
-
-def _shown_with_serializer(function: _F) -> _F:
-    descriptor: Any = _ShownWithSerializer(function)
-    method: _F = descriptor
-    return method
-
-
-def _has_serializer(view: Any) -> bool:
-    return (
-        view.serializer_class is not None
+def _why_without_serializer(view: Any, owner: type) -> MissingSerializer | None:
+    """Return why DRF's introspection has no ``get_serializer``; a handler may call it with ``serializer_class=``."""
+    has_one = (
+        is_handling(view)
+        or view.serializer_class is not None
         or is_overridden(view, "get_serializer_class", Helpers.get_serializer_class)
         or run(has_directions(view))
     )
-
-
-def _is_handling(view: Any) -> bool:
-    # DRF sets `response` when the handler is done; what asks then is the browsable API. Schemas have no request.
-    state = vars(view)
-    return state.get("request") is not None and "response" not in state and not state.get("_restflow_hides_serializer")
-
-
-@contextmanager
-def no_serializer_on_show(view: Any) -> Generator[None, None, None]:
-    """Hide ``get_serializer`` from the metadata of a view without a serializer class.
-
-    Args:
-        view: the view whose metadata are determined.
-    """
-    view._restflow_hides_serializer = True
-    try:
-        yield
-    finally:
-        del view._restflow_hides_serializer
+    return None if has_one else _missing(view)
 
 
 def _missing(view: Any) -> MissingSerializer:
@@ -194,7 +152,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         chosen: PaginationClass | None = await attribute(self, "pagination_class")
         return chosen
 
-    @_shown_with_serializer
+    @shown_unless(_why_without_serializer)
     @sync
     async def get_serializer(
         self,
@@ -203,7 +161,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         serializer_class: SerializerClass | None = None,
         direction: Literal["request", "response"] | None = None,
         **kwargs: Any,
-    ) -> AsyncSerializer:
+    ) -> AsyncSerializer[Any]:
         """Build a serializer with the view's context.
 
         Args:
@@ -228,7 +186,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
     @sync
     async def validated_serializer(
         self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
-    ) -> AsyncSerializer:
+    ) -> AsyncSerializer[Any]:
         """Build a serializer of the request direction and validate its data.
 
         Args:
@@ -327,6 +285,41 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
             response[name] = value
         return response
 
+    @sync
+    async def streamed_response(
+        self,
+        /,
+        items: Any,
+        *,
+        as_: Literal["sse", "ndjson", "json"] | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        serializer_class: SerializerClass | None = None,
+        post_fetches: Sequence[PostFetch] | None = None,
+        stream: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> StreamedResponse:
+        """Represent instances by the serializer of the response direction, each sent as soon as it is there.
+
+        Args:
+            items: what the responses of ``restflow.responses`` take: query sets, generators of instances, or a callable
+                that gives one. A ``ServerSentEvent`` has an instance as its ``data``.
+            as_: the format; by default that of the renderer that was negotiated, a JSON list for any other.
+            status: the HTTP status; 200 by default.
+            headers: headers of the response.
+            serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
+            post_fetches: joins to run on the instances that are taken at a time.
+            stream: further arguments of the response (``chunk_size``, ``heartbeat``, ``retry``, ``first_within``).
+            kwargs: further arguments of the serializer (``context``, …).
+
+        Raises:
+            ValueError: there is no such format.
+        """
+        serializer_of = partial(build, self, "response", many=True, serializer_class=serializer_class, **kwargs)
+        represent = partial(represented_items, self, post_fetches, serializer_of)
+        response_class = response_class_for(self.request, as_)
+        return response_class(items, status=status, headers=headers, represent=represent, **(stream or {}))
+
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
         """Return a page, or None, and who makes the paged response."""
         chosen = await hook(self, "get_pagination_class") if pagination_class is None else pagination_class
@@ -381,7 +374,7 @@ async def build(
     private: bool = False,
     serializer_class: SerializerClass | None = None,
     **kwargs: Any,
-) -> AsyncSerializer:
+) -> AsyncSerializer[Any]:
     """Build a serializer through ``get_serializer``, which may be an override in DRF's form.
 
     Args:
@@ -441,4 +434,5 @@ class AsyncHelpers(Helpers):
     avalidated_serializer = asynchronous(Helpers.validated_serializer)
     aserialized_response = asynchronous(Helpers.serialized_response)
     apaginated_response = asynchronous(Helpers.paginated_response)
+    astreamed_response = asynchronous(Helpers.streamed_response)
     aperform_post_fetches = asynchronous(Helpers.perform_post_fetches)

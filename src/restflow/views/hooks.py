@@ -9,16 +9,14 @@ Source: DRF 3.18 (``views.py``, ``generics.py``, ``mixins.py``).
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
 from rest_framework import generics, views
 
-from restflow.drf import all_made_in_place, is_inert, is_plain_list, know
-from restflow.flow import always, callable_from_sync, held, must_be_awaited, plan_of
+from restflow.drf import all_made_in_place, is_inert, is_plain_list, know, touches_no_connection
+from restflow.flow import always, held, must_be_awaited
 
 _APIView: Any = views.APIView
 
@@ -43,10 +41,6 @@ def _negotiator_is_made_in_place(view: Any) -> bool:
 def _knows_the_authenticator(view: Any, request: Any, message: Any = None, code: Any = None) -> bool:
     known = not request.authenticators or "_authenticator" in vars(request)
     return known and is_inert(message) and is_inert(code)
-
-
-def _touches_no_connection(*args: Any, **kwargs: Any) -> bool:
-    return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
 def _keeps_allowed_methods(view: Any) -> bool:
@@ -128,6 +122,7 @@ OF_HELPERS = (
     Hook("validated_serializer"),
     Hook("serialized_response"),
     Hook("paginated_response"),
+    Hook("streamed_response"),
     Hook("perform_post_fetches"),
 )
 
@@ -138,6 +133,7 @@ OF_DESTROY = (Hook("perform_destroy", for_effect=True),)
 OF_GENERIC_VIEWS = (
     Hook("get_queryset"),
     Hook("get_object", must_be_awaited=True),
+    Hook("check_precondition", for_effect=True),
     Hook("filter_queryset"),
     Hook("paginate_queryset"),
     Hook("get_paginated_response"),
@@ -167,31 +163,11 @@ CALLED_FOR_EFFECT = tuple(row.name for row in _ALL if row.for_effect)
 """What DRF's sync code, and users' handlers, call for its effect: with a coroutine of theirs a check is dropped."""
 
 
-def not_known_to_be_sync(cls: type) -> list[str]:
-    """Return those of ``CALLED_FOR_EFFECT`` of which a view's class has what may be async.
-
-    Args:
-        cls: a sync view's class, whose methods DRF's loop calls without awaiting them.
-
-    Returns:
-        Names of all but DRF's functions and ours.
-    """
-    return plan_of(cls).ask("not known to be sync", CALLED_FOR_EFFECT, _not_known_to_be_sync)
-
-
-def _not_known_to_be_sync(cls: type) -> list[str]:
-    return [name for name in CALLED_FOR_EFFECT if not _is_known_to_be_sync(getattr(cls, name, None))]
-
-
-def _is_known_to_be_sync(function: Any) -> bool:
-    return function is None or (type(function) is types.FunctionType and callable_from_sync(function) is function)
-
-
 must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awaited), is_view=True)
 
 for _row in _ALL:
     if _row.never_blocks is not None:
         know(getattr(generics.GenericAPIView, _row.name), _row.never_blocks)
-know(views.exception_handler, _touches_no_connection)
+know(views.exception_handler, touches_no_connection)
 know(_APIView.allowed_methods.fget, _keeps_allowed_methods)
 know(_APIView.default_response_headers.fget, _keeps_allowed_methods)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from functools import partial as bound
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rest_framework import mixins as drf
@@ -31,6 +32,7 @@ from restflow.responses import Response
 from restflow.serializers.private import is_private, represented, validated
 from restflow.views.helpers import build, has_directions, is_filled_list
 from restflow.views.hooks import OF_CREATE, OF_DESTROY, OF_UPDATE, names
+from restflow.views.preconditions import etag_header, if_unmodified, is_fresh
 
 __all__ = [
     "AsyncCreateModelMixin",
@@ -85,7 +87,7 @@ class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE)
         await validated(serializer)
         await hook(self, "perform_create", serializer)
         data = await _data_of_saved(self, serializer)
-        headers = await hook(self, "get_success_headers", data)
+        headers = {**await etag_header(self, serializer.instance), **await hook(self, "get_success_headers", data)}
         return Response(data, status=status.HTTP_201_CREATED, headers=headers)
 
     @sync
@@ -128,7 +130,7 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         """Represent the instance that the URL names.
 
         Returns:
-            Its representation.
+            Its representation; 304 where the client has it, by the view's ``etag``.
 
         Raises:
             Http404: there is none.
@@ -136,7 +138,25 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         Source: DRF 3.18, mixins.py, ``RetrieveModelMixin``.
         """
         instance = await hook(self, "get_object")
-        return Response(await represented(await build(self, "response", instance, private=True)))
+        headers = await etag_header(self, instance)
+        if is_fresh(self, headers):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(await represented(await build(self, "response", instance, private=True)), headers=headers)
+
+
+async def _updated(view: Any, request: Any, instance: Any, partial: bool) -> DRFResponse:
+    """Update an instance by the request's data: what ``update`` does once it has it."""
+    data = await data_of(request)
+    private = not is_overridden(view, "perform_update", UpdateModelMixin.perform_update)
+    serializer = await build(view, "request", instance, private=private, data=data, partial=partial)
+    await validated(serializer)
+    await hook(view, "perform_update", serializer)
+    await blocking(_forget_prefetched, instance)
+    data = await _data_of_saved(view, serializer)
+    headers = await etag_header(view, serializer.instance)
+    if headers:  # it is that of what is sent back, and not of what the client sent: RFC 9110, section 9.3.4
+        headers["Content-Location"] = request.get_full_path()
+    return Response(data, headers=headers)
 
 
 class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE), methods=("update", "partial_update")):
@@ -154,19 +174,16 @@ class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE)
 
         Raises:
             Http404: there is no such instance.
+            PreconditionFailed: it is another than the client has seen.
             ValidationError: the data are not valid.
 
         Source: DRF 3.18, mixins.py, ``UpdateModelMixin``.
         """
         partial = kwargs.pop("partial", False)
         instance = await hook(self, "get_object")
-        data = await data_of(request)
-        private = not is_overridden(self, "perform_update", UpdateModelMixin.perform_update)
-        serializer = await build(self, "request", instance, private=private, data=data, partial=partial)
-        await validated(serializer)
-        await hook(self, "perform_update", serializer)
-        await blocking(_forget_prefetched, instance)
-        return Response(await _data_of_saved(self, serializer))
+        write = bound(_updated, self, request, instance, partial)
+        response: DRFResponse = await if_unmodified(self, instance, write)
+        return response
 
     @sync
     async def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
@@ -198,10 +215,12 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
 
         Raises:
             Http404: there is no such instance.
+            PreconditionFailed: it is another than the client has seen.
 
         Source: DRF 3.18, mixins.py, ``DestroyModelMixin``.
         """
-        await hook(self, "perform_destroy", await hook(self, "get_object"))
+        instance = await hook(self, "get_object")
+        await if_unmodified(self, instance, bound(hook, self, "perform_destroy", instance))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @sync

@@ -11,9 +11,9 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from restflow.credentials import refuse_async_user
 from restflow.drf import permits
 from restflow.flow import attribute, hook, truth
-from restflow.request import refuse_async_user
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from restflow.flow import arun, blocking, call, insist_on_awaited, learn, remembered
 from restflow.flow.refusals import refuse_lost_context
+from restflow.streams import let_go
 
 
 def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: Any, actions: Any = None) -> Any:
@@ -50,8 +51,13 @@ async def _serve(
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
-    response = await call(view.dispatch, request, *args, **kwargs)
-    insist_on_awaited(view)  # an override of dispatch may have asked as well
+    try:
+        response = await call(view.dispatch, request, *args, **kwargs)
+        insist_on_awaited(view)  # an override of dispatch may have asked as well
+    except BaseException:
+        let_go(request, None)
+        raise
+    let_go(request, response)
     return response
 
 

@@ -6,8 +6,7 @@ Adds to the views of ``base`` and ``generics`` that the action is named before a
 from __future__ import annotations
 
 import inspect
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,10 @@ from django.utils.decorators import classonlymethod
 from rest_framework import viewsets as drf
 from rest_framework.request import Request as DRFRequest
 
-from restflow.flow import Descriptor, TwoColoured, held, is_coroutine_function
+from restflow.flow import TwoColoured, held, is_coroutine_function
 from restflow.views.action_config import Action, ActionConfig, config_of, is_data_descriptor
-from restflow.views.base import APIView, AsyncAPIView
+from restflow.views.async_base import AsyncAPIView
+from restflow.views.base import APIView
 from restflow.views.declared import take_view_into_use
 from restflow.views.generics import AsyncGenericAPIView, GenericAPIView, no_queryset
 from restflow.views.mixins import (
@@ -35,6 +35,12 @@ from restflow.views.mixins import (
     UpdateModelMixin,
 )
 from restflow.views.serving import make_async_view
+from restflow.views.shown import shown_unless
+
+if TYPE_CHECKING:
+    from restflow.views.generics import _MT_co
+else:
+    _MT_co = Any
 
 __all__ = [
     "AsyncGenericViewSet",
@@ -184,28 +190,17 @@ class MissingQueryset(AssertionError, AttributeError):
     """A viewset that is not generic is asked for its query set, and names none."""
 
 
-class _ShownWithQueryset(Descriptor):
-    """``get_queryset``, which a viewset that names no query set does not show to DRF's introspection.
-
-    DRF's own ``ViewSet`` has none, and the browsable API asks a view that has one for the rows of its filters.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __get__(self, view: Any, owner: type) -> Any:
-        if view is None:
-            return self.function
-        if not (
-            hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
-            or getattr(view, "queryset", None) is not None
-            or view._queryset_maker() is not None
-        ):
-            raise MissingQueryset(no_queryset(view))
-        return types.MethodType(self.function, view)
+def _why_without_queryset(view: Any, owner: type) -> MissingQueryset | None:
+    """Return why DRF's introspection is not shown ``get_queryset``, which DRF's own ``ViewSet`` lacks."""
+    has_one = (
+        hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
+        or getattr(view, "queryset", None) is not None
+        or view._queryset_maker() is not None
+    )
+    return None if has_one else MissingQueryset(no_queryset(view))
 
 
-_get_queryset: Any = _ShownWithQueryset(GenericAPIView.get_queryset)
+_get_queryset: Any = shown_unless(_why_without_queryset)(GenericAPIView.get_queryset)
 
 
 class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
@@ -218,11 +213,13 @@ class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
     get_queryset = _get_queryset
 
 
-class GenericViewSet(ViewSetMixin, GenericAPIView, drf.GenericViewSet[Any]):
+class GenericViewSet(ViewSetMixin, GenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
-class ReadOnlyModelViewSet(RetrieveModelMixin, ListModelMixin, GenericViewSet, drf.ReadOnlyModelViewSet[Any]):
+class ReadOnlyModelViewSet(
+    RetrieveModelMixin, ListModelMixin, GenericViewSet[_MT_co], drf.ReadOnlyModelViewSet[_MT_co]
+):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
 
@@ -232,8 +229,8 @@ class ModelViewSet(
     UpdateModelMixin,
     DestroyModelMixin,
     ListModelMixin,
-    GenericViewSet,
-    drf.ModelViewSet[Any],
+    GenericViewSet[_MT_co],
+    drf.ModelViewSet[_MT_co],
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""
 
@@ -248,7 +245,7 @@ class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_que
     aget_queryset = AsyncGenericAPIView.aget_queryset
 
 
-class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView, drf.GenericViewSet[Any]):  # pyright: ignore[reportIncompatibleMethodOverride]
+class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
 
 
@@ -263,7 +260,7 @@ else:
 
 
 class AsyncReadOnlyModelViewSet(
-    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet, _ReadOnlyModelViewSet
+    AsyncRetrieveModelMixin, AsyncListModelMixin, AsyncGenericViewSet[_MT_co], _ReadOnlyModelViewSet
 ):
     """A viewset with ``list`` and ``retrieve``. Source: DRF 3.18, viewsets.py."""
 
@@ -274,7 +271,7 @@ class AsyncModelViewSet(
     AsyncUpdateModelMixin,
     AsyncDestroyModelMixin,
     AsyncListModelMixin,
-    AsyncGenericViewSet,
+    AsyncGenericViewSet[_MT_co],
     _ModelViewSet,
 ):
     """A viewset with all six actions of a model. Source: DRF 3.18, viewsets.py."""

@@ -1,117 +1,21 @@
-"""Requests counted in one step, in the memory of the process or in Redis.
-
-Talks to Redis, and looks whether Django's default cache was cleared. Called by ``restflow.throttling`` alone.
-
-A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
-DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
-longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.
-"""
+"""Requests counted in Redis, all that wait at once, over one connection for all threads and one for each event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import struct
 import threading
-from array import array
-from bisect import bisect_right
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 from importlib import import_module
 from typing import Any, NamedTuple
-from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from django.core import mail
-from django.core.cache import caches
-from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
-
-from restflow.flow import blocking, nonblocking
-from restflow.settings import settings
-
-_LONGEST_KEY = 128
-
-
-def shortened(key: str) -> str:
-    """Return what a key is kept under: itself, or its hash where a client made it long (by an X-Forwarded-For)."""
-    if len(key) <= _LONGEST_KEY:
-        return key
-    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-
-
-# In memory.
-
-
-class _Log:
-    """The times of one key, oldest first, and what the rates that share it need of them."""
-
-    __slots__ = ("amount", "seconds", "times")
-
-    def __init__(self) -> None:
-        self.times = array("d")
-        self.seconds: float = 0
-        self.amount = 0
-
-    def add(self, now: float, amount: int, seconds: float) -> None:
-        self.seconds = max(self.seconds, seconds)
-        self.amount = max(self.amount, amount)
-        times = self.times
-        del times[: max(bisect_right(times, now - self.seconds), len(times) - self.amount)]
-        times.append(max(now, times[-1]) if times else now)  # a clock that was set back leaves them sorted
-
-
-class _Memory:
-    """Counts in the memory of this process, for both colours; a hit takes microseconds and never waits for I/O.
-
-    Args:
-        max_entries: the number of keys that are remembered; beyond it, those that stayed away longest are forgotten.
-        options: what other storages take.
-    """
-
-    failures: tuple[type[Exception], ...] = ()
-
-    def __init__(self, max_entries: int = 100_000, **options: Any) -> None:
-        self._lock = threading.Lock()
-        self._max_entries = max_entries
-        self._logs: OrderedDict[str, _Log] = OrderedDict()  # who stayed away longest comes first
-
-    @nonblocking
-    def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
-        with self._lock:
-            log = self._logs.get(key) or _Log()
-            found = log.times[bisect_right(log.times, now - seconds) :]
-            if len(found) < amount:
-                log.add(now, amount, seconds)
-            if log.times:
-                self._logs[key] = log
-                self._logs.move_to_end(key)
-            self._retire(now)
-        found.reverse()
-        return found.tolist()
-
-    def forget(self) -> None:
-        with self._lock:
-            self._logs.clear()
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def _retire(self, now: float) -> None:
-        """Drop clients that stayed away, two a hit: faster than new ones come, and never all at once."""
-        for _ in range(min(2, len(self._logs))):
-            key, log = next(iter(self._logs.items()))
-            if len(self._logs) <= self._max_entries and log.times[-1] > now - log.seconds:
-                break
-            del self._logs[key]
-
-
-# In Redis.
 
 # A script, so that a request is counted in one step. It counts many: all that wait are sent at once.
 _SCRIPT = """
@@ -318,7 +222,7 @@ async def _deadline(seconds: float) -> AsyncGenerator[None]:
         timer.cancel()
 
 
-class _Redis:
+class Redis:
     """Counts in Redis, over one connection for all threads and one for each event loop.
 
     One is enough, as all requests that wait are sent at once, and more would be opened all at once in a burst.
@@ -357,9 +261,11 @@ class _Redis:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Loop, Any]] = WeakKeyDictionary()
 
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
+        """Count a request, unless there is no room for it; see ``Memory.hit``."""
         return self._threads.count(self._hit(key, now, seconds, amount, Future()))
 
     async def ahit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
+        """Count a request, unless there is no room for it; see ``Memory.hit``."""
         loop = asyncio.get_running_loop()
         queue = await self._on(loop)
         return await queue.count(self._hit(key, now, seconds, amount, loop.create_future()))
@@ -370,6 +276,7 @@ class _Redis:
         return _Hit(sent, float(now), float(seconds), float(amount), answer)
 
     def forget(self) -> None:
+        """Begin all counts anew, for every process that counts here."""
         self._forgetting.append(1)
 
     def close(self) -> None:
@@ -396,112 +303,3 @@ class _Redis:
         finally:
             self._loops.pop(loop, None)
             await client.connection_pool.disconnect()
-
-
-# Where they are counted.
-
-
-# DRF keeps its counts in Django's default cache, so whoever wants them forgotten clears it, as test suites do between
-# tests. A mark that was put there and is missing says that it was cleared.
-
-_MARK = f"restflow.throttling.{uuid4().hex}"
-
-
-class _MarkInMemory:
-    """A mark in Django's LocMemCache, whose entries are a dict of this process: a look takes a tenth of a µs."""
-
-    def __init__(self, cache: Any, forget: Callable[[], None]) -> None:
-        self._lock = threading.Lock()
-        self._cache = cache
-        self._forget = forget
-        self._key = cache.make_key(_MARK)
-        self._entries: dict[str, bytes] = cache._cache
-        self._size: int = cache._max_entries
-        self._put()
-
-    async def look(self) -> None:
-        with self._lock:
-            if self._key not in self._entries:
-                # A cache that is full drops its oldest entries, the mark too, and keeps half of them or more. Filling
-                # it must win nobody new requests.
-                if len(self._entries) < self._size / 4:
-                    self._forget()
-                self._put()
-
-    def _put(self) -> None:
-        self._cache.set(_MARK, True, timeout=None)
-
-
-class _MarkElsewhere:
-    """A mark in a cache that it takes I/O to ask: in Django's test environment. In production nobody asks."""
-
-    def __init__(self, forget: Callable[[], None]) -> None:
-        self._lock = threading.Lock()
-        self._forget = forget
-        self._was_put = False
-
-    async def look(self) -> None:
-        if "outbox" in vars(mail):
-            await blocking(self._look)
-
-    def _look(self) -> None:
-        cache = caches["default"]
-        with self._lock:
-            if not cache.get(_MARK):
-                if self._was_put:
-                    self._forget()
-                cache.set(_MARK, True, timeout=86400)
-                self._was_put = True
-
-
-class _Counter:
-    """The storage that the settings name; one for all threads and event loops of the process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: tuple[_Memory | _Redis, _MarkInMemory | _MarkElsewhere] | None = None
-
-    async def get(self) -> _Memory | _Redis:
-        """Return the storage. It begins anew where Django's default cache was cleared."""
-        made = self._made
-        if made is None:
-            in_memory = settings.THROTTLE_STORAGE == "memory://" and caches.settings["default"]["BACKEND"] == _LOC_MEM
-            made = self._make() if in_memory else await blocking(self._make)  # imports take a while, once
-        storage, mark = made
-        await mark.look()
-        return storage
-
-    def _make(self) -> tuple[_Memory | _Redis, _MarkInMemory | _MarkElsewhere]:
-        with self._lock:
-            if self._made is None:
-                storage, cache = _storage(), caches["default"]
-                is_local = isinstance(cache, LocMemCache)
-                mark = _MarkInMemory(cache, storage.forget) if is_local else _MarkElsewhere(storage.forget)
-                self._made = storage, mark
-            return self._made
-
-    def forget(self, *, setting: str, **kwargs: Any) -> None:
-        if setting in ("RESTFLOW", "CACHES"):
-            with self._lock:
-                made, self._made = self._made, None
-            if made is not None:
-                made[0].close()
-
-
-_LOC_MEM = "django.core.cache.backends.locmem.LocMemCache"
-
-
-def _storage() -> _Memory | _Redis:
-    url, options = settings.THROTTLE_STORAGE, settings.THROTTLE_STORAGE_OPTIONS
-    if url == "memory://":
-        return _Memory(**options)
-    if isinstance(url, str) and url.startswith(("redis://", "rediss://", "redis+unix://")):
-        return _Redis(url, **options)
-    raise ImproperlyConfigured(
-        "RESTFLOW['THROTTLE_STORAGE'] must be 'memory://' or a URL that begins with redis://, "
-        f"rediss:// or redis+unix://, got {url!r}."
-    )
-
-
-counter = _Counter()
-setting_changed.connect(counter.forget)

@@ -1,0 +1,117 @@
+"""Requests counted in one step, in the memory of the process or in Redis, as the settings say.
+
+In tests, looks whether Django's default cache was cleared. Called by ``restflow.throttling`` alone.
+
+A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
+DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
+longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from django.core import mail
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from restflow.counting.memory import Memory
+from restflow.counting.redis import Redis
+from restflow.flow import blocking
+from restflow.settings import settings
+
+__all__ = ["counter", "shortened"]
+
+_LONGEST_KEY = 128
+
+
+def shortened(key: str) -> str:
+    """Return what a key is kept under: itself, or its hash where a client made it long (by an X-Forwarded-For)."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+_MARK = f"restflow.throttling.{uuid4().hex}"
+
+
+class _Mark:
+    """A mark in Django's default cache, for test suites, which clear it between tests to have DRF's counts forgotten.
+
+    Where it is missing, the cache was cleared. In production nobody looks.
+    """
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._forget = forget
+        self._has_looked = False
+
+    async def look(self) -> None:
+        if "outbox" in vars(mail):  # as Django's test runner and pytest-django leave it
+            if isinstance(caches["default"], LocMemCache):
+                self._look()
+            else:
+                await blocking(self._look)
+
+    def _look(self) -> None:
+        cache = caches["default"]
+        with self._lock:
+            if not cache.get(_MARK):
+                if self._has_looked:
+                    self._forget()
+                cache.set(_MARK, True, timeout=86400)
+            self._has_looked = True
+
+
+class _Counter:
+    """The storage that the settings name; one for all threads and event loops of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: tuple[Memory | Redis, _Mark] | None = None
+
+    async def get(self) -> Memory | Redis:
+        """Return the storage. In tests it begins anew where Django's default cache was cleared."""
+        made = self._made
+        if made is None:
+            in_memory = settings.THROTTLE_STORAGE == "memory://"
+            made = self._make() if in_memory else await blocking(self._make)  # imports take a while, once
+        storage, mark = made
+        await mark.look()
+        return storage
+
+    def _make(self) -> tuple[Memory | Redis, _Mark]:
+        with self._lock:
+            if self._made is None:
+                storage = _storage()
+                self._made = storage, _Mark(storage.forget)
+            return self._made
+
+    def forget(self, *, setting: str, **kwargs: Any) -> None:
+        if setting in ("RESTFLOW", "CACHES"):
+            with self._lock:
+                made, self._made = self._made, None
+            if made is not None:
+                made[0].close()
+
+
+def _storage() -> Memory | Redis:
+    url, options = settings.THROTTLE_STORAGE, settings.THROTTLE_STORAGE_OPTIONS
+    if url == "memory://":
+        return Memory(**options)
+    if isinstance(url, str) and url.startswith(("redis://", "rediss://", "redis+unix://")):
+        return Redis(url, **options)
+    raise ImproperlyConfigured(
+        "RESTFLOW['THROTTLE_STORAGE'] must be 'memory://' or a URL that begins with redis://, "
+        f"rediss:// or redis+unix://, got {url!r}."
+    )
+
+
+counter = _Counter()
+setting_changed.connect(counter.forget)

@@ -1,0 +1,181 @@
+"""The public methods that a flow is made into: ``sync``, ``asynchronous`` and ``sync_or_async`` stand above the flows.
+
+Calls flows, by the two drivers, and the definition that is meant where a method is reached by its name or by
+``super()``. ``flow/twins.py`` makes the twins of users' hooks by the same means.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+from django.core.exceptions import SynchronousOnlyOperation
+
+from restflow.flow import natures, resolution
+from restflow.flow.drivers import arun, marked_async, on_loop, run
+from restflow.flow.natures import Flow
+from restflow.flow.pending import is_check, note_pending
+from restflow.flow.plan import plan_of
+from restflow.flow.steps import Step, hook, taken
+
+_S = TypeVar("_S")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _face(function: Any, flow: Flow, prefix: str = "") -> None:
+    """Make ``function`` a public face of ``flow``: its signature and docstring, and entered as it by the drivers."""
+    update_wrapper(function, flow)
+    function.__name__ = prefix + flow.__name__
+    function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
+    natures.learn(function, flow=flow)
+
+
+def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
+    """Make a flow a sync method, which runs it to its result where it is called.
+
+    Args:
+        flow: a flow, written as a method under the sync name.
+
+    Returns:
+        A function with the flow's signature, docstring and types.
+    """
+    name = flow.__name__
+
+    def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            result: _R = run(_meant(self, name, name, method, flow, args, kwargs))
+        except SynchronousOnlyOperation as error:
+            if not on_loop():
+                raise
+            raise SynchronousOnlyOperation(
+                f"{type(self).__name__}.{name}() was called on the event loop and needs the database there. "
+                f"Await {type(self).__name__}.a{name}() instead, or call it from sync code."
+            ) from error
+        return result
+
+    _face(method, flow)
+    return method
+
+
+def asynchronous(
+    method: Callable[Concatenate[_S, _P], _R], /
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]:
+    """Return the async twin of a method made by ``sync``.
+
+    Args:
+        method: the sync method, of any name; the twin is to be bound to ``"a" + name``.
+
+    Returns:
+        A coroutine function with the flow's signature, docstring and types.
+
+    Raises:
+        TypeError: ``method`` was not made by ``sync``.
+    """
+    flow = natures.facts_of(method).flow
+    if flow is None:
+        raise TypeError(f"asynchronous takes a method made by sync, got {method!r}.")
+    name = flow.__name__
+    async_name = "a" + name
+
+    async def twin(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        result: _R = await arun(_meant(self, name, async_name, face, flow, args, kwargs))
+        return result
+
+    face: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]] = noted_until_awaited(twin, name)
+    _face(face, flow, "a")
+    return face
+
+
+@overload
+def sync_or_async(
+    flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+@overload
+def sync_or_async(
+    flow: Callable[Concatenate[_S, _P], _R], /
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
+def sync_or_async(flow: Any, /) -> Any:
+    """Make a flow a method with one name for both colours, as handlers have.
+
+    Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
+    thread), it runs to its result.
+
+    Args:
+        flow: a flow, written as a method, or the sync method made of one.
+
+    Returns:
+        A function marked as a coroutine function, with the flow's signature and docstring.
+    """
+    written: Any = natures.facts_of(flow).flow or flow
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        coroutine = written(self, *args, **kwargs)
+        return arun(coroutine) if on_loop() else run(coroutine)
+
+    _face(method, written)
+    return marked_async(method)
+
+
+def noted_until_awaited(function: Any, name: str) -> Any:
+    """Return a coroutine function; where its coroutine must not be dropped, one whose calls are noted as pending."""
+    if not is_check(name):
+        return function
+
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return note_pending(self, name, function(self, *args, **kwargs), sys._getframe(1))
+
+    return marked_async(update_wrapper(method, function))
+
+
+def _meant(
+    obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Coroutine[Any, Any, Any]:
+    """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
+    own = getattr(obj, "__dict__", ())
+    if name not in own and "a" + name not in own:
+        found = plan_of(type(obj)).definition(name)
+        if found is not None and found.flow is flow:
+            return flow(obj, *args, **kwargs)
+    if is_reached_by_name(obj, attr, face):
+        return call_by_name(obj, name, args, kwargs)
+    # Reached through super(), from behind the class before it that has the name.
+    mro = type(obj).__mro__
+    start = 0
+    for place, base in enumerate(mro):
+        if (held := base.__dict__.get(attr)) is face:
+            return call_nearest_of(mro[start:], obj, name, args, kwargs)
+        if held is not None:
+            start = place + 1
+    return flow(obj, *args, **kwargs)  # it stands nowhere: somebody kept it, to call it
+
+
+def is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
+    """Tell whether ``obj.attr`` finds ``method``.
+
+    Reached by name, a twin gives way to an override that was set on the class or the object after the class was made.
+    Reached through ``super()``, or by an override that kept it to call it, it must not: that is how an override comes
+    here.
+    """
+    return getattr(type(obj), attr, None) is method and attr not in getattr(obj, "__dict__", ())
+
+
+async def call_by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call the definition of a hook that is nearest now."""
+    # Asked inside a flow, so that the driver that answers is the flow's and not one around it.
+    return await hook(obj, name, *args, **kwargs)
+
+
+async def call_nearest_of(
+    mro: Sequence[type], obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Call the definition of a hook that is nearest in ``mro``, as ``super()`` from before it would."""
+    found = resolution.definition_in(mro, name)
+    if found is None:
+        raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")
+    if found.flow is not None:
+        return await found.flow(obj, *args, **kwargs)
+    for_sync, for_async = (resolution.bound(raw, obj) for raw in (found.for_sync, found.for_async))
+    return await taken(Step(for_sync, found.for_sync_awaits, for_async, found.for_async_awaits, args, kwargs))

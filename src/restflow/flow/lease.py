@@ -1,0 +1,243 @@
+"""A request's lease on a thread: what is submitted to it runs there, and it gives its turn away while it waits.
+
+Touches no request. ``flow/pool.py`` has the threads; ``flow/thread.py`` tells asgiref of the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from restflow.flow.pool import Worker, Workers
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def nothing() -> None:
+    """Do nothing: what is done where nothing was asked for."""
+
+
+class _Here(threading.local):
+    """The lease that this thread serves, while it does."""
+
+    lease: Lease | None = None
+
+
+_here = _Here()
+
+
+def last_call() -> None:
+    """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
+    if _here.lease is not None and not _here.lease.is_shared:
+        _here.lease.is_last = True
+
+
+@contextmanager
+def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
+    """Let others work while this thread waits for the event loop; then wait for a turn again.
+
+    Gives what has to call whatever the thread is to do meanwhile, if anything.
+    """
+    lease = _here.lease
+    if lease is None:
+        yield None
+        return
+    lease.pause()
+    try:
+        yield lease.in_turn
+    finally:
+        lease.resume()
+
+
+class Lease(Executor):
+    """The thread of one request, as an executor: what is submitted runs there, one after the other."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        context: Context | None,
+        *,
+        beginning: Callable[[], Any],
+        ending: Callable[[], Any],
+    ) -> None:
+        self.owner = None if context is None else asyncio.current_task()
+        self.context = context
+        self._workers = workers
+        self._worker: Worker | None = None
+        self._jobs: deque[_Job] = deque()
+        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self.has_turn = False
+        self.is_shared = False  # with requests that are served inside of this one
+        self._holds = False
+        self._has_ended = False
+        self.is_last = False
+        self._is_through = False  # the thread has ended the lease, or is about to
+        self._ending = ending
+        self.beginning: Callable[[], Any] | None = beginning  # until it was called
+
+    def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
+        """Have ``function`` called in the thread.
+
+        Args:
+            function: what to call.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            The future of what it returns.
+
+        Raises:
+            Overloaded: there is no thread, and no room to wait for one.
+            RuntimeError: the lease has ended.
+        """
+        job = _Job(function, args, kwargs)
+        with self._workers.lock:
+            if self._has_ended:
+                raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
+            if not self._works:
+                if self._worker is None:
+                    self._workers.admit()
+                self._works = True
+                self._jobs.append(job)
+                if self.has_turn:
+                    self.start()
+                else:
+                    self._workers.turns.take(self.start, again=self._worker is not None)
+            else:
+                self._jobs.append(job)
+            self._is_through = False
+        return job.future
+
+    def has_thread(self) -> bool:
+        """Tell whether it has taken a thread."""
+        return self._worker is not None
+
+    def start(self) -> None:
+        """Work, having a turn. The lock is held."""
+        worker = self._worker or self._workers.assign(self)
+        if worker is None:
+            self._workers.turns.decline()
+            return
+        self._worker, worker.leased, self.has_turn = worker, True, True
+        worker.jobs.put(self._work)
+
+    def take(self, worker: Worker) -> None:
+        """Take the thread that this has waited for. The lock is held."""
+        self._worker, worker.leased = worker, True
+        self._workers.turns.take(self.start, again=False)
+
+    def _work(self) -> None:
+        """Do, in the thread, what there is to do."""
+        _here.lease = self
+        works = True
+        while works:
+            self.is_last = False
+            settle = self._jobs.popleft().call(self)
+            if not (self._jobs or self.is_last):
+                self._workers.rest_if_awaited()
+            holds = self._workers.ask(self._workers.holding)
+            locks = holds and self._workers.ask(self._workers.locking)
+            with self._workers.lock:
+                works = bool(self._jobs)
+                if not works:
+                    self._stop(holds, locks)
+            settle()
+        _here.lease = None
+
+    def _stop(self, holds: bool, locks: bool) -> None:
+        """Work no more until there is something to do. The lock is held."""
+        self._works, self._holds = False, holds
+        assert self._worker is not None
+        if self._has_ended:
+            self._leave(self._worker)
+        elif holds and self.is_last:
+            self._worker.ending, self._is_through = self._ending, True
+            self._give_turn()
+        elif not locks:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
+            self._workers.turns.give()
+
+    def pause(self) -> None:
+        """Let others work while the thread waits for the event loop."""
+        self._workers.rest_if_awaited()
+        if not self._workers.ask(self._workers.locking):
+            with self._workers.lock:
+                self._give_turn()
+
+    def resume(self) -> None:
+        """Wait for a turn to go on."""
+        if not self.has_turn:
+            turn = threading.Event()
+            with self._workers.lock:
+                self._workers.turns.take(turn.set, again=True)
+            turn.wait()
+            self.has_turn = True
+
+    def in_turn(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call ``function`` in the thread while it is paused, when it has a turn."""
+        self.resume()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.pause()
+
+    def end(self) -> None:
+        """Give the thread back once it has done all it was asked to. Returns at once."""
+        with self._workers.lock:
+            self._has_ended = True
+            worker = self._worker
+            if worker is None:
+                self._workers.forget(self)
+            elif self._holds and not (self._works or self._is_through):
+                worker.jobs.put(self._end_there)
+            elif not self._works:
+                self._leave(worker)
+        if worker is None:
+            for job in self._jobs:
+                job.future.cancel()
+
+    def _leave(self, worker: Worker) -> None:
+        """Let the thread serve another lease, before which it ends this one. The lock is held."""
+        if not self._is_through:
+            worker.ending = self._ending
+        worker.leased, self._worker = False, None
+        self._workers.free(worker)
+        self._give_turn()
+
+    def _end_there(self) -> None:
+        assert self._worker is not None
+        with self._workers.lock:
+            self._leave(self._worker)
+
+
+class _Job:
+    """A call that a lease was asked to make."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.future: Future[Any] = Future()
+
+    def call(self, lease: Lease) -> Callable[[], None]:
+        """Make it, in the thread; return what tells of its outcome."""
+        if not self.future.set_running_or_notify_cancel():
+            return nothing
+        try:
+            if (beginning := lease.beginning) is not None:
+                lease.beginning = None
+                beginning()
+            return partial(self.future.set_result, self.function(*self.args, **self.kwargs))
+        except BaseException as error:
+            return partial(self.future.set_exception, error)

@@ -1,0 +1,48 @@
+"""The generic views under DRF's name for their module: ``generics.ListAPIView``, ``generics.AsyncListAPIView``."""
+
+from restflow.views import (
+    AsyncCreateAPIView,
+    AsyncDestroyAPIView,
+    AsyncGenericAPIView,
+    AsyncListAPIView,
+    AsyncListCreateAPIView,
+    AsyncRetrieveAPIView,
+    AsyncRetrieveDestroyAPIView,
+    AsyncRetrieveUpdateAPIView,
+    AsyncRetrieveUpdateDestroyAPIView,
+    AsyncUpdateAPIView,
+    CreateAPIView,
+    DestroyAPIView,
+    GenericAPIView,
+    ListAPIView,
+    ListCreateAPIView,
+    RetrieveAPIView,
+    RetrieveDestroyAPIView,
+    RetrieveUpdateAPIView,
+    RetrieveUpdateDestroyAPIView,
+    UpdateAPIView,
+)
+
+__all__ = [
+    "AsyncCreateAPIView",
+    "AsyncDestroyAPIView",
+    "AsyncGenericAPIView",
+    "AsyncListAPIView",
+    "AsyncListCreateAPIView",
+    "AsyncRetrieveAPIView",
+    "AsyncRetrieveDestroyAPIView",
+    "AsyncRetrieveUpdateAPIView",
+    "AsyncRetrieveUpdateDestroyAPIView",
+    "AsyncUpdateAPIView",
+    "CreateAPIView",
+    "DestroyAPIView",
+    "GenericAPIView",
+    "ListAPIView",
+    "ListCreateAPIView",
+    "RetrieveAPIView",
+    "RetrieveDestroyAPIView",
+    "RetrieveUpdateAPIView",
+    "RetrieveUpdateDestroyAPIView",
+    "UpdateAPIView",
+]
+__dir__ = __all__.copy

@@ -1,0 +1,128 @@
+"""What becomes of a name of DRF's or adrf's.
+
+Reads restflow's modules as text: to import them takes Django's settings, which a move doesn't need.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+_OF_VIEWS = ("views", "viewsets", "generics", "mixins")
+_COMPONENTS = ("permissions", "authentication", "throttling", "pagination", "filters", "serializers")
+# What has no colour in its name.
+_SAME_NAME = ("decorators", "serializers", "test")
+
+ADRFS_METHODS = {
+    "alist": "list",
+    "acreate": "create",
+    "aretrieve": "retrieve",
+    "aupdate": "update",
+    "partial_aupdate": "partial_update",
+    "adestroy": "destroy",
+    "perform_acreate": "aperform_create",
+    "perform_aupdate": "aperform_update",
+    "perform_adestroy": "aperform_destroy",
+    "get_apaginated_response": "aget_paginated_response",
+}
+"""What adrf calls methods of generic views and viewsets, and what restflow and DRF call them."""
+
+HELPERS = {
+    "check_object_permissions",
+    "check_permissions",
+    "check_throttles",
+    "filter_queryset",
+    "get_object",
+    "paginate_queryset",
+    "paginated_response",
+    "perform_create",
+    "perform_destroy",
+    "perform_update",
+    "serialized_response",
+    "validated_serializer",
+}
+"""Methods of views that may block, each with a twin to await."""
+
+
+class Destination(NamedTuple):
+    """Where a class or function is found in restflow."""
+
+    module: str
+    name: str
+
+
+@cache
+def exported(module: str) -> frozenset[str]:
+    """Return the ``__all__`` of a module of restflow's.
+
+    Args:
+        module: its full name.
+    """
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return next(
+        frozenset(ast.literal_eval(statement.value))
+        for statement in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__"
+    )
+
+
+def module_of(module: str) -> str | None:
+    """Return the module that stands in restflow for one of DRF's or adrf's; None where there is none.
+
+    Args:
+        module: its full name.
+    """
+    package, _, name = module.partition(".")
+    known = {"rest_framework": (*_OF_VIEWS, *_COMPONENTS, "decorators"), "adrf": (*_OF_VIEWS, *_SAME_NAME)}
+    if package == "adrf" and name == "routers":
+        return "rest_framework.routers"
+    return f"restflow.{name}" if name in known.get(package, ()) else None
+
+
+def _found(full_name: str) -> tuple[str, str, str] | None:
+    """Return the module in restflow, the last part of its name, and a name's last part."""
+    origin, _, name = full_name.rpartition(".")
+    module = module_of(origin)
+    return None if module is None else (module, module.rpartition(".")[2], name)
+
+
+def destination(full_name: str, *, components: bool = False) -> Destination | None:
+    """Return what replaces a base class or a decorator; None where it stays.
+
+    Args:
+        full_name: the class or function, with DRF's or adrf's module.
+        components: whether those of permissions, serializers and the like are replaced, too.
+    """
+    if (found := _found(full_name)) is None:
+        return None
+    module, part, name = found
+    if part in _OF_VIEWS:
+        name = name if name.startswith("Async") else f"Async{name}"
+    elif part == "decorators":
+        if name != "api_view":
+            return None
+    elif not components and not full_name.startswith("adrf."):
+        return None
+    if part == "routers" or name in exported(module):
+        return Destination(module, name)
+    return None
+
+
+def stands_for_itself(full_name: str, *, components: bool = False) -> bool:
+    """Tell whether restflow's module has the very name, for the same purpose, so that any use of it may be moved.
+
+    Args:
+        full_name: the class or function, with DRF's or adrf's module.
+        components: whether those of permissions, serializers and the like are moved, too.
+    """
+    if (found := _found(full_name)) is None:
+        return False
+    module, part, name = found
+    if part in _OF_VIEWS or (part in _COMPONENTS and not components and not full_name.startswith("adrf.")):
+        return False
+    return part == "routers" or name in exported(module)

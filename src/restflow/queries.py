@@ -1,0 +1,138 @@
+"""The queries that a block of a test makes, in whichever threads: what ``assertNumQueries`` of ours counts."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from unittest import TestCase
+from weakref import WeakSet
+
+from django.core.signals import request_started
+from django.db import DEFAULT_DB_ALIAS, connections, reset_queries
+from django.db.backends.signals import connection_created
+from django.test.utils import CaptureQueriesContext
+
+from restflow.flow import arun, blocking
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+# Each thread has a connection of its own, and none can see another's.
+_opened: WeakSet[BaseDatabaseWrapper] = WeakSet()
+
+
+def _note_opened(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    _opened.add(connection)
+
+
+connection_created.connect(_note_opened)
+
+
+class CountedQueries(CaptureQueriesContext):
+    """Asserts how many queries of a database are made inside ``with``, or ``async with``.
+
+    It is Django's ``CaptureQueriesContext`` over all connections to the database: those that are open, of any thread,
+    and those that are opened meanwhile. An ``async with`` knows that of the thread which its sync code runs in, too.
+
+    Args:
+        case: the test that fails.
+        expected: how many queries there are to be.
+        using: the database's alias.
+
+    Source: Django 6.1, test/utils.py, ``CaptureQueriesContext``.
+    """
+
+    def __init__(self, case: TestCase, expected: int, using: str) -> None:
+        self.case = case
+        self.expected = expected
+        self.using = using
+        # How many queries each had logged, and whether it logged at all.
+        self.before: dict[BaseDatabaseWrapper, tuple[int, bool]] = {}
+        self.resets = False
+
+    @property
+    def captured_queries(self) -> list[dict[str, str]]:
+        """The queries, with their ``sql`` and ``time``: those of one connection after those of another."""
+        return [
+            query
+            for connection, (logged, _) in self.before.items()
+            for query in islice(connection.queries_log, logged, None)
+        ]
+
+    def __enter__(self) -> Self:
+        connection_created.connect(self._watch)
+        self.resets = request_started.disconnect(reset_queries)
+        for connection in [connections[self.using], *_opened]:
+            self._watch(connection)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        connection_created.disconnect(self._watch)
+        if self.resets:
+            request_started.connect(reset_queries)
+        for connection, (_, was_logging) in self.before.items():
+            connection.force_debug_cursor = was_logging
+        if exc_type is None:
+            listed = "\n".join(f"{number}. {query['sql']}" for number, query in enumerate(self, start=1))
+            message = f"{len(self)} queries executed, {self.expected} expected\nCaptured queries were:\n{listed}"
+            if len(self) != self.expected:
+                self.case.fail(message)
+
+    async def __aenter__(self) -> Self:
+        _opened.add(await arun(blocking(connections.__getitem__, self.using)))
+        return self.__enter__()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(exc_type, error, traceback)
+
+    def _watch(self, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+        if connection.alias == self.using and connection not in self.before:
+            self.before[connection] = (len(connection.queries_log), connection.force_debug_cursor)
+            connection.force_debug_cursor = True
+
+
+class CountsQueries(TestCase):
+    """What a test case has that counts on each thread's connection; Django's counts on one."""
+
+    if not TYPE_CHECKING:  # Django's is declared already
+
+        def assertNumQueries(self, num, func=None, *args, using=DEFAULT_DB_ALIAS, **kwargs):
+            """Assert how many queries are made inside ``with``, or by a function.
+
+            Args:
+                num: how many there are to be.
+                func: a function to be called; without it a context manager is returned, which may stand around awaits.
+                args: what ``func`` is called with.
+                using: the database.
+                kwargs: what ``func`` is called with.
+
+            Raises:
+                AssertionError: there were more, or fewer; the message lists them.
+
+            Source: Django 6.1, test/testcases.py, ``assertNumQueries``.
+            """
+            counted = CountedQueries(self, num, using)
+            if func is None:
+                return counted
+            with counted:
+                func(*args, **kwargs)
+            return None
+
+    def aassertNumQueries(self, num: int, *, using: str = DEFAULT_DB_ALIAS) -> CountedQueries:
+        """Assert how many queries are made inside ``async with``, in whichever threads.
+
+        Args:
+            num: how many there are to be.
+            using: the database.
+
+        Raises:
+            AssertionError: there were more, or fewer; the message lists them.
+        """
+        return CountedQueries(self, num, using)

@@ -1,0 +1,198 @@
+"""The bytes of a stream: server-sent events, lines of JSON, or one JSON list.
+
+Pure functions of items, which encode by DRF's encoder. Called where encoding may block, or where it can't.
+
+Source: WHATWG HTML, section 9.2, "Server-sent events".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from rest_framework.renderers import JSONRenderer
+
+from restflow.large import is_light
+
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_FIELDS = frozenset({"data", "event", "id", "retry"})
+_ABSENT: Final[Any] = object()
+
+FAILED = {"code": "internal_error", "message": "The stream ended early because of an error.", "details": {}}
+"""What a client is told when a stream fails in the middle, in the envelope's form: nothing of the error."""
+
+
+@dataclass(frozen=True)
+class ServerSentEvent:
+    """One server-sent event.
+
+    Args:
+        data: a string as it is, with any line ends; anything else as compact JSON, by DRF's encoder. Without it, no
+            event reaches the page's code: only ``id``, ``retry`` and ``comment`` are sent.
+        event: the event's name; ``message`` for the client where there is none.
+        id: what the client sends back as ``Last-Event-ID`` when it reconnects; anything with a ``str`` of one line.
+        retry: the milliseconds after which the client reconnects.
+        comment: what the client ignores.
+    """
+
+    data: Any = _ABSENT
+    event: str | None = None
+    id: Any = None
+    retry: int | None = None
+    comment: str | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there are data."""
+        return self.data is not _ABSENT
+
+    @classmethod
+    def of(cls, item: Any) -> ServerSentEvent:
+        """Return an item of a stream as an event.
+
+        Args:
+            item: an event; a dict with ``data``, and with nothing but ``event``, ``id`` and ``retry`` beside it; or
+                the data.
+        """
+        if isinstance(item, cls):
+            return item
+        if type(item) is dict and "data" in item and _FIELDS.issuperset(item):
+            return cls(**item)
+        return cls(item)
+
+    def encode(self) -> bytes:
+        """Return the event as it is sent.
+
+        Raises:
+            ValueError: ``event`` or ``id`` is of several lines, or ``retry`` no number of milliseconds: it would be
+                read as other fields.
+        """
+        lines = [f": {line}" for line in _lines(self.comment)]
+        if self.event is not None:
+            lines.append(f"event: {_one_line('event', self.event)}")
+        if self.id is not None:
+            lines.append(f"id: {_one_line('id', str(self.id))}")
+        if self.retry is not None:
+            lines.append(f"retry: {milliseconds(self.retry)}")
+        if self.has_data:
+            text = self.data if isinstance(self.data, str) else encoded(self.data).decode()
+            lines += [f"data: {line}" for line in _lines(text)]
+        return "".join(f"{line}\n" for line in [*lines, ""]).encode(errors="replace")
+
+
+def _lines(text: str | None) -> list[str]:
+    return [] if text is None else _LINE_ENDS.split(text)
+
+
+def _one_line(field: str, value: Any) -> str:
+    if not isinstance(value, str) or any(character in value for character in "\r\n\0"):
+        raise ValueError(f"The {field} of a server-sent event must be a string of one line without NUL, got {value!r}.")
+    return value
+
+
+def milliseconds(value: Any) -> int:
+    """Return a time to reconnect after, as it may be sent.
+
+    Raises:
+        ValueError: it is no whole number from 0 on.
+    """
+    if type(value) is not int or value < 0:
+        raise ValueError(f"retry must be a whole number of milliseconds, got {value!r}.")
+    return value
+
+
+def encoded(data: Any) -> bytes:
+    """Return data as JSON, as DRF's renderer writes them.
+
+    Raises:
+        TypeError: they can't be JSON.
+        ValueError: the same.
+    """
+    return _RENDERER.render(data) if data is not None else b"null"
+
+
+_RENDERER = JSONRenderer()
+
+
+class Format:
+    """How a stream is written: as JSON, one item a line, if nothing else is said.
+
+    Attributes:
+        media_type: its media type.
+        headers: headers that it needs on its way.
+        opening: what comes before all items.
+        closing: what comes after them.
+        failure: what comes last if the stream fails in the middle; None where nothing can tell that but the end of
+            the connection.
+        heartbeat: what is sent while there is nothing to send; empty where nothing can be.
+    """
+
+    media_type: ClassVar[str]
+    headers: ClassVar[dict[str, str]] = {"X-Accel-Buffering": "no"}
+    opening: bytes = b""
+    closing: bytes = b""
+    failure: bytes | None = None
+    heartbeat: bytes = b""
+
+    def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
+        """Return items as they are sent.
+
+        Args:
+            items: at least one.
+            is_first: whether none were sent before.
+        """
+        return b"".join(encoded(item) + b"\n" for item in items)
+
+    def is_light(self, items: list[Any]) -> bool:
+        """Tell whether items may be written on the event loop."""
+        return is_light(items)
+
+
+class EventStream(Format):
+    """Server-sent events.
+
+    Args:
+        retry: the milliseconds after which a client is to reconnect; None leaves that to the client.
+    """
+
+    media_type = "text/event-stream"
+    # A compressor keeps what it is given until it has enough: Django's middleware leaves what has an encoding alone.
+    headers = {**Format.headers, "Cache-Control": "no-cache", "Content-Encoding": "identity"}
+    failure = ServerSentEvent(FAILED, event="error").encode()
+    heartbeat = b":\n\n"
+
+    def __init__(self, retry: int | None = None) -> None:
+        self.opening = b"" if retry is None else ServerSentEvent(retry=retry).encode()
+
+    def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
+        """Return items as they are sent."""
+        return b"".join(ServerSentEvent.of(item).encode() for item in items)
+
+    def is_light(self, items: list[Any]) -> bool:
+        """Tell whether items may be written on the event loop."""
+        events = [*map(ServerSentEvent.of, items)]
+        return is_light([event.data for event in events if event.has_data]) and all(
+            type(event.id) in {str, int, type(None)} for event in events
+        )
+
+
+class Lines(Format):
+    """JSON, one item a line: NDJSON."""
+
+    media_type = "application/x-ndjson"
+    failure = encoded({"error": FAILED}) + b"\n"
+
+
+class JSONList(Format):
+    """One JSON list."""
+
+    media_type = "application/json"
+    headers: ClassVar[dict[str, str]] = {}
+    opening = b"["
+    closing = b"]"
+
+    def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
+        """Return items as they are sent."""
+        return (b"" if is_first else b",") + b",".join(map(encoded, items))

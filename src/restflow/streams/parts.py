@@ -1,0 +1,210 @@
+"""The parts of a stream, in the order in which they are sent: written from items as these come.
+
+Takes items by steps of ``restflow.flow``, in either colour. ``response`` hands what this gives to Django's handlers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from restflow.db.sessions import close_free
+from restflow.flow import arun, blocking, may_block_here, on_loop, run
+from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections
+from restflow.settings import settings
+from restflow.streams.formats import Format
+from restflow.streams.sources import Source
+
+logger = logging.getLogger("django.request")
+
+Represent = Callable[[list[Any]], Awaitable[list[Any]]]
+"""A flow that turns items into what is sent of them."""
+
+
+class StreamFailed(Exception):
+    """A stream failed in the middle, and all that can tell the client is the end of its connection."""
+
+
+class Parts:
+    """The parts of one stream, as bytes; iterated once, in either colour.
+
+    Nothing is produced ahead: an item is taken when what came before it was sent.
+
+    Args:
+        source: gives the items.
+        form: how they are written.
+        represent: turns them into what is written; None where they are that.
+        heartbeat: seconds of silence after which a sign of life is sent; None for none.
+    """
+
+    def __init__(self, source: Source, form: Format, represent: Represent | None, heartbeat: float | None) -> None:
+        self.source = source
+        self._format, self._represent = form, represent
+        self._heartbeat = heartbeat if form.heartbeat else None
+        self.request: Any = None
+        self._is_first = True
+        self._is_over = False
+        self._producer: Producer[bytes] | None = None
+        self._iterator: Generator[bytes, None, None] | None = None  # for sync code, of an async source
+        self._ahead: list[Any] = []  # what was found before it was asked for
+
+    async def _next(self) -> bytes | None:
+        """Return the next items as bytes; None at the end. A flow."""
+        items = await self.source.take()
+        if not items:
+            return None
+        if self._represent is not None:
+            items = await self._represent(items)
+        in_place = may_block_here() or self._format.is_light(items)
+        write, is_first, self._is_first = self._format.written, self._is_first, False
+        return write(items, is_first=is_first) if in_place else await blocking(write, items, is_first=is_first)
+
+    async def _produce(self) -> AsyncGenerator[bytes, None]:
+        try:
+            while (part := await arun(self._next())) is not None:
+                yield part
+        finally:
+            await arun(self.source.close())
+
+    # Before the first part is sent.
+
+    async def abegin(self, seconds: float | None) -> None:
+        """Have the first part produced, or wait for it as long as that; on the event loop that will send it.
+
+        Raises:
+            Exception: what the source raised before it.
+        """
+        producer = self._producer = Producer(self._produce())
+        try:
+            self._ahead.append(await producer.next(seconds if self._format.heartbeat else None))
+        except BaseException:
+            await self.aclose()
+            raise
+        producer.leave_thread()
+
+    def begin(self, seconds: float | None) -> None:
+        """Do the same where sync code will send them.
+
+        Raises:
+            Exception: what the source raised before the first part.
+        """
+        if self.source.is_async:
+            self._iterator = iterated(partial(self._begun, seconds))
+            next(self._iterator)
+            return
+        try:
+            self._ahead.append(run(self._next()) or END)
+        except BaseException:
+            self._close_source()
+            raise
+
+    async def _begun(self, seconds: float | None) -> AsyncGenerator[bytes, None]:
+        await self.abegin(seconds)
+        yield b""
+        async with aclosing(aiter(self)) as parts:
+            async for part in parts:
+                yield part
+
+    # While they are sent.
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        """Yield the parts, on the event loop.
+
+        Raises:
+            StreamFailed: it failed, and the format has no words for it.
+        """
+        if self._is_over:
+            return
+        try:
+            if self._format.opening:
+                yield self._format.opening
+            while (part := await self._part()) is not END:
+                yield self._format.heartbeat if part is LATE else part
+            if self._format.closing:
+                yield self._format.closing
+        except Exception as error:
+            await arun(blocking(self._log, error))
+            yield self._failure()
+        finally:
+            await self.aclose()
+
+    async def _part(self) -> Any:
+        if self._ahead:
+            return self._ahead.pop()
+        if self._producer is None:
+            self._producer = Producer(self._produce())
+        if self.source.is_async and keeps_connections() and settings.RELEASE_AFTER is not None:
+            part = await self._producer.next(settings.RELEASE_AFTER)
+            if part is not LATE:
+                return part
+            await arun(blocking(close_free))
+        return await self._producer.next(self._heartbeat)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the parts, from sync code. An async source has one event loop for all of them.
+
+        Raises:
+            StreamFailed: it failed, and the format has no words for it.
+        """
+        if self._is_over:
+            return iter(())
+        if self._iterator is None:
+            self._iterator = iterated(self.__aiter__) if self.source.is_async else self._iterate()
+        return self._iterator
+
+    def _iterate(self) -> Generator[bytes, None, None]:
+        try:
+            if self._format.opening:
+                yield self._format.opening
+            while (part := self._ahead.pop() if self._ahead else run(self._next()) or END) is not END:
+                yield part
+            if self._format.closing:
+                yield self._format.closing
+        except Exception as error:
+            self._log(error)
+            yield self._failure()
+        finally:
+            self._close_source()
+
+    def _failure(self) -> bytes:
+        if self._format.failure is None:
+            raise StreamFailed("A stream failed after it had begun: the connection is closed.") from None
+        return self._format.failure
+
+    # The end. What is raised by it is logged: nobody else is there to be told.
+
+    async def aclose(self) -> None:
+        """End the stream, and what it is made of."""
+        if self._is_over and self._producer is None:
+            return
+        producer, self._producer, self._is_over = self._producer, None, True
+        try:
+            await (arun(self.source.close()) if producer is None else producer.aclose())
+        except Exception as error:
+            await arun(blocking(self._log, error))
+
+    def close(self) -> None:
+        """Have the stream ended, from any thread, if it was not iterated to its end. It may block."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._iterator is not None:
+            self._iterator.close()
+        if not (self.source.is_async or on_loop()):  # there it may be running, and the producer will close it
+            self._close_source()
+        if self._producer is not None:
+            self._producer.close()
+
+    def _close_source(self) -> None:
+        self._is_over = True
+        try:
+            run(self.source.close())
+        except Exception as error:
+            self._log(error)
+
+    def _log(self, error: Exception) -> None:
+        path = getattr(self.request, "path", "")
+        logger.error("A stream failed: %s", path, exc_info=error, extra={"status_code": 500, "request": self.request})

@@ -1,0 +1,259 @@
+"""Django's streaming responses of a stream's parts, and what a view does before one is sent.
+
+Called by the views, and by Django's handlers or ours, which iterate the response in their colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from inspect import isasyncgenfunction
+from typing import Any, ClassVar
+
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
+from django.http import StreamingHttpResponse
+
+from restflow.flow import awaited, blocking, call, may_block_here, on_loop
+from restflow.flow.streaming import has_thread
+from restflow.streams.formats import EventStream, Format, JSONList, Lines, milliseconds
+from restflow.streams.parts import Parts, Represent, StreamFailed
+from restflow.streams.sources import Unopened, source_of
+
+HEARTBEAT = 15.0
+FIRST_WITHIN = 1.0
+
+
+class StreamedResponse(StreamingHttpResponse):
+    """A response that is sent while its items are produced: the base of those in this module.
+
+    Source: Django 5.2 to 6.1, http/response.py, ``StreamingHttpResponse``.
+    """
+
+    first_within: float | None = None
+
+    def __init__(
+        self,
+        items: Any,
+        form: Format,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        chunk_size: int | None = None,
+        heartbeat: float | None = None,
+        represent: Represent | None = None,
+    ) -> None:
+        given = dict(headers or {})
+        names = {name.lower() for name in given}
+        super().__init__(
+            status=status, headers=given, content_type=None if "content-type" in names else form.media_type
+        )
+        for name, value in form.headers.items():
+            if name.lower() not in names:
+                self[name] = value
+        self._chunk_size, self._items = chunk_size, items
+        source = Unopened() if callable(items) else source_of(items, chunk_size)
+        self.parts = Parts(source, form, represent, heartbeat)
+        self._iterator: Any = self.parts
+        self.is_async = on_loop()
+        self.when_closed(self.parts.close)
+
+    def when_closed(self, function: Callable[[], Any]) -> None:
+        """Have ``function`` called when the stream has ended, whichever way."""
+        closers: list[Any] = self._resource_closers  # type: ignore[attr-defined]  # not in the stubs
+        closers.append(function)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the parts, for sync code."""
+        return iter(self.parts) if self._iterator is self.parts else super().__iter__()
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None] | AsyncIterator[bytes]:
+        """Return the parts, for async code."""
+        return aiter(self.parts) if self._iterator is self.parts else super().__aiter__()
+
+
+class SSEResponse(StreamedResponse):
+    """Server-sent events, for the ``EventSource`` of a browser.
+
+    Args:
+        items: a sync or async iterable, a generator, a query set; or a callable, sync or async, that returns one. It is
+            called with the ``Last-Event-ID`` that the client sends when it reconnects, None at first. Each item is a
+            ``ServerSentEvent``; a dict with ``data``, and ``event``, ``id`` or ``retry`` beside it; or the data: a
+            string as it is, anything else as compact JSON.
+        status: the HTTP status; 200 by default.
+        headers: further headers; they come before those that events need.
+        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+            a query set.
+        heartbeat: seconds of silence after which a comment is sent, which keeps proxies from closing the connection;
+            None for none.
+        retry: the milliseconds after which a client that lost the connection is to come back.
+        first_within: seconds to wait for the first event before the response begins without it. What the source
+            raises in that time is an error response like any other; after that, an ``error`` event.
+
+    Raises:
+        TypeError: ``items`` can't be iterated, or is a string or a dict.
+        ValueError: ``retry`` or ``chunk_size`` is no possible number.
+
+    Source: WHATWG HTML, section 9.2, "Server-sent events".
+    """
+
+    def __init__(
+        self,
+        items: Any,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        chunk_size: int | None = None,
+        heartbeat: float | None = HEARTBEAT,
+        retry: int | None = None,
+        first_within: float = FIRST_WITHIN,
+        represent: Represent | None = None,
+    ) -> None:
+        form = EventStream(None if retry is None else milliseconds(retry))
+        super().__init__(
+            items,
+            form,
+            status=status,
+            headers=headers,
+            chunk_size=chunk_size,
+            heartbeat=heartbeat,
+            represent=represent,
+        )
+        self.first_within = first_within
+
+
+class _ItemsResponse(StreamedResponse):
+    form: ClassVar[type[Format]]
+
+    def __init__(
+        self,
+        items: Any,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        chunk_size: int | None = None,
+        represent: Represent | None = None,
+    ) -> None:
+        super().__init__(items, self.form(), status=status, headers=headers, chunk_size=chunk_size, represent=represent)
+
+
+class NDJSONResponse(_ItemsResponse):
+    """JSON, one item a line. If it fails in the middle, the last line is an object with ``error`` alone.
+
+    Args:
+        items: a sync or async iterable, a generator or a query set.
+        status: the HTTP status; 200 by default.
+        headers: further headers.
+        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+            a query set.
+
+    Raises:
+        TypeError: ``items`` can't be iterated, or is a string or a dict.
+        ValueError: ``chunk_size`` is no possible number.
+    """
+
+    form = Lines
+
+
+class StreamingJSONListResponse(_ItemsResponse):
+    """One JSON list. If it fails in the middle, it is left open and the connection is closed: no JSON, no success.
+
+    Args:
+        items: a sync or async iterable, a generator or a query set.
+        status: the HTTP status; 200 by default.
+        headers: further headers.
+        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+            a query set.
+
+    Raises:
+        TypeError: ``items`` can't be iterated, or is a string or a dict.
+        ValueError: ``chunk_size`` is no possible number.
+    """
+
+    form = JSONList
+
+
+_BY_FORMAT: dict[str, Callable[..., StreamedResponse]] = {
+    "sse": SSEResponse,
+    "ndjson": NDJSONResponse,
+    "json": StreamingJSONListResponse,
+}
+
+
+def response_class_for(request: Any, name: str | None) -> Callable[..., StreamedResponse]:
+    """Return the response class of a format.
+
+    Args:
+        request: DRF's request.
+        name: ``"sse"``, ``"ndjson"`` or ``"json"``; None for that of the renderer that was negotiated.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    if name is None:
+        return _BY_FORMAT.get(request.accepted_renderer.format, StreamingJSONListResponse)
+    if name not in _BY_FORMAT:
+        raise ValueError(f"There is no stream as {name!r}: as_ is one of {', '.join(map(repr, _BY_FORMAT))}.")
+    return _BY_FORMAT[name]
+
+
+def get_last_event_id(request: Any) -> str | None:
+    """Return the id of the last event that a client saw before it lost the connection.
+
+    Args:
+        request: DRF's request, or Django's.
+
+    Returns:
+        The ``Last-Event-ID`` that it sent; None at its first connection.
+    """
+    sent: str | None = request.headers.get("Last-Event-ID")
+    # A browser sends UTF-8, of which Django's handlers read each byte as a character.
+    return sent and sent.encode("latin-1", "replace").decode(errors="replace")
+
+
+async def begin_stream(response: StreamedResponse, request: Any) -> None:
+    """Do what has to be done before a stream's headers are sent. A flow.
+
+    The first part is produced, so that what the source raises before it is an error like the handler's. Not in a
+    transaction, which ends before the stream, as in Django: there the stream begins when the headers have been sent.
+
+    Args:
+        response: what the handler returned.
+        request: DRF's request.
+
+    Raises:
+        Exception: what the source raised.
+    """
+    parts, http_request = response.parts, getattr(request, "_request", request)
+    parts.request, is_asgi = http_request, isinstance(http_request, ASGIRequest)
+    response.is_async = is_asgi
+    if request.method == "HEAD":
+        await blocking(parts.close)
+        return
+    if callable(response._items):
+        make, last_id = response._items, get_last_event_id(request)
+        items = make(last_id) if isasyncgenfunction(make) else await call(make, last_id)
+        parts.source = source_of(items, response._chunk_size)
+    if (may_block_here() or has_thread()) and await blocking(_is_in_a_transaction):
+        return
+    if is_asgi:
+        await awaited(parts.abegin, response.first_within)
+    else:
+        await blocking(parts.begin, response.first_within)
+
+
+def _is_in_a_transaction() -> bool:
+    """Tell whether a transaction is open in this thread, other than that of a test case."""
+    blocks: list[Any] = [block for each in connections.all(initialized_only=True) for block in each.atomic_blocks]
+    return not all(block._from_testcase for block in blocks)
+
+
+__all__ = [
+    "NDJSONResponse",
+    "SSEResponse",
+    "StreamFailed",
+    "StreamedResponse",
+    "StreamingJSONListResponse",
+    "begin_stream",
+    "get_last_event_id",
+    "response_class_for",
+]

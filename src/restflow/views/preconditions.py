@@ -1,0 +1,183 @@
+"""``etag``: conditional requests, so that nobody overwrites what they have not seen.
+
+Reads and locks one row. Asked by ``generics`` and ``mixins``; what a header means is decided by Django.
+
+An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by what else decides on
+its representation. A write is compared by the state alone.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.http import Http404, HttpRequest
+from django.utils.cache import get_conditional_response
+from django.utils.http import parse_etags, quote_etag
+from django.utils.translation import get_language
+from rest_framework.permissions import SAFE_METHODS
+
+from restflow.db.transactions import transacted
+from restflow.exceptions import PreconditionFailed, PreconditionRequired
+from restflow.flow import blocking, hook
+
+Fields = str | Sequence[str]
+"""The name of a model's field, or of several."""
+
+_HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
+
+
+def fields_of(etag: Any, owner: str) -> tuple[str, ...]:
+    """Return the names of the fields that ``etag`` means.
+
+    Args:
+        etag: the attribute's value.
+        owner: whose attribute it is.
+
+    Raises:
+        ImproperlyConfigured: it names none.
+    """
+    names = (etag,) if isinstance(etag, str) else etag
+    if names is None:
+        return ()
+    if isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    raise ImproperlyConfigured(f"{owner}.etag must be the name of a field or a list of names, got {etag!r}.")
+
+
+def _fields(view: Any) -> tuple[str, ...]:
+    return fields_of(getattr(view, "etag", None), type(view).__name__)
+
+
+async def etag_header(view: Any, instance: Any) -> dict[str, str]:
+    """Return the header with the ETag of an instance, as it is in memory; none where the view declares no ``etag``.
+
+    Args:
+        instance: what the response represents.
+    """
+    fields = _fields(view)
+    if not fields or not hasattr(instance, "_meta"):
+        return {}
+    etag = await blocking(_etag, view, instance, fields)
+    return {} if etag is None else {"ETag": etag}
+
+
+def is_fresh(view: Any, headers: dict[str, str]) -> bool:
+    """Tell whether the client has the representation already (``If-None-Match``).
+
+    Args:
+        headers: what ``etag_header`` returned.
+
+    Raises:
+        PreconditionFailed: by ``If-Match``, the client wants another one.
+    """
+    if "ETag" not in headers:
+        return False
+    answer = get_conditional_response(_http(view), headers["ETag"])
+    if answer is not None and answer.status_code != 304:
+        raise PreconditionFailed
+    return answer is not None
+
+
+async def check(view: Any, instance: Any) -> None:
+    """Do what ``check_precondition`` does."""
+    fields, request = _fields(view), _http(view)
+    if not fields or request.method in SAFE_METHODS:  # OPTIONS asks for the instance by a copy with another method
+        return
+    if view.precondition_required and "HTTP_IF_MATCH" not in request.META:
+        raise PreconditionRequired
+    if any(header in request.META for header in _HEADERS):
+        await blocking(_compare, request, instance, fields)
+
+
+async def if_unmodified(view: Any, instance: Any, write: Callable[[], Awaitable[Any]]) -> Any:
+    """Drive a flow that writes an instance, in one transaction with the look whether that is what the client has seen.
+
+    Args:
+        write: makes the flow.
+
+    Returns:
+        What the flow returned.
+
+    Raises:
+        PreconditionFailed: the instance is another by now.
+        PreconditionRequired: the client didn't say which it has seen.
+    """
+
+    async def checked() -> Any:
+        await hook(view, "check_precondition", instance)
+        return await write()
+
+    if not _fields(view):
+        return await write()
+    alias = getattr(getattr(instance, "_state", None), "db", None)
+    if alias is None or not any(header in _http(view).META for header in _HEADERS):
+        return await checked()
+    return await transacted((alias,), checked, by_requests=False)
+
+
+def _http(view: Any) -> HttpRequest:
+    request = view.request
+    http: HttpRequest = getattr(request, "_request", request)
+    return http
+
+
+def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None:
+    """Compare an instance with what the client has seen, and with its row, which is locked where that can be."""
+    state = _state(instance, fields)
+    if state is None or state != _state_of_row(instance, fields):
+        raise PreconditionFailed
+    if "HTTP_IF_MATCH" in request.META and not parse_etags(request.META["HTTP_IF_MATCH"]):
+        raise PreconditionFailed  # it holds no ETag that could match, as where the quotes are missing
+    # The client's own ETag of this state, in whichever variant it has seen it.
+    given = [each for header in _HEADERS for each in parse_etags(request.META.get(header, ""))]
+    current = next((each for each in given if each.startswith(f'"{state}-')), quote_etag(state))
+    if get_conditional_response(request, current) is not None:
+        raise PreconditionFailed
+
+
+def _state_of_row(instance: Any, fields: Sequence[str]) -> str | None:
+    alias = getattr(getattr(instance, "_state", None), "db", None)
+    if alias is None:  # no row
+        return _state(instance, fields)
+    model = type(instance)
+    rows = model._base_manager.using(alias)
+    if connections[alias].in_atomic_block:
+        rows = rows.select_for_update(of=("self",) if connections[alias].features.has_select_for_update_of else ())
+    try:
+        return _state(rows.get(pk=instance.pk), fields)
+    except model.DoesNotExist:
+        raise Http404 from None
+
+
+def _etag(view: Any, instance: Any, fields: Sequence[str]) -> str | None:
+    state, request = _state(instance, fields), view.request
+    if state is None:
+        return None
+    renderer = getattr(request, "accepted_renderer", None)
+    media_type = getattr(renderer, "media_type", None)
+    user = getattr(getattr(request, "user", None), "pk", None)
+    version = getattr(request, "version", None)
+    return quote_etag(f"{state}-{_digest(media_type, user, version, get_language())[:8]}")
+
+
+def _state(instance: Any, fields: Sequence[str]) -> str | None:
+    """Return what tells one state of an instance from another; None where the database alone knows its values."""
+    values = [getattr(instance, name) for name in fields]
+    if any(hasattr(value, "resolve_expression") for value in values):
+        return None
+    return _digest(instance._meta.label_lower, instance.pk, *map(_written, values))
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return value.astimezone(datetime.UTC)
+    return value
+
+
+def _digest(*values: Any) -> str:
+    return hashlib.sha256("\0".join(map(str, values)).encode(errors="surrogatepass")).hexdigest()[:24]

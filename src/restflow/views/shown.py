@@ -1,0 +1,65 @@
+"""Methods that a view has only where they could answer.
+
+DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` or ``get_queryset`` for one that has a
+serializer or rows. Raises an AttributeError where they look, and calls nothing.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from restflow.flow import Descriptor
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Shown(Descriptor):
+    def __init__(self, function: Callable[..., Any], why_not: Callable[[Any, type], AttributeError | None]) -> None:
+        self.function, self.why_not = function, why_not
+
+    def __get__(self, view: Any, owner: type) -> Any:
+        if view is None:
+            return self.function
+        if (error := self.why_not(view, owner)) is not None:
+            raise error
+        return types.MethodType(self.function, view)
+
+
+def shown_unless(why_not: Callable[[Any, Any], AttributeError | None]) -> Callable[[_F], _F]:
+    """Have a method be there on some views only.
+
+    Args:
+        why_not: tells, of the view and its class, why it is not there; None where it is.
+    """
+
+    def decorate(function: _F) -> _F:
+        method: Any = _Shown(function, why_not)
+        return method  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def is_handling(view: Any) -> bool:
+    """Tell whether a view's handler runs, and not DRF's introspection.
+
+    DRF sets ``response`` when the handler is done; what asks then is the browsable API. Schemas have no request.
+    """
+    state = vars(view)
+    return state.get("request") is not None and "response" not in state and not state.get("_restflow_hides_serializer")
+
+
+@contextmanager
+def no_serializer_on_show(view: Any) -> Generator[None, None, None]:
+    """Hide ``get_serializer`` from the metadata of a view without a serializer class.
+
+    Args:
+        view: the view whose metadata are determined.
+    """
+    view._restflow_hides_serializer = True
+    try:
+        yield
+    finally:
+        del view._restflow_hides_serializer

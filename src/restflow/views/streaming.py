@@ -1,0 +1,58 @@
+"""What a view does for a stream: begin it before its headers are sent, and turn its items into data.
+
+Flows that ask the view's hooks and its serializers. ``begun`` is called at the end of both versions of ``dispatch``,
+``represented_items`` by ``helpers``, for the items that are taken at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rest_framework.request import Request as DRFRequest
+from rest_framework.views import APIView
+
+from restflow.flow import hook
+from restflow.post_fetch import PostFetch
+from restflow.serializers.private import represented
+from restflow.streams import ServerSentEvent, StreamedResponse, begin_stream
+
+
+async def begun(
+    view: APIView, request: DRFRequest, response: StreamedResponse, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Return a stream once it has begun, or the response to what its source raised before the first part. A flow."""
+    try:
+        await begin_stream(response, request)
+    except Exception as error:
+        refusal = await hook(view, "handle_exception", error)
+    else:
+        return response
+    if response.has_header("Vary"):
+        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+    return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
+
+
+async def represented_items(
+    view: Any, post_fetches: Iterable[PostFetch] | None, serializer_of: Callable[..., Awaitable[Any]], items: list[Any]
+) -> list[Any]:
+    """Return what is sent of items.
+
+    Args:
+        view: whose items they are.
+        post_fetches: joins to run first.
+        serializer_of: a flow that builds the serializer of a list of instances.
+        items: instances, or events with one as their data.
+    """
+    events = [item if isinstance(item, ServerSentEvent) else ServerSentEvent(item) for item in items]
+    instances = [event.data for event in events if event.has_data]
+    if instances:
+        instances = await hook(view, "perform_post_fetches", instances, post_fetches, many=True)
+        private = type(instances) is list and bool(instances)
+        instances = await represented(await serializer_of(instances, private=private))
+    data = iter(instances)
+    return [
+        next(data) if event is not item else replace(event, data=next(data)) if event.has_data else event
+        for event, item in zip(events, items, strict=True)
+    ]
