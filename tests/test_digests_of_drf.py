@@ -58,6 +58,20 @@ MIRRORED = {
     "rest_framework.permissions.OperandHolder.__call__": "4992e875e326",
     "rest_framework.permissions.SingleOperandHolder.__call__": "9e5df8449181",
 }
+# What our serializers and their fields do in place of these.
+AWAITED = {
+    "rest_framework.serializers.Serializer.run_validation": "1aad4243446a",
+    "rest_framework.serializers.ListSerializer.run_validation": "1aad4243446a",
+    "rest_framework.serializers.Serializer.to_internal_value": "4ccc0e024b3e",
+    "rest_framework.serializers.Serializer._read_only_defaults": "2384b931bdfe",
+    "rest_framework.serializers.Serializer.get_initial": "85f565c1ad95",
+    "rest_framework.serializers.BaseSerializer.save": "65e296e9fc9a",
+    "rest_framework.serializers.ListSerializer.save": "c87633aac916",
+    "rest_framework.serializers.ListSerializer.run_child_validation": "11903b8af11f",
+    "rest_framework.fields.Field.run_validators": "fc19a07474e0",
+    "rest_framework.fields.Field.get_default": "1b20b11230e8",
+    "rest_framework.fields.Field.get_initial": "8a5645b8f8b3",
+}
 # What is done by generated lines, and what fields are built by that are lent.
 REPRESENTED = {
     "rest_framework.serializers.BaseSerializer.data": "3994ba7f5157",
@@ -169,7 +183,7 @@ def code_of(function: Any) -> Any:
     return function.fget if isinstance(function, property) else function
 
 
-@pytest.mark.parametrize(("name", "read"), [*MIRRORED.items(), *REPRESENTED.items(), *KNOWN.items()])
+@pytest.mark.parametrize(("name", "read"), [*MIRRORED.items(), *AWAITED.items(), *REPRESENTED.items(), *KNOWN.items()])
 def test_a_function_of_drfs_is_as_it_was_read(name: str, read: str) -> None:
     digest = digest_of(code_of(found(name)))
     assert digest == read, (

@@ -35,7 +35,7 @@ from restflow.flow.plan import plan_of
 from restflow.flow.refusals import is_context_lost
 from restflow.flow.trust import is_ours
 from restflow.post_fetch import PostFetch
-from restflow.serializers.bridging import async_code_in
+from restflow.serializers.refusals import async_code_in
 from restflow.settings import settings as restflow_settings
 from restflow.throttling import SimpleRateThrottle as ThrottleInTwoColours
 from restflow.views import ActionConfig, APIView, AsyncAPIView

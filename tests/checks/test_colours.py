@@ -67,7 +67,7 @@ def test_async_code_in_a_serializer_of_a_view_of_drfs_is_an_error(part: str) -> 
         return said([path("x/", of(RetrieveAPIView, serializer_class=serializer).as_view())])
 
     ((number, text, hint),) = found("rest_framework")
-    name = {"validator": "title", "field": "title"}.get(part, part)
+    name = {"validator": "title.validators", "field": "title.to_representation"}.get(part, part)
     assert number == "E006"
     assert f".Mine.{name} is async, and tests.checks.support.View" in text
     assert "restflow.serializers" in hint

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 from restflow import serializers as restflow
 from restflow.views import APIView, AsyncAPIView
 from tests.safety.support import ask, here
-from tests.serializers.support import either_family
 
 
 def test_a_hook_set_on_the_class_later_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,13 +31,13 @@ def test_a_hook_set_on_the_class_later_is_obeyed(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("base", [APIView, AsyncAPIView])
-def test_a_plain_serializer_may_set_its_own_entry(base: Any) -> None:
+def test_a_serializer_may_set_its_own_entry(base: Any) -> None:
     """What an instance sets itself stays, and what its fields have of async code is still asked."""
 
     async def odd(value: int) -> None:
         raise drf.ValidationError("odd")
 
-    class S(drf.Serializer):
+    class S(restflow.Serializer):
         n = drf.IntegerField(validators=[odd])
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -73,12 +72,11 @@ def test_what_is_no_serializer_of_drfs_gets_the_surface_only() -> None:
     asyncio.run(main())
 
 
-@either_family
-def test_fields_that_are_no_mapping_of_drfs_are_looked_at_each_time(m: Any) -> None:
+def test_fields_that_are_no_mapping_of_drfs_are_looked_at_each_time() -> None:
     async def refuse(value: int) -> None:
         raise drf.ValidationError("refused")
 
-    class S(m.Serializer):
+    class S(restflow.Serializer):
         @property
         def fields(self) -> Any:
             made = self.__dict__.setdefault("_made", {"n": drf.IntegerField()})
@@ -104,11 +102,10 @@ class FalsyRefusal:
         raise drf.ValidationError("refused")
 
 
-@either_family
 @pytest.mark.parametrize("base", [APIView, AsyncAPIView])
-def test_a_validate_method_that_is_a_false_object_is_asked(m: Any, base: Any) -> None:
-    class Named(m.Serializer):
-        name = m.CharField()
+def test_a_validate_method_that_is_a_false_object_is_asked(base: Any) -> None:
+    class Named(restflow.Serializer):
+        name = restflow.CharField()
         validate_name = FalsyRefusal()
 
     class Sync(APIView):

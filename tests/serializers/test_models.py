@@ -504,23 +504,19 @@ def test_a_relation_may_find_its_rows_in_async_code(routed: str) -> None:
         async def get_queryset(self) -> Any:
             return Tag.objects.exclude(name="irony")
 
-    def make(m: Any) -> Any:
-        class Books(m.ModelSerializer):
-            author = Authors()
-            tags = Tags(slug_field="name", many=True)
+    class Books(restflow.ModelSerializer):
+        author = Authors()
+        tags = Tags(slug_field="name", many=True)
 
-            class Meta:
-                model = Book
-                fields = ["title", "author", "tags"]
-
-        return Books
+        class Meta:
+            model = Book
+            fields = ["title", "author", "tags"]
 
     asks: list[Ask] = [
         ("POST", "/x/", {"title": "A", "author": 1, "tags": ["novel"]}),
         ("POST", "/x/", {"title": "A", "author": 2, "tags": ["irony"]}),
     ]
     for view in VIEWS.values():
-        for m in FAMILIES.values():
-            created, refused = answers(routed, view, make(m), asks)
-            assert created == (201, b'{"title":"A","author":1,"tags":["novel"]}')
-            assert (refused[0], sorted(json.loads(refused[1]))) == (400, ["author", "tags"])
+        created, refused = answers(routed, view, Books, asks)
+        assert created == (201, b'{"title":"A","author":1,"tags":["novel"]}')
+        assert (refused[0], sorted(json.loads(refused[1]))) == (400, ["author", "tags"])

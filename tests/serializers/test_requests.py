@@ -53,11 +53,10 @@ def checked(m: Any) -> Any:
     return Checked
 
 
-@pytest.mark.parametrize("make", [books, checked])
-@either_family
-def test_a_generic_view_goes_to_the_thread_once(make: Any, m: Any, author: Author) -> None:
+@pytest.mark.parametrize("serializer", [books(drf), books(restflow), checked(restflow)])
+def test_a_generic_view_goes_to_the_thread_once(serializer: Any, author: Author) -> None:
     class View(AsyncListAPIView, AsyncCreateAPIView):
-        serializer_class = make(m)
+        serializer_class = serializer
         queryset = Book.objects.all()
 
     with Site({"x/": View.as_view()}) as site:
@@ -126,8 +125,7 @@ def test_requests_at_once_share_nothing() -> None:
 
 
 @pytest.mark.parametrize("how", ["disconnect", "cancel"])
-@either_family
-def test_a_request_is_cancelled_in_an_async_validator(m: Any, how: str) -> None:
+def test_a_request_is_cancelled_in_an_async_validator(how: str) -> None:
     trace = Trace()
 
     async def query(value: int) -> None:
@@ -136,7 +134,7 @@ def test_a_request_is_cancelled_in_an_async_validator(m: Any, how: str) -> None:
     async def stand(value: int) -> None:
         await trace.forever("validator")
 
-    class S(m.Serializer):
+    class S(restflow.Serializer):
         n = drf.IntegerField(validators=[query, stand])
 
         async def validate(self, attrs: Any) -> Any:
@@ -154,11 +152,10 @@ def test_a_request_is_cancelled_in_an_async_validator(m: Any, how: str) -> None:
     assert leave(View, trace, how) == ["validator cancelled on the loop", "validator finally", "handler finally"]
 
 
-@either_family
-def test_a_context_variable_set_in_an_async_hook_is_seen_afterwards(m: Any) -> None:
+def test_a_context_variable_set_in_an_async_hook_is_seen_afterwards() -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
-    class S(m.Serializer):
+    class S(restflow.Serializer):
         n = drf.IntegerField()
         seen = drf.SerializerMethodField()
 
@@ -202,8 +199,7 @@ def test_a_context_variable_set_in_an_async_hook_is_seen_afterwards(m: Any) -> N
         (ZeroDivisionError(), 500),
     ],
 )
-@either_family
-def test_what_an_async_hook_raises_is_answered_as_drf_does(m: Any, error: Exception, status: int) -> None:
+def test_what_an_async_hook_raises_is_answered_as_drf_does(error: Exception, status: int) -> None:
     def make(m: Any, *, is_async: bool) -> Any:
         def refuse(self: Any, value: Any) -> None:
             raise error
@@ -220,7 +216,7 @@ def test_what_an_async_hook_raises_is_answered_as_drf_does(m: Any, error: Except
 
     class View(AsyncAPIView):
         async def post(self, request: Any) -> Any:
-            await self.avalidated_serializer(serializer_class=make(m, is_async=True))
+            await self.avalidated_serializer(serializer_class=make(restflow, is_async=True))
 
     expected, got = ask(Reference, "POST", {"n": 1}), ask(View, "POST", {"n": 1})
     assert (got.status, got.body) == (expected.status, expected.body) == (status, got.body)

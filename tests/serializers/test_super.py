@@ -24,7 +24,7 @@ def test_a_plain_serializer_whose_sync_hook_would_get_a_coroutine_from_super_is_
         def validate_n(self, value: Any) -> Any:
             return super().validate_n(value)
 
-    with pytest.raises(TypeError, match=r"Plain\.validate_n is sync.*restflow\.serializers"):
+    with pytest.raises(TypeError, match=r"Plain\.validate_n is async.*restflow\.serializers"):
         restflow.add_async_methods(Plain(data={"n": 1}))
 
     class Field(money(awaited)):  # type: ignore[misc]

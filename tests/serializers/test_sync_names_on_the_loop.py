@@ -12,7 +12,7 @@ from rest_framework import serializers as drf
 from restflow import serializers as restflow
 from tests.matrix import each_pair
 from tests.serializers.cases import CASES
-from tests.serializers.support import FAMILIES, awaited, money
+from tests.serializers.support import awaited
 
 
 def refused(make: Callable[[], Any], asked: Callable[[Any], Any]) -> None:
@@ -35,7 +35,6 @@ LOOPS: dict[str, Callable[[Any], Any]] = {
 
 @each_pair
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
     "name",
@@ -49,8 +48,8 @@ LOOPS: dict[str, Callable[[Any], Any]] = {
         "sync_wrappers_around_async_hooks",
     ],
 )
-def test_a_sync_name_on_the_event_loop_never_passes_over_an_async_hook(name: str, loop: str, family: str) -> None:
-    make = CASES[name][0](FAMILIES[family], awaited)
+def test_a_sync_name_on_the_event_loop_never_passes_over_an_async_hook(name: str, loop: str) -> None:
+    make = CASES[name][0](restflow, awaited)
     if name == "validate" and loop == "to_internal_value":
         loop = "is_valid"  # it is not to_internal_value that calls validate
     refused(lambda: make(data={"n": 2}), LOOPS[loop])
@@ -64,32 +63,16 @@ class Later:
         yield
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_sync_name_on_the_event_loop_never_passes_over_what_can_be_awaited(family: str) -> None:
-    class Validated(FAMILIES[family].Serializer):
+def test_a_sync_name_on_the_event_loop_never_passes_over_what_can_be_awaited() -> None:
+    class Validated(restflow.Serializer):
         n = drf.IntegerField(validators=[lambda value: Later()])
 
     refused(lambda: Validated(data={"n": 2}), LOOPS["is_valid"])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_sync_representation_on_the_event_loop_never_holds_a_coroutine(family: str) -> None:
-    make = CASES["method_fields"][0](FAMILIES[family], awaited)
+def test_a_sync_representation_on_the_event_loop_never_holds_a_coroutine() -> None:
+    make = CASES["method_fields"][0](restflow, awaited)
     refused(lambda: make({"n": 2}), lambda serializer: serializer.data)
-
-
-def test_a_plain_serializers_async_loop_never_holds_a_coroutine_of_its_fields() -> None:
-    class S(drf.Serializer):
-        n = money(awaited)()
-
-        async def to_representation(self, instance: Any) -> Any:
-            return super().to_representation(instance)
-
-    async def main() -> None:
-        with pytest.raises(RuntimeError, match="get_attribute"):
-            await restflow.add_async_methods(S({"n": 1})).adata
-
-    asyncio.run(main())
 
 
 def test_async_code_on_the_loop_gets_a_coroutine_from_an_async_hook_and_sync_code_an_error() -> None:

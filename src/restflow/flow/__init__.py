@@ -14,7 +14,7 @@ begin with ``steps`` and ``drivers``; then ``resolution`` and ``plan`` say which
 is called, and ``twins`` what classes are given so that plain Python means the same.
 """
 
-from restflow.flow.bridges import callable_from_sync, dual, never_awaits, result_of
+from restflow.flow.bridges import callable_from_sync, called, dual, never_awaits, result_of
 from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
 from restflow.flow.faces import asynchronous, sync, sync_or_async
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
@@ -51,6 +51,7 @@ __all__ = [
     "blocking",
     "call",
     "callable_from_sync",
+    "called",
     "dual",
     "fast_version_of",
     "flow_of",

@@ -5,11 +5,10 @@ Wraps functions, and drives what they give on the event loop. Asked by the seria
 
 from __future__ import annotations
 
-import copy
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
@@ -47,7 +46,7 @@ def callable_from_sync(function: _F) -> _F:
     cls: Any = type(inner)
     if cls is types.FunctionType:
         return cast(_F, _bridge_around(inner)) if _may_await(inner) else function
-    return function if never_awaits(cls) else cast(_F, _Bridge(function))
+    return function if never_awaits(cls) else cast(_F, _bridge_around(function))
 
 
 @remembered  # methods live as long as their classes; a function may have been made for one request
@@ -68,49 +67,9 @@ def _bridge_around(function: Any) -> Any:
     refusals.refuse_lost_context(function, getattr(function, "__qualname__", ""))
 
     def bridge(*args: Any, **kwargs: Any) -> Any:
-        return _result_for_sync_code(function, args, kwargs)
+        return called(function, *args, **kwargs)
 
     return update_wrapper(bridge, function)
-
-
-class _Bridge:
-    """Stands for a callable object, which DRF and others may look for by its class, its attributes and its equals."""
-
-    __wrapped__: Callable[..., Any]
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        vars(self)["__wrapped__"] = function
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.__wrapped__, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self.__wrapped__, name)
-
-    def __copy__(self) -> Any:
-        return _Bridge(copy.copy(self.__wrapped__))
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _Bridge, (self.__wrapped__,)
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # what isinstance asks
-        return type(self.__wrapped__)
-
-    def __eq__(self, other: object) -> bool:
-        equal: bool = self.__wrapped__ == (other.__wrapped__ if type(other) is _Bridge else other)
-        return equal
-
-    def __hash__(self) -> int:
-        return hash(self.__wrapped__)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _result_for_sync_code(self.__wrapped__, args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.__wrapped__, name)
 
 
 def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
@@ -133,7 +92,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
         function = resolution.bound(raw, self)
         if on_loop() and _is_async(sys._getframe(1)):
             return function(*args, **kwargs)
-        return _result_for_sync_code(function, args, kwargs)
+        return called(function, *args, **kwargs)
 
     inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     update_wrapper(method, inner)
@@ -169,26 +128,43 @@ def never_awaits(cls: type) -> bool:
     return is_known and not is_coroutine_function(function)
 
 
-def _result_for_sync_code(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def called(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function of either colour from sync code, and return its result.
+
+    Called in a thread, an async function runs on the request's event loop.
+
+    Args:
+        function: a function, bound method, partial or callable object.
+
+    Raises:
+        RuntimeError: it is async, and an event loop runs in this thread: the loop would wait for itself.
+        TypeError: a sync context manager stands around an async function.
+    """
+    inner: Any = function
+    natures.nature_of(inner.__func__ if type(inner) is types.MethodType else inner)  # refuses a lost context
     if is_coroutine_function(function):
         return run(call(function, *args, **kwargs))
-    value = function(*args, **kwargs)
+    return result_of(function(*args, **kwargs), function)
+
+
+def result_of(value: Any, of: Any) -> Any:
+    """Return a value that sync code was given, awaited where it can be.
+
+    Args:
+        value: what a function gave.
+        of: the function, or what it is called, for the refusal.
+
+    Raises:
+        RuntimeError: it can be awaited, and an event loop runs in this thread.
+    """
     if not is_awaitable(value):
         return value
     step = settle(value)
     if on_loop():
         drop(step)
+        name = getattr(of, "__qualname__", of)
         raise RuntimeError(
-            f"Sync code on the event loop asked for {getattr(function, '__qualname__', function)!r}, which is async: "
-            f"the loop would wait for itself. Await the async twin of what you called (the name with an 'a' before it)."
+            f"Sync code on the event loop asked for {name!r}, which is async: the loop would wait for itself. "
+            "Await the async twin of what you called (the name with an 'a' before it)."
         )
     return run(taken(step))
-
-
-def result_of(value: Any) -> Any:
-    """Return a value that sync code was given, awaited where it can be.
-
-    Raises:
-        RuntimeError: it can be awaited, and an event loop runs in this thread.
-    """
-    return run(taken(settle(value))) if is_awaitable(value) else value

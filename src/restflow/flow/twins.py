@@ -287,27 +287,31 @@ def _generate(holder: type, name: str, attr: str) -> None:
     vars(holder)[resolution.TWINS].add(attr)
 
 
-def give_twins(obj: Any, names: tuple[str, ...]) -> None:
+_Asked = Callable[[Any, str, Sequence[Any], Mapping[str, Any]], Coroutine[Any, Any, Any]]
+
+
+def give_twins(obj: Any, names: tuple[str, ...], asked: _Asked = call_by_name) -> None:
     """Give one object the async twins of hooks, but for those that its class has.
 
     Args:
         obj: an object of a class that is not ours (a plain DRF serializer).
         names: the hooks' sync names.
+        asked: a flow that calls the hook, given the object, the hook's name and its arguments.
     """
     own, cls = vars(obj), type(obj)
-    for attr, method in _twins_of_objects(names):
+    for attr, method in _twins_of_objects(names, asked):
         if attr not in own and not hasattr(cls, attr):
             own[attr] = types.MethodType(method, obj)
 
 
 @remembered
-def _twins_of_objects(names: tuple[str, ...]) -> list[tuple[str, Callable[..., Any]]]:
-    return [("a" + name, _object_twin(name)) for name in names]
+def _twins_of_objects(names: tuple[str, ...], asked: _Asked) -> list[tuple[str, Callable[..., Any]]]:
+    return [("a" + name, _object_twin(name, asked)) for name in names]
 
 
-def _object_twin(name: str) -> Callable[..., Any]:
+def _object_twin(name: str, asked: _Asked) -> Callable[..., Any]:
     async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await arun(call_by_name(self, name, args, kwargs))
+        return await arun(asked(self, name, args, kwargs))
 
     made: Callable[..., Any] = noted_until_awaited(method, name)
     made.__name__ = made.__qualname__ = "a" + name

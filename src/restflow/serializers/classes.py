@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Model
 from rest_framework import serializers as drf
-from rest_framework.fields import empty
+from rest_framework.exceptions import ValidationError
+from rest_framework.fields import SkipField, empty, get_error_detail
+from rest_framework.settings import api_settings
 
-from restflow.flow import TwoColoured, async_twin, must_be_awaited
-from restflow.serializers.bridging import (
-    bridge_fields,
-    bridge_initial,
-    bridge_shown_fields,
-    bridge_validators,
-    make_duals,
-    note_represented,
-)
-from restflow.serializers.representation import know_representation, represent
+from restflow.flow import TwoColoured, async_twin, called, dual, may_give_coroutine, must_be_awaited, result_of
+from restflow.flow.trust import is_ours
+from restflow.serializers.fields import AwaitingField, awaiting, is_known_to_drf
+from restflow.serializers.refusals import await_in, is_drfs_own
+from restflow.serializers.representation import DRFS_CODE_ONLY, know_representation, represent
+from restflow.serializers.sources import with_code
 from restflow.serializers.surface import Data, add_async_methods
 
 _IN = TypeVar("_IN")
@@ -30,6 +29,7 @@ must_be_awaited("is_valid", is_view=False)
 class BaseSerializer(
     TwoColoured,
     drf.BaseSerializer[_IN],
+    AwaitingField,
     hooks=(
         "create",
         "is_valid",
@@ -43,16 +43,13 @@ class BaseSerializer(
 ):
     """DRF's ``BaseSerializer`` whose hooks may be ``async def``, under DRF's name or under that name with an ``a``.
 
-    DRF's own code validates, saves and represents, in the worker thread where it may block. What is ``async def`` in it
+    It validates, saves and represents as DRF does, in the worker thread where it may block. What is ``async def`` in it
     runs on the request's event loop: the hooks of the class (``validate``, ``validate_<field>``, ``get_<field>``,
     ``create``, …), the validators and defaults of its fields, and the methods of fields of your own. On a sync view or
     in a script the same runs to its result.
 
     Source: DRF 3.18, serializers.py, BaseSerializer.
     """
-
-    _restflow_shown = False
-    _restflow_represents: type | None = None
 
     if TYPE_CHECKING:
 
@@ -99,7 +96,7 @@ class BaseSerializer(
         ato_representation = async_twin("to_representation")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        make_duals(cls)
+        _make_callable_by_sync_code(cls)
         super().__init_subclass__(**kwargs)
 
     @classmethod
@@ -115,42 +112,61 @@ class BaseSerializer(
         """``data``, to be awaited."""
         return Data(self)
 
-    # Where DRF's loops begin.
+    def save(self, **kwargs: Any) -> Any:
+        """Create or update the instance, as DRF does."""
+        super().save(**kwargs)
+        self.instance: Any = _awaited(self.instance, f"{type(self).__name__}.create or update")
+        return self.instance
 
-    def run_validation(self, data: Any = empty) -> Any:
-        """Validate ``data``, as DRF does."""
-        bridge_fields(self)
-        return super().run_validation(data)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the native values of ``data``, as DRF does."""
-        bridge_fields(self)
-        return super().to_internal_value(data)
-
-    def run_validators(self, value: Any) -> None:
-        """Run the serializer's own validators, as DRF does."""
-        bridge_validators(self)
-        super().run_validators(value)
-
-    def to_representation(self, instance: Any) -> Any:
+    def to_representation(  # pyright: ignore[reportIncompatibleMethodOverride]  # the name is DRF's
+        self, instance: Any
+    ) -> Any:
         """Return the primitive values of an instance, as DRF does."""
         fast = _fast(self, instance)
         return super().to_representation(instance) if fast is None else fast(instance)
 
-    def get_initial(self) -> Any:
-        """Return the values of an unbound serializer, as DRF does."""
-        bridge_initial(self)
-        return super().get_initial()
+
+def _awaited(saved: Any, name: str) -> Any:
+    # A list serializer's create gives what each of its child's gave.
+    value = result_of(saved, name)
+    return [result_of(each, name) for each in value] if type(value) is list else value
+
+
+_BY_FIELD = ("get_", "validate_")
+
+
+def _make_callable_by_sync_code(cls: type[Any]) -> None:
+    """Have the async hooks that a class and its mixins write give DRF's code, which is sync, their results."""
+    fields = getattr(cls, "_declared_fields", {}).values()
+    methods = {field.method_name for field in fields if isinstance(field, drf.SerializerMethodField)}
+    for base in cls.__mro__:
+        for name, raw in () if is_drfs_own(base) or is_ours(base) else [*vars(base).items()]:
+            is_hook = name.startswith(_BY_FIELD) or name in methods or is_known_to_drf(cls, name)
+            if is_hook and may_give_coroutine(raw):
+                setattr(base, name, dual(raw, name, base))
 
 
 def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
-    """Prepare a serializer for instances of a class, and return what represents them where DRF's function would."""
+    """Have the fields of a serializer await, and return what represents where DRF's function would."""
     # Asked for each item of a list.
-    if not serializer._restflow_shown or serializer._restflow_represents is not type(instance):
-        note_represented(serializer, instance)
-        bridge_shown_fields(serializer)
+    if drf.Serializer in type(serializer).__mro__:
+        _await_in_shown(serializer, type(instance))
     above: Any = super(BaseSerializer, serializer)
     return represent(serializer, above.to_representation)
+
+
+def _await_in_shown(serializer: Any, cls: type) -> None:
+    own, fields = vars(serializer), [*serializer.fields.values()]
+    if DRFS_CODE_ONLY not in own and own.get(_SHOWN) != (cls, fields):
+        for field in fields:
+            await_in(field)
+        for field in with_code(fields, cls):
+            if not isinstance(field, AwaitingField):
+                field.__class__ = awaiting(type(field))
+        own[_SHOWN] = cls, fields
+
+
+_SHOWN = "_restflow_shown"
 
 
 know_representation(BaseSerializer.to_representation, _fast)
@@ -161,14 +177,75 @@ know_representation(BaseSerializer.to_representation, _fast)
 class Serializer(BaseSerializer[_IN], drf.Serializer[_IN]):
     """DRF's ``Serializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
 
+    def run_validation(self, data: Any = empty) -> Any:
+        """Validate ``data``. Source: DRF 3.18, serializers.py, ``Serializer.run_validation``."""
+        is_empty_value, data = self.validate_empty_values(data)
+        if is_empty_value:
+            return data
+        value = self.to_internal_value(data)
+        try:
+            self.run_validators(value)
+            value = called(self.validate, value)
+            assert value is not None, ".validate() should return the validated data"
+        except (ValidationError, DjangoValidationError) as error:
+            raise ValidationError(detail=drf.as_serializer_error(error)) from error
+        return value
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the native values of ``data``. Source: DRF 3.18, serializers.py, ``Serializer.to_internal_value``."""
+        if DRFS_CODE_ONLY in vars(self):
+            return super().to_internal_value(data)
+        if not isinstance(data, Mapping):
+            message = self.error_messages["invalid"].format(datatype=type(data).__name__)
+            raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [message]}, code="invalid")
+        ret: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for field in self._writable_fields:
+            await_in(field)
+            name: Any = field.field_name
+            validate_method = getattr(self, f"validate_{name}", None)
+            primitive_value = field.get_value(data)
+            try:
+                validated_value = field.run_validation(primitive_value)
+                if validate_method is not None:
+                    validated_value = called(validate_method, validated_value)
+            except ValidationError as error:
+                errors[name] = error.detail
+            except DjangoValidationError as error:
+                errors[name] = get_error_detail(error)
+            except SkipField:
+                pass
+            else:
+                self.set_value(ret, field.source_attrs, validated_value)
+        if errors:
+            raise ValidationError(errors)
+        return ret
+
+    def _read_only_defaults(self) -> dict[str, Any]:
+        defaults: dict[str, Any] = super()._read_only_defaults()
+        return {source: result_of(value, f"the default of {source}") for source, value in defaults.items()}
+
+    def get_initial(self) -> Any:
+        """Return the values of an unbound serializer, as DRF does."""
+        values = super().get_initial()
+        return {name: result_of(value, f"the initial value of {name}") for name, value in values.items()}
+
 
 class ListSerializer(BaseSerializer[_IN], drf.ListSerializer[_IN]):
     """DRF's ``ListSerializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
+
+    run_validation = Serializer.run_validation
+
+    def run_child_validation(self, data: Any) -> Any:
+        """Validate one item, as DRF does."""
+        await_in(self.child)
+        return super().run_child_validation(data)
 
     def to_representation(  # pyright: ignore[reportIncompatibleMethodOverride]  # the name is DRF's
         self, data: Any
     ) -> Any:
         """Return the primitive values of a list of instances, as DRF does."""
+        await_in(self.child)
         return super().to_representation(data)
 
 

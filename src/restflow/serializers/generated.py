@@ -13,34 +13,39 @@ import uuid
 from collections.abc import Callable, Sequence
 from itertools import count
 from keyword import iskeyword
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db.models import Model
 from django.db.models.manager import BaseManager
 from rest_framework import fields, relations
 
 from restflow.serializers.lines import Line
+from restflow.serializers.refusals import attribute_of
+from restflow.serializers.sources import Read
 
 __all__ = ["compiled", "function_of"]
 
 # The conditions under which a value is written in place, and what is written. `value` is what was read.
 _KINDS: dict[str, tuple[tuple[str, str], ...]] = {
-    "as it is": (("not callable(value)", "value"),),
+    "as it is": (("not (callable(value) or type(value) is coro)", "value"),),
     "boolean": (("value is True or value is False or value is None", "value"),),
     "choice": (
         ("type(value) is str", "value and aid_{k}.get(value, value)"),
         ("value is None", "None"),
         ("type(value) is int", "aid_{k}.get(str(value), value)"),
     ),
-    "converted": (("value is None", "None"), ("not callable(value)", "field_{k}.to_representation(value)")),
+    "converted": (
+        ("value is None", "None"),
+        ("not (callable(value) or type(value) is coro)", "field_{k}.to_representation(value)"),
+    ),
     "date": (("type(value) is date", "value.isoformat()"), ("value is None", "None")),
     "float": (("type(value) is float or value is None", "value"),),
     "integer": (("type(value) is int or value is None", "value"),),
     "list": (
         ("value is None", "None"),
-        ("isinstance(value, BaseManager) or not callable(value)", "aid_{k}(value)"),
+        ("isinstance(value, BaseManager) or not (callable(value) or type(value) is coro)", "aid_{k}(value)"),
     ),
-    "nested": (("value is None", "None"), ("not callable(value)", "aid_{k}(value)")),
+    "nested": (("value is None", "None"), ("not (callable(value) or type(value) is coro)", "aid_{k}(value)")),
     "slug": (("value is None", "None"), ("isinstance(value, Model)", "value.{config}")),
     "string": (("value is None", "None"), ("isinstance(value, Model)", "str(value)")),
     "text": (("type(value) is str or value is None", "value"),),
@@ -79,34 +84,6 @@ def _zulu(text: str) -> str:
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-class _Read:
-    """Stands for an instance that was read: DRF's own code goes on from what that gave, and reads nothing again."""
-
-    def __init__(self, instance: Any, depth: int, value: Any = None, error: Exception | None = None) -> None:
-        of_self = object.__getattribute__(self, "__dict__")
-        of_self.update(cls=instance.__class__, depth=depth, value=value, error=error)
-
-    def __getattribute__(self, name: str) -> Any:
-        return object.__getattribute__(self, "__dict__")["cls"] if name == "__class__" else _step(self)
-
-    def __getitem__(self, name: str) -> Any:
-        return _step(self)
-
-
-def _step(read: _Read) -> Any:
-    state = object.__getattribute__(read, "__dict__")
-    if state["error"] is not None:
-        _raise(state["error"])
-    if state["depth"]:
-        state["depth"] -= 1
-        return read
-    return state["value"]
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
-
-
 def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[Any], Any] | None = None) -> None:
     """Do for one field what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``.
 
@@ -117,7 +94,7 @@ def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[A
         represent: what represents the attribute instead of the field's ``to_representation``.
     """
     try:
-        attribute = field.get_attribute(instance)
+        attribute = attribute_of(field, instance)
     except fields.SkipField:
         return
     check_for_none = attribute.pk if isinstance(attribute, relations.PKOnlyObject) else attribute
@@ -133,8 +110,9 @@ _GLOBALS: dict[str, Any] = {
     "KEYS": frozenset({int, str, uuid.UUID}),  # of what type a primary key is written in place
     "Model": Model,
     "PKOnlyObject": relations.PKOnlyObject,
-    "Read": _Read,
+    "Read": Read,
     "UUID": uuid.UUID,
+    "coro": types.CoroutineType,
     "date": datetime.date,
     "datetime": datetime.datetime,
     "go_on": go_on,

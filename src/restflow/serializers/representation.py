@@ -16,12 +16,15 @@ from rest_framework.fields import Field
 from rest_framework.relations import ManyRelatedField
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from restflow.flow import TwoColoured
 from restflow.flow.trust import is_frameworks_function
-from restflow.serializers.generated import compiled, function_of
+from restflow.serializers.fields import AwaitingField
+from restflow.serializers.generated import compiled, function_of, go_on
 from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
+from restflow.serializers.refusals import await_in, is_refusable, refuse_after, refuse_async_sources, refuse_before
 from restflow.settings import settings
 
-__all__ = ["BOUND", "LENT", "know_representation", "represent", "representing", "with_data"]
+__all__ = ["BOUND", "DRFS_CODE_ONLY", "LENT", "know_representation", "represent", "representing", "with_data"]
 
 _Represent = Callable[[Any], Any]
 
@@ -33,6 +36,7 @@ _OF_LIST: Any = drf.ListSerializer.to_representation
 BOUND = "_restflow_bound"  # where a serializer keeps its function
 _ROWS_BEFORE = 3
 LENT = "_restflow_lent"  # one that has this has fields that nobody can see
+DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # and one that has this asks no code but DRF's
 
 _ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
@@ -59,27 +63,42 @@ def represent(serializer: Any, method: Any) -> _Represent | None:
         method: the bound method that would run now.
 
     Returns:
-        None where the method has to run.
+        None where the method has to run: it is another than DRF's.
     """
     function = getattr(method, "__func__", None)
-    if not (_ARE_DRFS and settings.FAST_VERSIONS) or getattr(method, "__self__", None) is not serializer:
+    if not _ARE_DRFS or function not in _DRFS_OWN or getattr(method, "__self__", None) is not serializer:
         return None
     if function is _OF_LIST:
         return _List(serializer)
-    if function is not _OF_ONE:
-        return None
+    return (_generated(serializer) if settings.FAST_VERSIONS else None) or types.MethodType(_represent_one, serializer)
+
+
+def _generated(serializer: Any) -> _Represent | None:
     own = vars(serializer)
     bound = own.get(BOUND, 0)
     if type(bound) is int:
         # To make the function costs as much as DRF's loop for a few rows, and there may be no more.
         if bound < _ROWS_BEFORE and LENT not in own:
             own[BOUND] = bound + 1
-            drfs: _Represent = method
-            return drfs
+            return None
         bound = _bind(serializer, once=True)
     elif not bound.holds():  # one that represents again may have been changed meanwhile
         bound = _bind(serializer, once=False)
     return None if bound is None else bound.represent
+
+
+def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
+    """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
+    ret: dict[str, Any] = {}
+    awaits = TwoColoured in type(serializer).__mro__ and DRFS_CODE_ONLY not in vars(serializer)
+    for field in serializer._readable_fields:
+        if awaits:
+            await_in(field)
+        go_on(field, instance, ret)
+    return ret
+
+
+_DRFS_OWN = frozenset({_OF_ONE, _OF_LIST})
 
 
 def representing(serializer: Any) -> _Represent | None:
@@ -99,13 +118,35 @@ def with_data(serializer: Any) -> Any:
 
     Args:
         serializer: any serializer.
+
+    Raises:
+        TypeError: it is DRF's, and has async code.
     """
     own = vars(serializer)
+    is_checked = is_refusable(serializer) and DRFS_CODE_ONLY not in own
     if "_data" not in own and _represents_instance(serializer):
         fast = representing(serializer)
         if fast is not None:
+            if is_checked:
+                refuse_before(serializer, to_validate=False)
+            if is_refusable(serializer):
+                _refuse_sources(serializer)
             own["_data"] = fast(serializer.instance)
-    return serializer.data
+    data = serializer.data
+    if is_checked:
+        refuse_after(serializer)
+    return data
+
+
+def _refuse_sources(serializer: Any) -> None:
+    instance, one = serializer.instance, serializer
+    items = [instance]
+    if isinstance(serializer, drf.ListSerializer):
+        one = serializer.child
+        items = instance if type(instance) is list else []
+    cls: Any = type(one)
+    if is_refusable(one) and cls.to_representation is _OF_ONE:
+        refuse_async_sources(one, items)
 
 
 def _represents_instance(serializer: Any) -> bool:
@@ -236,10 +277,10 @@ class _Bound:
         if self.are_fields_as_seen():
             return self.quick(instance)
         bound = _bind(self.serializer, once=False)
-        return _OF_ONE(self.serializer, instance) if bound is None else bound.quick(instance)
+        return _represent_one(self.serializer, instance) if bound is None else bound.quick(instance)
 
     def general(self, instance: Any) -> Any:
-        return _OF_ONE(self.serializer, instance)
+        return _represent_one(self.serializer, instance)
 
     def first(self, instance: Any) -> Any:
         self.rows += 1
@@ -273,12 +314,17 @@ def _line(field: Any) -> Line:
     line = describe(field) if cls in FIELDS else None
     if line is not None:
         return line
-    if isinstance(field, drf.BaseSerializer) and (
-        cls.get_attribute is _GET_ATTRIBUTE and "get_attribute" not in vars(field)
-    ):
+    if isinstance(field, drf.BaseSerializer) and "get_attribute" not in vars(field) and _reads_as_drf(field, cls):
         kind = "list" if isinstance(field, drf.ListSerializer) else "nested"
         return Line((kind, field.field_name, tuple(field.source_attrs)), _Representing(field))
     return Line(("asked", field.field_name, ()), asks=True)
+
+
+def _reads_as_drf(field: Any, cls: Any) -> bool:
+    # Of one of ours, names within a path may be async.
+    return cls.get_attribute is _GET_ATTRIBUTE or (
+        cls.get_attribute is AwaitingField.get_attribute and len(field.source_attrs) < 2
+    )
 
 
 _NESTED = frozenset({"nested", "list"})

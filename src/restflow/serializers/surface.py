@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.serializers import BaseSerializer
 
-from restflow.flow import TwoColoured, arun, blocking, give_twins
-from restflow.serializers.bridging import attend
+from restflow.flow import TwoColoured, arun, blocking, give_twins, hook
+from restflow.serializers.refusals import is_refusable, refuse_after, refuse_async_code, refuse_before
+from restflow.serializers.representation import DRFS_CODE_ONLY, with_data
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -35,16 +36,16 @@ else:
     AsyncSerializer = BaseSerializer  # for annotations: the helpers add the three to serializers of any class
 
 
-_SURFACED = "_restflow_surfaced"
-
-
 async def data(serializer: Any) -> Any:
     """Return a serializer's ``data``; building it may query, so it is built where that may block.
 
     Returns:
         What its ``data`` is.
+
+    Raises:
+        TypeError: it is DRF's, and has async code.
     """
-    return await blocking(getattr, serializer, "data")
+    return await blocking(with_data, serializer)
 
 
 class Data:
@@ -60,17 +61,37 @@ class Data:
 def add_async_methods(serializer: Any) -> AsyncSerializer[Any]:
     """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
 
-    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true. Async hooks
-    that a plain DRF class writes are bridged on the object.
+    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true.
 
     Raises:
-        TypeError: a plain class overrides an async hook by a sync one, which would take a coroutine from ``super()``.
+        TypeError: it is DRF's, and has async code.
     """
-    if not isinstance(serializer, TwoColoured) and _SURFACED not in vars(serializer):
-        attend(serializer)
-        give_twins(serializer, ("is_valid", "save"))
-        if not hasattr(type(serializer), "adata"):
+    if not isinstance(serializer, TwoColoured):
+        refuse_async_code(serializer)
+        give_twins(serializer, ("is_valid", "save"), _looked_at)
+        if not ("adata" in vars(serializer) or hasattr(type(serializer), "adata")):
             serializer.adata = Data(serializer)
-        vars(serializer)[_SURFACED] = True
     surfaced: Any = serializer
     return cast("AsyncSerializer[Any]", surfaced)
+
+
+async def _looked_at(serializer: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a hook of a serializer of DRF's, and refuse async code in the fields that it asks."""
+    if name == "is_valid":
+        await blocking(refuse_before, serializer, to_validate=True)
+    result = await hook(serializer, name, *args, **kwargs)
+    await blocking(refuse_after, serializer)
+    return result
+
+
+async def validate(serializer: Any) -> None:
+    """Validate a serializer's data, in whichever colour its hooks are written.
+
+    Raises:
+        ValidationError: the data are not valid.
+        TypeError: it is DRF's, and has async code.
+    """
+    if is_refusable(serializer) and DRFS_CODE_ONLY not in vars(serializer):
+        await _looked_at(serializer, "is_valid", (), {"raise_exception": True})
+    else:
+        await hook(serializer, "is_valid", raise_exception=True)

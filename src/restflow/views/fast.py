@@ -36,7 +36,7 @@ from restflow.flow.trust import is_frameworks_function
 from restflow.negotiation import chosen_before
 from restflow.request import Request, has_body, show_to_sentry
 from restflow.serializers import add_async_methods
-from restflow.serializers.plain import leave_unseen, runs_drfs_code_only
+from restflow.serializers.private import keep_private, runs_drfs_code_only
 from restflow.settings import settings
 from restflow.streams import StreamedResponse
 from restflow.views.async_base import AsyncAPIView, finished, know_the_user
@@ -207,11 +207,11 @@ def _has_one_serializer_class(
 
 @fast_version_of(build, when=_has_one_serializer_class)
 async def build_of_one_class(
-    view: Any, direction: str, *args: Any, unseen: bool = False, serializer_class: None = None, **kwargs: Any
+    view: Any, direction: str, *args: Any, private: bool = False, serializer_class: None = None, **kwargs: Any
 ) -> Any:
     """Build a serializer of ``serializer_class``, as ``build`` does where that is the class of both directions."""
     chosen = view.serializer_class
-    unseen = unseen and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
+    private = private and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
     if "context" not in kwargs:
         is_generic = isinstance(view, GenericAPIView)
         drfs: Any = generics.GenericAPIView
@@ -219,4 +219,4 @@ async def build_of_one_class(
             dict(drfs.get_serializer_context(view)) if is_generic else {"request": view.request, "view": view}
         )
     made = await blocking(chosen, *args, **kwargs)
-    return leave_unseen(made) if unseen else add_async_methods(made)
+    return keep_private(made) if private else add_async_methods(made)

@@ -32,7 +32,8 @@ from restflow.post_fetch import PostFetch
 from restflow.request import data_of
 from restflow.responses import Response
 from restflow.serializers import add_async_methods
-from restflow.serializers.plain import represented
+from restflow.serializers.private import represented
+from restflow.serializers.surface import validate
 from restflow.streams import StreamedResponse, response_class_for
 from restflow.views.hooks import OF_HELPERS, names
 from restflow.views.shown import is_handling, shown_unless
@@ -203,7 +204,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         if data is empty:
             data = await data_of(self.request)
         serializer = await build(self, "request", data=data, serializer_class=serializer_class, **kwargs)
-        await hook(serializer, "is_valid", raise_exception=True)
+        await validate(serializer)
         return serializer
 
     @sync
@@ -233,8 +234,10 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
             kwargs["many"] = True
-        unseen = not many or is_filled_list(instance)
-        serializer = await build(self, "response", instance, unseen=unseen, serializer_class=serializer_class, **kwargs)
+        private = not many or is_filled_list(instance)
+        serializer = await build(
+            self, "response", instance, private=private, serializer_class=serializer_class, **kwargs
+        )
         return Response(await represented(serializer), status=status, headers=headers)
 
     @sync
@@ -269,9 +272,9 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         """
         page, pager = await self._page_of(queryset, pagination_class)
         items = await hook(self, "perform_post_fetches", queryset if page is None else page, post_fetches, many=True)
-        unseen = is_filled_list(items)
+        private = is_filled_list(items)
         serializer = await build(
-            self, "response", items, unseen=unseen, many=True, serializer_class=serializer_class, **kwargs
+            self, "response", items, private=private, many=True, serializer_class=serializer_class, **kwargs
         )
         data = await represented(serializer)
         if page is None:
@@ -368,7 +371,7 @@ async def build(
     view: Any,
     direction: str,
     *args: Any,
-    unseen: bool = False,
+    private: bool = False,
     serializer_class: SerializerClass | None = None,
     **kwargs: Any,
 ) -> AsyncSerializer[Any]:
@@ -377,11 +380,11 @@ async def build(
     Args:
         view: whose serializer it is.
         direction: ``"request"`` or ``"response"``.
-        unseen: whether no code of a user's will see the serializer, unless it has some itself.
+        private: whether no code of a user's will see the serializer, unless it has some itself.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
 
     Returns:
-        The serializer, with the async surface; one that is unseen and runs DRF's code only may have none.
+        The serializer, with the async surface; one that is private and runs DRF's code only may have none.
     """
     if is_overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a

@@ -29,7 +29,7 @@ from restflow.flow import (
 )
 from restflow.request import data_of
 from restflow.responses import Response
-from restflow.serializers.plain import is_unseen, represented, validated
+from restflow.serializers.private import is_private, represented, validated
 from restflow.views.helpers import build, has_directions, is_filled_list
 from restflow.views.hooks import OF_CREATE, OF_DESTROY, OF_UPDATE, names
 from restflow.views.preconditions import etag_header, if_unmodified, is_fresh
@@ -51,7 +51,7 @@ __all__ = [
 async def _data_of_saved(view: Any, serializer: Any) -> Any:
     """Return the data of what a serializer saved, by the serializer class of the response direction."""
     # One that no code of a user's could reach was built for both directions.
-    if not is_unseen(serializer) and await has_directions(view):
+    if not is_private(serializer) and await has_directions(view):
         many = isinstance(serializer, ListSerializer)
         shown = await hook(view, "get_response_serializer_class")
         if shown is not type(serializer.child if many else serializer):
@@ -82,8 +82,8 @@ class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE)
         Source: DRF 3.18, mixins.py, ``CreateModelMixin``.
         """
         data = await data_of(request)
-        unseen = not is_overridden(self, "perform_create", CreateModelMixin.perform_create)
-        serializer = await build(self, "request", unseen=unseen, data=data)
+        private = not is_overridden(self, "perform_create", CreateModelMixin.perform_create)
+        serializer = await build(self, "request", private=private, data=data)
         await validated(serializer)
         await hook(self, "perform_create", serializer)
         data = await _data_of_saved(self, serializer)
@@ -115,7 +115,7 @@ class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
         queryset = await hook(self, "filter_queryset", await hook(self, "get_queryset"))
         page = await hook(self, "paginate_queryset", queryset)
         items = queryset if page is None else page
-        data = await represented(await build(self, "response", items, unseen=is_filled_list(items), many=True))
+        data = await represented(await build(self, "response", items, private=is_filled_list(items), many=True))
         if page is None:
             return Response(data)
         response: DRFResponse = await hook(self, "get_paginated_response", data)
@@ -141,14 +141,14 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
         headers = await etag_header(self, instance)
         if is_fresh(self, headers):
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
-        return Response(await represented(await build(self, "response", instance, unseen=True)), headers=headers)
+        return Response(await represented(await build(self, "response", instance, private=True)), headers=headers)
 
 
 async def _updated(view: Any, request: Any, instance: Any, partial: bool) -> DRFResponse:
     """Update an instance by the request's data: what ``update`` does once it has it."""
     data = await data_of(request)
-    unseen = not is_overridden(view, "perform_update", UpdateModelMixin.perform_update)
-    serializer = await build(view, "request", instance, unseen=unseen, data=data, partial=partial)
+    private = not is_overridden(view, "perform_update", UpdateModelMixin.perform_update)
+    serializer = await build(view, "request", instance, private=private, data=data, partial=partial)
     await validated(serializer)
     await hook(view, "perform_update", serializer)
     await blocking(_forget_prefetched, instance)

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from restflow.flow import hook
 from restflow.post_fetch import PostFetch
-from restflow.serializers.plain import represented
+from restflow.serializers.private import represented
 from restflow.streams import ServerSentEvent, StreamedResponse, begin_stream
 
 
@@ -49,8 +49,8 @@ async def represented_items(
     instances = [event.data for event in events if event.has_data]
     if instances:
         instances = await hook(view, "perform_post_fetches", instances, post_fetches, many=True)
-        unseen = type(instances) is list and bool(instances)
-        instances = await represented(await serializer_of(instances, unseen=unseen))
+        private = type(instances) is list and bool(instances)
+        instances = await represented(await serializer_of(instances, private=private))
     data = iter(instances)
     return [
         next(data) if event is not item else replace(event, data=next(data)) if event.has_data else event

@@ -1,49 +1,33 @@
-"""Serializers that run no code but DRF's, of which nothing has to be made callable across colours."""
+"""Serializers that run no code but DRF's and that nobody sees before they are done: used as they are built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import chain
+from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
+from itertools import chain, repeat
 from operator import attrgetter, is_
 from typing import Any
 
 from django.db.models import Model
 from rest_framework import serializers as drf
+from rest_framework.fields import empty
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from restflow.drf import is_inert, members
-from restflow.flow import TwoColoured, blocking, hook, is_generated, keep, never_awaits, unchanged
+from restflow.flow import blocking, is_generated, keep, never_awaits, unchanged
 from restflow.serializers import classes as ours
-from restflow.serializers.bridging import (
-    HOOKS,
-    QuickFields,
-    are_plain,
-    forget_prepared,
-    is_simple,
-    know_as_prepared,
-)
+from restflow.serializers.fields import SIMPLE_FIELDS, has_drfs_code_only
 from restflow.serializers.lending import Stock, lend, take_back
-from restflow.serializers.representation import BOUND, LENT, with_data
-from restflow.serializers.sources import lead_to_async
-from restflow.serializers.surface import add_async_methods
+from restflow.serializers.refusals import held_now, is_as_held
+from restflow.serializers.representation import BOUND, DRFS_CODE_ONLY, LENT, with_data
+from restflow.serializers.sources import with_code
+from restflow.serializers.surface import add_async_methods, validate
 
-# What a class or an object holds: under which names, and what.
 _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
-_validators_of = attrgetter("validators")
-_UNSEEN = "_restflow_unseen"
-_NEW, _PREPARED = "new", "prepared"
+_PRIVATE = "_restflow_private"
 _COUNTED = "_creation_counter"  # DRF numbers all fields there are
-
-
-def _seen(holders: Iterable[Mapping[str, Any]]) -> _Seen:
-    return [(holder, tuple(held), tuple(held.values())) for holder in holders for held in [dict(holder)]]
-
-
-def _is_as_seen(seen: _Seen) -> bool:
-    return all(
-        len(holder) == len(names) and all(map(is_, map(holder.get, names), values)) for holder, names, values in seen
-    )
+# What a class may write, beside its own fields' names, that DRF's code calls.
+_HOOKS = ("create", "update", "validate", "is_valid", "save", "ais_valid", "asave")
 
 
 def _written_in(base: type) -> dict[str, Any]:
@@ -70,7 +54,7 @@ _answers: dict[type, _Answer] = {}
 
 # What a serializer holds itself, by DRF's doing and ours.
 _HELD = frozenset(
-    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _UNSEEN, BOUND, LENT}
+    {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _PRIVATE, BOUND, LENT, DRFS_CODE_ONLY}
     | vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child).keys()
 )
 
@@ -83,7 +67,7 @@ def runs_drfs_code_only(cls: type[Any]) -> bool:
     """
     answer = _answers.get(cls)
     if answer is None or not _still_holds(cls, answer):
-        answer = _look(cls)
+        answer = _look_at_class(cls)
         keep(_answers, cls, answer)
     return answer[-1] is not None
 
@@ -94,11 +78,11 @@ def _still_holds(cls: type, answer: _Answer) -> bool:
         mro is cls.__mro__
         and all(len(holder) == size for holder, size in sizes)
         and has_its_hooks()
-        and _is_as_seen(seen)
+        and is_as_held(seen)
     )
 
 
-def _look(cls: type[Any]) -> _Answer:
+def _look_at_class(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
         return mro, [], [], unchanged(cls, ()), None
@@ -110,7 +94,7 @@ def _look(cls: type[Any]) -> _Answer:
     meta: Any = next((holder["Meta"] for holder in theirs if "Meta" in holder), None)
     of_meta = [vars(base) for base in meta.__mro__ if base is not object] if type(meta) is type else []
     declared = [holder["_declared_fields"] for holder in theirs if "_declared_fields" in holder]
-    seen = _seen([*theirs, *of_meta, *declared])
+    seen = held_now([*theirs, *of_meta, *declared])
     fits = (
         all(map(_is_as_imported, known))
         and type(meta) in {type, type(None)}
@@ -119,7 +103,7 @@ def _look(cls: type[Any]) -> _Answer:
         and all(map(_is_drfs_field, chain.from_iterable(tuple(fields.values()) for fields in declared)))
     )
     # Looked for in a class that computes it, a hook may run code.
-    has_its_hooks = unchanged(cls, (*HOOKS, "is_valid", "save", "ais_valid", "asave") if fits else ())
+    has_its_hooks = unchanged(cls, _HOOKS if fits else ())
     fits = fits and all(map(_is_as_imported, known))
     of_fields = chain.from_iterable(tuple(fields.values()) for fields in declared)
     return mro, seen, sizes, has_its_hooks, Stock(cls, meta, of_meta, of_fields) if fits else None
@@ -138,10 +122,10 @@ def _is_model(value: Any) -> bool:
 
 
 def _is_drfs_field(field: Any) -> bool:
-    return is_simple(type(field)) and is_inert(list(field._args)) and is_inert(field._kwargs)
+    return type(field) in SIMPLE_FIELDS and is_inert(list(field._args)) and is_inert(field._kwargs)
 
 
-def leave_unseen(serializer: Any) -> Any:
+def keep_private(serializer: Any) -> Any:
     """Leave a serializer as it was built until its loops have run: no code of a user's will see it before.
 
     Args:
@@ -150,13 +134,13 @@ def leave_unseen(serializer: Any) -> Any:
     Returns:
         The same serializer, for ``validated`` or ``represented``.
     """
-    vars(serializer)[_UNSEEN] = _NEW
+    vars(serializer)[_PRIVATE] = True
     return serializer
 
 
-def is_unseen(serializer: Any) -> bool:
-    """Tell whether a serializer was left unseen, and no code of a user's has run that could have reached it."""
-    return _UNSEEN in vars(serializer)
+def is_private(serializer: Any) -> bool:
+    """Tell whether a serializer was kept private, and no code of a user's has run that could have reached it."""
+    return _PRIVATE in vars(serializer)
 
 
 async def represented(serializer: Any) -> Any:
@@ -174,18 +158,18 @@ async def validated(serializer: Any) -> None:
     Raises:
         ValidationError: the data are not valid.
     """
-    unseen = is_unseen(serializer) and await blocking(_prepare, serializer, to_validate=True)
+    private = is_private(serializer) and await blocking(_look, serializer, to_validate=True)
     try:
-        await hook(serializer, "is_valid", raise_exception=True)
+        await validate(serializer)
     except Exception:
-        if unseen:
+        if private:
             await blocking(_show, serializer)  # the error leads to it
         raise
 
 
 def _represented(serializer: Any) -> Any:
-    if is_unseen(serializer) and (vars(serializer)[_UNSEEN] == _PREPARED or _prepare(serializer)):
-        data = with_data(serializer) if _represents_sync(serializer) else _NOTHING
+    if is_private(serializer) and (DRFS_CODE_ONLY in vars(serializer) or _look(serializer)):
+        data = with_data(serializer) if _has_sync_sources(serializer) else _NOTHING
         if data is not _NOTHING:
             take_back(serializer.child if type(serializer) in _LISTS else serializer)
         _show(serializer)  # the data lead to it
@@ -197,52 +181,58 @@ def _represented(serializer: Any) -> Any:
 _NOTHING = object()
 
 
-def _prepare(serializer: Any, *, to_validate: bool = False) -> bool:
-    """Make what the loops of a serializer ask callable by sync code, where anything has to be.
-
-    Returns:
-        Whether nothing had to be.
-    """
+def _look(serializer: Any, *, to_validate: bool = False) -> bool:
+    """Tell whether the fields of a private serializer have no code but DRF's either; else it is shown."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     answer = _answers.get(type(one))
     stock = None if answer is None else answer[-1]
     is_lent = stock is not None and lend(one, stock, to_validate=to_validate)
     fields: Any = getattr(one, "fields", None)
-    kept = () if is_lent else fields.fields.values() if type(fields) is BindingDict else None
-    if kept is None or not _asks_drf_only(one, kept, to_validate):
+    if type(fields) not in {BindingDict, QuickFields} or not (is_lent or _asks_drf_only(one, fields.fields.values())):
         _show(serializer)
         return False
     fields.__class__ = QuickFields
-    for each in {id(one): one, id(serializer): serializer}.values():
-        if isinstance(each, TwoColoured):
-            know_as_prepared(each, to_validate=to_validate)
-    vars(serializer)[_UNSEEN] = _PREPARED
+    vars(serializer)[DRFS_CODE_ONLY] = vars(one)[DRFS_CODE_ONLY] = True
     return True
 
 
-def _asks_drf_only(serializer: Any, fields: Collection[Any], to_validate: bool) -> bool:
-    if not (_HELD.issuperset(vars(serializer)) and are_plain(fields)):
-        return False
-    if not to_validate:
-        return True
-    lists = [*map(_validators_of, (serializer, *fields))]
-    # One that is no list may be read once only.
-    return all(type(each) is list for each in lists) and all(
-        map(never_awaits, set(map(type, chain.from_iterable(lists))))
+def _asks_drf_only(serializer: Any, fields: Collection[Any]) -> bool:
+    validators = serializer.validators
+    return (
+        _HELD.issuperset(vars(serializer))
+        and type(validators) is list  # one that is no list may be read once only
+        and all(map(never_awaits, map(type, validators)))
+        and all(map(has_drfs_code_only, fields))
+        and all(map(is_, map(_default_of, fields), repeat(empty)))
     )
 
 
-def _represents_sync(serializer: Any) -> bool:
+_default_of = attrgetter("default")
+
+
+def _has_sync_sources(serializer: Any) -> bool:
     """Tell whether no source of a field leads to async code in what is to be represented."""
     instance, is_list = serializer.instance, type(serializer) in _LISTS
-    fields = (serializer.child if is_list else serializer).fields.fields
+    fields = (serializer.child if is_list else serializer).fields.fields.values()
     items = instance if is_list and type(instance) is list else [instance]
-    return not any(lead_to_async(fields, cls) for cls in set(map(type, items)))
+    return not any(any(with_code(fields, cls)) for cls in set(map(type, items)))
 
 
 def _show(serializer: Any) -> None:
-    del vars(serializer)[_UNSEEN]
+    del vars(serializer)[_PRIVATE]
     for each in (serializer, serializer.child) if type(serializer) in _LISTS else (serializer,):
         vars(each).pop(LENT, None)
+        vars(each).pop(DRFS_CODE_ONLY, None)
         add_async_methods(each)
-        forget_prepared(each)  # who sees it may change it
+
+
+class QuickFields(BindingDict):
+    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own views."""
+
+    def values(self) -> ValuesView[Any]:
+        """Return the fields."""
+        return self.fields.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the fields with their names."""
+        return self.fields.items()
