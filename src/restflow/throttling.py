@@ -353,8 +353,18 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
         self.num_requests, self.duration = await hook(self, "parse_rate", self.rate)
         return self.rate is not None
 
-    get_cache_key = UserRateThrottle.get_cache_key
-    aget_cache_key = UserRateThrottle.aget_cache_key
+    @sync
+    async def get_cache_key(self, request: Any, view: Any) -> str | None:
+        """Return the key to count under.
+
+        Returns:
+            The scope, and the user's primary key or the address.
+
+        Source: DRF 3.18, throttling.py, ``ScopedRateThrottle.get_cache_key``.
+        """
+        return await _key_by_user(self, request)
+
+    aget_cache_key = asynchronous(get_cache_key)
 
 
 class OpenStreamsThrottle(BaseThrottle):
