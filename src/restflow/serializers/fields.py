@@ -6,7 +6,7 @@ it: its class gets a base of ours behind DRF's field classes, before ``Field``. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -184,8 +184,18 @@ def held_by(field: Any) -> Iterator[Any]:
         field: a field whose code may ask them.
     """
     for holder in (vars(field), *(vars(cls) for cls in type(field).__mro__ if not is_drfs(cls))):
-        for name, value in tuple(holder.items()):
+        yield from (each for each in fields_in(holder) if each is not field)
+
+
+def fields_in(holder: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the fields among the attributes of an object or a class, and in lists and dicts that are attributes."""
+    for name, value in tuple(holder.items()):
+        if isinstance(value, drf.Field):
             if name not in _NOT_HELD:
-                values = value.values() if isinstance(value, dict) else value
-                inside = values if isinstance(value, (dict, list, tuple)) else (value,)
-                yield from (each for each in inside if isinstance(each, drf.Field) and each is not field)
+                yield value
+        elif type(value) in _HOLDING and name not in _NOT_HELD:
+            inside = value.values() if isinstance(value, dict) else value
+            yield from (each for each in inside if isinstance(each, drf.Field))
+
+
+_HOLDING = frozenset({dict, list, tuple})

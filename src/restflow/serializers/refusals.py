@@ -33,6 +33,7 @@ from restflow.serializers.fields import (
     METHODS,
     SIMPLE_FIELDS,
     become_awaiting,
+    fields_in,
     has_drfs_code_only,
     held_by,
     is_known_to_drf,
@@ -68,7 +69,7 @@ def refuse_async_code(serializer: Any) -> None:
     if isinstance(serializer, ListSerializer):
         refuse_async_code(serializer.child)
         return
-    for field in held_by(serializer):
+    for field in fields_in(own):
         for what in () if has_drfs_code_only(field) else _async_code_of_field(field):
             _refuse(cls, f"{field.field_name or 'a field that it holds'}{what}")
     if type(own.get("fields")) is BindingDict:

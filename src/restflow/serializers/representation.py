@@ -122,6 +122,8 @@ def with_data(serializer: Any) -> Any:
     Raises:
         TypeError: it is DRF's, and has async code.
     """
+    if drf.BaseSerializer not in type(serializer).__mro__:
+        return serializer.data
     own = vars(serializer)
     is_checked = is_refusable(serializer) and DRFS_CODE_ONLY not in own
     if "_data" not in own and _represents_instance(serializer):
