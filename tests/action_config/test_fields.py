@@ -14,6 +14,7 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.throttling import BaseThrottle
 
+from restflow import serializers
 from restflow.views import OFF, ActionConfig
 from tests.action_config.support import ASKED, AuthorSerializer, Deny, Named, Pages, praising, send, viewset_of
 from tests.shop.models import Author
@@ -65,7 +66,8 @@ def components(asked: list[tuple[str, str]], label: str, colour: str) -> dict[st
         # DRF's own counts and slices: in sync colour it may.
         paginate_queryset = noting_in_sync("pagination", PageNumberPagination.paginate_queryset)
 
-    class ForRequest(AuthorSerializer):
+    class ForRequest(serializers.ModelSerializer):  # ours, as its hook may be async
+        Meta = AuthorSerializer.Meta
         validate = noting("request serializer", lambda self, data: data)
 
     class ForResponse(AuthorSerializer):
