@@ -44,7 +44,7 @@ _NOT_HELD = frozenset({"_args", "_kwargs", "parent"})
 
 
 class AwaitingField(drf.Field[Any, Any, Any, Any]):
-    """The four methods of ``Field`` that call what a field was given. Source: DRF 3.18, fields.py, ``Field``."""
+    """The three methods of ``Field`` that call what a field was given. Source: DRF 3.18, fields.py, ``Field``."""
 
     def run_validators(self, value: Any) -> None:
         """Ask each validator, whichever colour it is written in."""
@@ -67,10 +67,6 @@ class AwaitingField(drf.Field[Any, Any, Any, Any]):
     def get_default(self) -> Any:
         """Return the default, awaited where it can be."""
         return result_of(super().get_default(), "the default of a field")
-
-    def get_initial(self) -> Any:
-        """Return the initial value, awaited where it can be."""
-        return result_of(super().get_initial(), "the initial value of a field")
 
     def get_attribute(self, instance: Any) -> Any:
         """Return what the source leads to, with everything on the way awaited."""
