@@ -288,6 +288,7 @@ def test_a_compressed_stream_ends_when_its_client_leaves(entry: str) -> None:
         asyncio.run(main(site))
 
 
+@pytest.mark.django_db
 def test_sync_code_that_stops_reading_ends_the_generator() -> None:
     for source in (sync_numbers, async_numbers):
         log: list[Any] = []

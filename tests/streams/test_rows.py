@@ -117,7 +117,10 @@ def test_an_event_has_an_instance_as_its_data(authors: None, entry: str, base: A
         "View", (base,), {"items": lambda self: events(), "arguments": {"stream": {"chunk_size": size}}}
     ).as_view()
     answer = answered(view, "text/event-stream", entry)
-    assert answer.body == b'event: author\nid: Ada\ndata: {"name":"Ada"}\n\n: no data\n\ndata: {"name":"Ada"}\n\n'
+    assert (
+        answer.body.replace(b":\n\n", b"")
+        == b'event: author\nid: Ada\ndata: {"name":"Ada"}\n\n: no data\n\ndata: {"name":"Ada"}\n\n'
+    )
 
 
 @each_base
