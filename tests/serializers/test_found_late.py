@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,3 +132,44 @@ def test_an_async_name_that_a_serializer_gave_itself_is_kept() -> None:
             self.asave = "its own"
 
     assert restflow.add_async_methods(Named()).asave == "its own"  # type: ignore[comparison-overlap]
+
+
+async def _title() -> str:
+    return "Emma"
+
+
+_asked = {"title": _title}
+
+
+class _Book:
+    title = property(lambda self: _asked["title"]())  # nothing in its code tells
+
+
+@pytest.mark.parametrize("base", [drf, restflow])
+@pytest.mark.parametrize("make", [_Book, lambda: SimpleNamespace(title=_title())])
+def test_a_coroutine_that_nothing_foretold_is_awaited_by_ours_and_never_shown_by_drfs(base: Any, make: Any) -> None:
+    class S(base.Serializer):
+        title = drf.CharField()
+
+    class View(AsyncAPIView):
+        async def get(self, request: Any) -> Response:
+            return await self.aserialized_response([make()], many=True, serializer_class=S)
+
+    answer = ask(View, "GET")
+    if base is restflow:
+        assert answer.json() == [{"title": "Emma"}]
+    else:
+        assert answer.status == 500
+
+
+def test_a_serializer_of_drfs_may_hold_itself() -> None:
+    class Node(drf.Serializer):
+        name = drf.CharField()
+
+    Node._declared_fields["below"] = Node(required=False)
+
+    class View(AsyncAPIView):
+        async def get(self, request: Any) -> Response:
+            return await self.aserialized_response({"name": "root", "below": {"name": "leaf"}}, serializer_class=Node)
+
+    assert ask(View, "GET").json() == {"name": "root", "below": {"name": "leaf"}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, ItemsView, Mapping, ValuesView
+from collections.abc import Callable, Collection, Mapping, ValuesView
 from itertools import chain, repeat
 from operator import attrgetter, is_
 from typing import Any
@@ -227,12 +227,8 @@ def _show(serializer: Any) -> None:
 
 
 class QuickFields(BindingDict):
-    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own views."""
+    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own view."""
 
     def values(self) -> ValuesView[Any]:
         """Return the fields."""
         return self.fields.values()
-
-    def items(self) -> ItemsView[str, Any]:
-        """Return the fields with their names."""
-        return self.fields.items()

@@ -131,8 +131,7 @@ def with_data(serializer: Any) -> Any:
         if fast is not None:
             if is_checked:
                 refuse_before(serializer, to_validate=False)
-            if is_refusable(serializer):
-                _refuse_sources(serializer)
+            _refuse_sources(serializer)
             own["_data"] = fast(serializer.instance)
     data = serializer.data
     if is_checked:
