@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.matrix import LONG
 
 TWIN = Path(__file__).parent / "twin"
 TOKEN = re.compile(r"«(\w+)\.(\w+)»")
@@ -62,7 +63,8 @@ def test_the_twin_is_drfs(tmp_path: Path) -> None:
     assert "Ran 7 tests" in done.stderr
 
 
-@pytest.mark.parametrize("style", STYLES)
+# A project a style, with all its tests in a process: what tells the styles apart is in `test_imports`, too.
+@pytest.mark.parametrize("style", STYLES if LONG else ["classes", "modules by their dots"])
 def test_a_moved_project_passes_its_tests_on_async_views(tmp_path: Path, style: str) -> None:
     shop = make_shop(tmp_path, style)
     before = files(shop)
