@@ -14,10 +14,9 @@ from rest_framework.settings import api_settings
 
 from restflow.flow import TwoColoured, async_twin, called, dual, may_give_coroutine, must_be_awaited, result_of
 from restflow.flow.trust import is_ours
-from restflow.serializers.fields import AwaitingField, awaiting, is_known_to_drf
-from restflow.serializers.refusals import await_in, is_drfs_own
+from restflow.serializers.fields import AwaitingField, is_known_to_drf
+from restflow.serializers.refusals import await_in, await_in_shown, is_drfs_own
 from restflow.serializers.representation import DRFS_CODE_ONLY, know_representation, represent
-from restflow.serializers.sources import with_code
 from restflow.serializers.surface import Data, add_async_methods
 
 _IN = TypeVar("_IN")
@@ -156,13 +155,11 @@ def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
 
 
 def _await_in_shown(serializer: Any, cls: type) -> None:
+    if type(serializer).fields is not drf.Serializer.fields:
+        return  # they may be built anew each time they are asked for; DRF's loop has each await
     own, fields = vars(serializer), [*serializer.fields.values()]
     if DRFS_CODE_ONLY not in own and own.get(_SHOWN) != (cls, fields):
-        for field in fields:
-            await_in(field)
-        for field in with_code(fields, cls):
-            if not isinstance(field, AwaitingField):
-                field.__class__ = awaiting(type(field))
+        await_in_shown(fields, cls)
         own[_SHOWN] = cls, fields
 
 

@@ -6,7 +6,7 @@ Looks at classes, at what they declare and at built fields; calls nothing of the
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, NoReturn
 
@@ -32,6 +32,8 @@ from restflow.serializers.fields import (
     DRFS_FIELDS,
     METHODS,
     SIMPLE_FIELDS,
+    AwaitingField,
+    awaiting,
     become_awaiting,
     fields_in,
     has_drfs_code_only,
@@ -87,14 +89,23 @@ def refuse_before(serializer: Any, *, to_validate: bool) -> None:
     """Refuse a serializer of DRF's whose loops are about to begin, if its fields have async code.
 
     Args:
-        serializer: any; its fields are built where DRF's loop would build them now.
+        serializer: any; its fields are built where that is the first that DRF's loop would do now.
         to_validate: whether it is to validate, not only to represent.
 
     Raises:
         TypeError: naming what is async, and where.
     """
     if runs_drfs_loops(serializer):
-        _refuse_built(serializer, build=True, to_validate=to_validate)
+        _refuse_built(serializer, build=_builds_fields(serializer, to_validate))
+
+
+def _builds_fields(serializer: Any, to_validate: bool) -> bool:
+    """Tell whether DRF's loop begins with the fields: it does not where there is nothing to go through."""
+    own = vars(serializer)
+    given = own.get("initial_data") if to_validate else own.get("instance")
+    if isinstance(serializer, ListSerializer):
+        given = given[0] if type(given) is list and given else None
+    return isinstance(given, Mapping) if to_validate else given is not None
 
 
 def refuse_after(serializer: Any) -> None:
@@ -103,18 +114,20 @@ def refuse_after(serializer: Any) -> None:
     Raises:
         TypeError: naming what is async, and where.
     """
-    _refuse_built(serializer, build=False, to_validate=False)
+    _refuse_built(serializer, build=getattr(_class_of_one(serializer), "fields", None) is not Serializer.fields)
 
 
-def _refuse_built(serializer: Any, *, build: bool, to_validate: bool) -> None:
+def _class_of_one(serializer: Any) -> Any:
+    return type(serializer.child if isinstance(serializer, ListSerializer) else serializer)
+
+
+def _refuse_built(serializer: Any, *, build: bool) -> None:
     refuse_async_code(serializer)
     one: Any = serializer.child if isinstance(serializer, ListSerializer) else serializer
     for each in {id(one): one, id(serializer): serializer}.values():
-        asked = to_validate or "_validators" in vars(each)
-        if is_refusable(each) and asked and any(map(_is_async_object, _listed(each.validators))):
+        if is_refusable(each) and any(map(_is_async_object, _listed(vars(each).get("_validators")))):
             _refuse(type(each), "validators")
-    given_by_class: Any = getattr(type(one), "fields", None)
-    if is_refusable(one) and (build or "fields" in vars(one) or given_by_class is not Serializer.fields):
+    if is_refusable(one) and (build or "fields" in vars(one)):
         fields = getattr(one, "fields", None)
         if isinstance(fields, Mapping):
             refuse_async_fields(one, [*fields.values()])
@@ -145,15 +158,32 @@ def await_in(field: Any) -> None:
         TypeError: naming what is async, and where.
     """
     become_awaiting(field)
-    if is_refusable(field):
+    if is_refusable(field) and runs_drfs_loops(field):
+        _refuse_built(field, build=True)
+    else:
         refuse_async_code(field)
-        refuse_before(field, to_validate=True)
+
+
+def await_in_shown(fields: Sequence[Any], cls: type) -> None:
+    """Have fields of a serializer of ours await what is async in them, and in what they read.
+
+    Args:
+        fields: fields that are about to represent an instance.
+        cls: the class of the instance.
+
+    Raises:
+        TypeError: naming what is async, and where.
+    """
+    for field in fields:
+        await_in(field)
+    for field in with_code(fields, cls):
+        if not isinstance(field, AwaitingField):
+            field.__class__ = awaiting(type(field))
 
 
 def runs_drfs_loops(serializer: Any) -> bool:
     """Tell whether a serializer of DRF's builds its fields right where DRF's loops begin: no code runs before it."""
-    cls = type(serializer.child if isinstance(serializer, ListSerializer) else serializer)
-    return all(is_frameworks_function(getattr(cls, name, None)) for name in _LOOPS)
+    return all(is_frameworks_function(getattr(_class_of_one(serializer), name, None)) for name in _LOOPS)
 
 
 _LOOPS = ("is_valid", "run_validation", "to_internal_value", "to_representation")
@@ -335,7 +365,8 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
     else:
         put_on = [name for name in METHODS.intersection(own) if _is_async(own[name])]
         yield from (f".{name}" for name in (*_async_methods(type(field)), *put_on))
-    if any(map(_is_async_object, _listed(_validators_of(field, own)))):
+    # Until they are asked, a field that was given none has those of its class.
+    if any(map(_is_async_object, _listed(own.get("_validators", field.default_validators)))):
         yield ".validators"
     for name in ("default", "initial"):
         value = own.get(name)
@@ -347,11 +378,6 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
         for child in (*inside, *held_by(field)):
             named = child.field_name or "child"
             yield from (f".{named}{what}" for what in _async_code_of_field(child, (*around, field)))
-
-
-def _validators_of(field: Any, own: Mapping[str, Any]) -> Any:
-    is_built = field.parent is not None  # a declared one is not asked, DRF copies it
-    return field.validators if is_built else own.get("_validators", field.default_validators)
 
 
 def _is_async_object(value: Any) -> bool:

@@ -21,7 +21,13 @@ from restflow.flow.trust import is_frameworks_function
 from restflow.serializers.fields import AwaitingField
 from restflow.serializers.generated import compiled, function_of, go_on
 from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
-from restflow.serializers.refusals import await_in, is_refusable, refuse_after, refuse_async_sources, refuse_before
+from restflow.serializers.refusals import (
+    await_in_shown,
+    is_refusable,
+    refuse_after,
+    refuse_async_sources,
+    refuse_before,
+)
 from restflow.settings import settings
 
 __all__ = ["BOUND", "DRFS_CODE_ONLY", "LENT", "know_representation", "represent", "representing", "with_data"]
@@ -93,7 +99,7 @@ def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
     awaits = TwoColoured in type(serializer).__mro__ and DRFS_CODE_ONLY not in vars(serializer)
     for field in serializer._readable_fields:
         if awaits:
-            await_in(field)
+            await_in_shown((field,), type(instance))
         go_on(field, instance, ret)
     return ret
 
@@ -146,7 +152,7 @@ def _refuse_sources(serializer: Any) -> None:
         one = serializer.child
         items = instance if type(instance) is list else []
     cls: Any = type(one)
-    if is_refusable(one) and cls.to_representation is _OF_ONE:
+    if is_refusable(one) and cls.to_representation is _OF_ONE and cls.fields is _FIELDS:
         refuse_async_sources(one, items)
 
 

@@ -45,6 +45,8 @@ def _leads_to_async(cls: Any, path: tuple[str, ...]) -> bool | None:
             cls = cls._meta.get_field(attr).related_model
         except (AttributeError, FieldDoesNotExist):
             return None
+        if cls is None:  # no relation: a file, a date, JSON
+            return None
     if path[-1] in _async_names(cls):
         return True
     return None if path[-1] in _code_names(cls) else False
