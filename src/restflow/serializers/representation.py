@@ -96,7 +96,9 @@ def _generated(serializer: Any) -> _Represent | None:
 def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
     """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
     ret: dict[str, Any] = {}
-    awaits = TwoColoured in type(serializer).__mro__ and DRFS_CODE_ONLY not in vars(serializer)
+    cls = type(serializer)
+    # A user's property of this name may build them anew each time: those that were asked to await before are others.
+    awaits = cls.fields is not _FIELDS and TwoColoured in cls.__mro__ and DRFS_CODE_ONLY not in vars(serializer)
     for field in serializer._readable_fields:
         if awaits:
             await_in_shown((field,), type(instance))
