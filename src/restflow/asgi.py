@@ -139,7 +139,7 @@ class ASGIHandler(DjangoASGIHandler):
             if sys.version_info >= (3, 12):
                 context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
                 await self._lease(context, scope, body_file, receive, send)
-            else:  # pragma: no cover - Python 3.11, where a task doesn't tell its context: one is made that is known
+            else:  # pragma: no cover - Python 3.11, whose tasks don't tell their context: make one
                 context = copy_context()
                 await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
 
@@ -172,7 +172,7 @@ class ASGIHandler(DjangoASGIHandler):
         await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
-        answered.append(await self.run_get_response(request))  # it has to be closed, whether it is sent or not
+        answered.append(await self.run_get_response(request))  # kept first: it must be closed even if sending fails
         await self.send_response(answered[0], send)
 
     async def read_body(self, receive: Receive) -> Any:
@@ -202,7 +202,7 @@ class ASGIHandler(DjangoASGIHandler):
 
         return await super().read_body(again)
 
-    # The signals, and the response's end.
+    # Signals, and closing the response.
 
     def _begin(self, scope: Any) -> None:
         """Do in the request's thread what Django's receivers do when a request starts."""
@@ -260,7 +260,7 @@ class ASGIHandler(DjangoASGIHandler):
             The response.
         """
         if not _AS_WRITTEN or base.BaseHandler.get_response_async is not _GET_RESPONSE_ASYNC:
-            return await super().get_response_async(request)  # another package put its own there
+            return await super().get_response_async(request)  # another package patched it: call theirs
         return await arun(self._get_response(request))
 
     async def _get_response(self, request: Any) -> Any:

@@ -21,7 +21,7 @@ from restflow.large import LARGEST_IN_PLACE, EncoderInTurns
 TOO_DEEP = "JSON parse error - The document is nested too deeply."
 _NOT_RENDERED = "JSON parse error - The document holds a number or a character that can't be represented: {error}."
 
-# What a number beyond a float's range looks like once all digits are "0": an exponent of three digits, or 200 in a row.
+# With all digits replaced by "0", a number that may be beyond a float's range has a three-digit exponent or 200 digits.
 _NUMBERS = bytes(ord("0" if chr(c) in "0123456789+" else "e" if chr(c) in "eE" else ".") for c in range(256))
 _LARGE, _LONG = b"e000", b"0" * 200
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -45,7 +45,7 @@ def why_not_rendered(data: Any, parser: Any) -> str:
         return _NOT_RENDERED.format(error=error.reason)
     except ValueError as error:
         return _NOT_RENDERED.format(error=error)
-    except TypeError:  # the parser made objects of its own
+    except TypeError:  # the parser returned objects that can't be walked
         return ""
     return ""
 
@@ -62,12 +62,12 @@ def may_not_render(body: bytes | None, encoding: str) -> bool:
     if b"\\" in body and _SURROGATE.search(body):
         return True
     numbers = body.translate(_NUMBERS)
-    return numbers.rfind(_LARGE) >= 0 or numbers.rfind(_LONG) >= 0  # three times as fast as "in"
+    return numbers.rfind(_LARGE) >= 0 or numbers.rfind(_LONG) >= 0  # rfind is three times as fast as `in`
 
 
 def uploads_of(http_request: Any) -> list[Any]:
     """Return the files that a request brought, those under way too."""
-    files: Any = getattr(http_request, "_files", {})  # a plain dict where DRF's FileUploadParser gave it
+    files: Any = getattr(http_request, "_files", {})  # a plain dict if DRF's FileUploadParser set it
     stored = chain.from_iterable(
         files.getlist(name) if isinstance(files, MultiValueDict) else [files[name]] for name in files
     )
@@ -109,7 +109,7 @@ def _is_in_memory(http_request: Any) -> bool:
     if hasattr(http_request, "_body") or http_request._read_started:
         return True
     stream = http_request._stream
-    if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
+    if isinstance(stream, tempfile.SpooledTemporaryFile):  # Django's ASGI handler reads bodies into one
         return not getattr(stream, "_rolled", True)
     return isinstance(stream, io.BytesIO)
 
@@ -121,7 +121,7 @@ def size_of(http_request: Any) -> int:
     stream = http_request._stream
     if isinstance(stream, KeptOpen):
         stream = stream.stream
-    if http_request._read_started or not is_rewindable(stream):  # read by other code, so it can't be parsed
+    if http_request._read_started or not is_rewindable(stream):  # other code has read it, so it can't be parsed
         return 0
     size: int = stream.seek(0, io.SEEK_END)
     stream.seek(0)

@@ -58,7 +58,7 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
     try:
         views = list(_views(get_resolver().url_patterns)) if getattr(settings, "ROOT_URLCONF", None) else []
-    except Exception:  # Django's own checks say what is wrong with the URLconf
+    except Exception:  # Django's own checks report a broken URLconf
         return []
     found: dict[tuple[Any, ...], CheckMessage] = {}
     for view in views:
@@ -272,7 +272,7 @@ def _sync_handlers(view: _View) -> _Messages:
         written = [(base, vars(base)[name]) for base in view.cls.__mro__ if name in vars(base)]
         if len(written) < 2 or may_give_coroutine(written[0][1]):
             continue
-        # To write one of ours in sync is how a viewset is ported.
+        # A sync override of an async action is a normal step of porting a viewset.
         theirs = [base for base, raw in written[1:] if may_give_coroutine(raw) and not is_ours(base)]
         for base in theirs[:1]:
             yield Warning(
@@ -290,7 +290,7 @@ def _caches(view: _View) -> _Messages:
     for throttle in view.components("throttle_classes", view.configs):
         if not issubclass(throttle, SimpleRateThrottle) or issubclass(throttle, ThrottleInTwoColours):
             continue
-        cache = type(throttle.cache.get.__self__)  # throttle.cache may be a proxy
+        cache = type(throttle.cache.get.__self__)  # through a method, because throttle.cache may be a proxy
         if issubclass(cache, (LocMemCache, DummyCache)):
             continue
         definition = plan_of(throttle).definition("allow_request")
@@ -369,7 +369,7 @@ def _why_not(post_fetch: PostFetch) -> FieldError | None:
         rows.order_by(*post_fetch.order_by)
     except FieldError as error:
         return error
-    except Exception:  # a query set that is sliced, or a manager that queries: what a request says
+    except Exception:  # a sliced query set, or a manager that queries: requests will report it
         return None
     return None
 

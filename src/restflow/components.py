@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from restflow.flow import at_first_use, gives_coroutine, plan_of, remembered
 from restflow.flow.trust import is_drfs, is_ours
 
-# By the attribute of a view that names a component: the methods of it that the view itself calls.
+# The attributes of a view that name components, and the methods that the view calls on each.
 HOOKS = {
     "permission_classes": ("has_permission", "has_object_permission"),
     "authentication_classes": ("authenticate", "authenticate_header"),
@@ -29,7 +29,7 @@ HOOKS = {
     "metadata_class": ("determine_metadata",),
     "versioning_class": ("determine_version",),
 }
-# DRF's code calls these itself, but what they return is awaited: it hands it on, or restflow sees to it.
+# DRF's code calls these, and restflow awaits what they return.
 _HANDED_ON = ("authenticate_credentials", "enforce_csrf", "throttle_failure", "throttle_success")
 _AWAITED = frozenset({*(hook for hooks in HOOKS.values() for hook in hooks), *_HANDED_ON})
 
@@ -44,7 +44,7 @@ def refuse_dropped(component: type) -> None:
     Raises:
         TypeError: naming the method, and what to write instead.
     """
-    # Views, fields and serializers have all their methods awaited.
+    # All methods of views, fields and serializers are awaited.
     if APIView in component.__mro__ or Field in component.__mro__:
         return
     for method in sorted(_async_overrides(component) - _AWAITED - {*getattr(component, "_restflow_hooks", ())}):
@@ -57,7 +57,7 @@ def refuse_dropped(component: type) -> None:
         )
 
 
-# What is called of a component that needs no base of DRF's.
+# What is called on components that need no base class of DRF's.
 _CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "parse", "renderer_classes": "render"}
 
 

@@ -30,7 +30,7 @@ async def authenticate(request: Any) -> None:
     Source: DRF 3.18, request.py, ``Request._authenticate``.
     """
     for authenticator in request.authenticators:
-        if hasattr(type(authenticator), "enforce_csrf"):  # others than DRF's have it under the same name
+        if hasattr(type(authenticator), "enforce_csrf"):  # third-party authenticators use the same name
             _have_csrf_enforced(authenticator)
         try:
             credentials = await hook(authenticator, "authenticate", request)
@@ -46,7 +46,7 @@ async def authenticate(request: Any) -> None:
     await _not_authenticated(request)
 
 
-# What DRF's permissions, and Django's, ask of a user.
+# The attributes of a user that Django's and DRF's permissions read.
 _ASKED_OF_USERS = (
     "is_active",
     "is_anonymous",
@@ -105,10 +105,10 @@ def _have_csrf_enforced(authenticator: Any) -> None:
     if cls.enforce_csrf is _DRFS_ENFORCE_CSRF and not hasattr(cls, "aenforce_csrf") and not vars(authenticator):
         return
     if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
-        return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
+        return  # ours ask it in either colour; for other classes, DRF's code runs here
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
     if not callable(enforce_csrf):
-        return  # a switch of somebody's
+        return  # the project turned the check off
     function = getattr(enforce_csrf, "__func__", None)
     is_drfs = type(enforce_csrf) is types.MethodType and function is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
@@ -146,10 +146,10 @@ async def authenticated(request: Any) -> None:
 
     Source: DRF 3.18, views.py, ``perform_authentication``, and request.py, ``user``.
     """
-    if getattr(type(request), "user", None) is not drf.Request.user:  # a property of the user's own
+    if getattr(type(request), "user", None) is not drf.Request.user:  # the project's own property
         await blocking(getattr, request, "user")
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
-        is_known = facts_of(type(request)._authenticate).flow is authenticate  # DRF's own, and that of our request
+        is_known = facts_of(type(request)._authenticate).flow is authenticate  # DRF's own method, or ours
         if is_known and not request.authenticators:
             await _not_authenticated(request)
             return

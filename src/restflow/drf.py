@@ -139,7 +139,7 @@ def _is_composed_in_place(permission: Any) -> bool:
     return maker is permissions.SingleOperandHolder.__call__ and all_made_in_place((permission.op1_class,))
 
 
-# What DRF's throttles ask when they are made.
+# Methods that DRF's throttles call in __init__.
 _HOW_MADE = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
 _THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
@@ -178,7 +178,7 @@ def _is_plain_user(cls: type, field: str) -> bool:
         return True
     if (cls.__module__, cls.__name__) == ("django.contrib.auth.models", "AnonymousUser"):
         return True
-    # Models can't be imported before the apps are ready; where there is a user, they are.
+    # Imported here, because models can't be imported before the apps are ready.
     from django.contrib.auth.base_user import AbstractBaseUser
 
     if not issubclass(cls, AbstractBaseUser) or hasattr(cls, "__bool__") or hasattr(cls, "__len__"):
@@ -288,7 +288,7 @@ know(authentication.TokenAuthentication.authenticate, _sees_no_credentials)
 know(authentication.SessionAuthentication.authenticate, _sees_no_session_user)
 
 
-# DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
+# DRF's operators call their operands directly. These flows call them as hooks, in either colour.
 
 
 _OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
@@ -310,8 +310,8 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
         Whether it allows.
     """
     if isinstance(permission, _OPERATORS) and not _asks_in_any_colour(type(permission)):
-        # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
-        # which would take an operand's coroutine for a yes.
+        # A subclass that calls super(), or a patched wrapper, ends in DRF's own code, which would take an operand's
+        # coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
@@ -361,7 +361,7 @@ class Or:
 
     async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
         """Tell whether an operand allows both the view and the object."""
-        # An operand that refuses the view says nothing of the object (DRF issue 7117).
+        # An operand that refused the view must not grant access to the object (DRF issue 7117).
         for operand in (self.op1, self.op2):
             if await permits(operand, request, view) and await permits(operand, request, view, obj):
                 return True

@@ -155,7 +155,7 @@ class IdempotencyKeyInUse(APIException):
     status_code = 409
     default_detail = _lazy("The request with this Idempotency-Key is being executed.")
     code = ErrorCode.IDEMPOTENCY_KEY_IN_USE.value
-    wait = 1  # DRF's handlers answer with it in Retry-After
+    wait = 1  # exception handlers put it into Retry-After
 
 
 def format_error(code: str, message: Any, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -277,7 +277,7 @@ class _Error:
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # a status of the project's own
+    except ValueError:  # not a registered status
         return "Error"
 
 
@@ -348,7 +348,7 @@ def problem_media_type(media_type: str | None) -> str | None:
     return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() in _ERRORS_AS_JSON else None
 
 
-# Whoever is to get a stream gets an error as JSON.
+# A client that asked for a stream gets errors as JSON.
 _ERRORS_AS_JSON = frozenset({JSON, EventStreamRenderer.media_type, NDJSONRenderer.media_type})
 
 

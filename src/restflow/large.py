@@ -19,7 +19,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
-_DRFs: Any = parsers  # whose stubs leave functions out
+_DRFs: Any = parsers  # Any: the stubs lack some of its functions
 
 __all__ = ["LARGEST_IN_PLACE", "EncoderInTurns", "ParserInTurns", "is_light"]
 
@@ -31,7 +31,7 @@ thread cost. The worst, ``[1e100,…]``, is read and checked in 4 ms: less than 
 keep the interpreter.
 """
 
-_EACH = 16  # what a value adds to JSON, its key and punctuation included; a string's characters come on top
+_EACH = 16  # bytes of JSON for a value with its key and punctuation; a string's characters are added
 _SCALARS = frozenset({bool, float, int, type(None)})
 _WRITTEN_BY_DRF = (
     datetime.date,
@@ -44,7 +44,7 @@ _WRITTEN_BY_DRF = (
 _ITEMS: tuple[Any, ...] = (dict.items, OrderedDict.items)
 _ITERATIONS: tuple[Any, ...] = (list.__iter__, tuple.__iter__)
 _MOST = LARGEST_IN_PLACE // _EACH
-_DEEPEST = 32  # below, JSON is written at once: Python code gives up sooner than C where it calls itself
+_DEEPEST = 32  # deeper JSON is written by C code at once: the Python code would hit the recursion limit
 
 
 def is_light(data: Any) -> bool:
@@ -64,7 +64,7 @@ def is_light(data: Any) -> bool:
         if allowance < 0:
             return False
         for value in values:
-            # By the type alone: isinstance would believe, and so evaluate, a lazy object.
+            # By type(), because isinstance evaluates lazy objects.
             kind = type(value)
             if kind is str:
                 allowance -= len(value)
@@ -98,7 +98,7 @@ class EncoderInTurns(JSONEncoder):
             ValueError: there is no JSON of it.
         """
         indent: Any = self.indent
-        # With indents, it is Python code that writes.
+        # With an indent, the json module uses its Python code.
         return self._pieces(o, 0) if indent is None else super().iterencode(o, _one_shot)
 
     def _pieces(self, value: Any, depth: int) -> Iterator[str]:
@@ -177,7 +177,7 @@ class ParserInTurns(parsers.JSONParser):
             raise ParseError(f"JSON parse error - {error}") from error
 
 
-# Python functions, because a call of one is where the interpreter is given up.
+# Python functions, because the interpreter can switch threads when one is called.
 
 
 def _float(text: str) -> float:

@@ -27,9 +27,9 @@ _limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_me
 _media_type_of = attrgetter("media_type")
 _STRINGS = frozenset({str})
 _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
-_LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
+_LONGEST_REMEMBERED = 256  # characters; browsers' Accept headers have half of that
 
-# All of DRF's code by which the choice is made.
+# The functions of DRF that make the choice.
 _DRFS_CODE = (
     "DefaultContentNegotiation.select_renderer",
     "DefaultContentNegotiation._get_parsed_accept_list",
@@ -102,13 +102,13 @@ def chosen_before(
         return None
     http_request: Any = request._request
     own = vars(http_request)
-    # Django parses all headers for `headers`: more work than all of negotiation.
+    # From META: `request.headers` would parse all headers, which costs more than the negotiation.
     headers, name = (own["headers"], "accept") if "headers" in own else (http_request.META, "HTTP_ACCEPT")
     accept, media_types = headers.get(name, "*/*"), (*map(_media_type_of, renderers),)
     if len(accept) > _LONGEST_REMEMBERED or not _STRINGS.issuperset(map(type, media_types)):
         return None
     choice = _choice(accept, media_types, _limits_of(negotiator))
-    if choice is None:  # as DRF refuses; asking it would parse the header a second time
+    if choice is None:  # raised here, because calling DRF would parse the header a second time
         raise exceptions.NotAcceptable(available_renderers=renderers)
     return renderers[choice[0]], choice[1]
 

@@ -65,7 +65,7 @@ class LimitOffsetPagination(drf.LimitOffsetPagination, BasePagination, hooks=("g
         Source: DRF 3.18, pagination.py, ``LimitOffsetPagination.get_limit``.
         """
         limit: int | None = super().get_limit(request)
-        if limit is not None and limit > sys.maxsize // 2:  # an offset is to be added
+        if limit is not None and limit > sys.maxsize // 2:  # leaves room for adding an offset
             raise ParseError(_("Invalid limit."))
         return limit
 

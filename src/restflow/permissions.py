@@ -120,7 +120,7 @@ class BasePermission(
     ahas_object_permission = twin("has_object_permission")
 
 
-# DRF's class comes first: what it writes is nearer than BasePermission's defaults.
+# DRF's class is listed first, so that its methods come before BasePermission's defaults.
 
 
 class AllowAny(drf.AllowAny, BasePermission):

@@ -125,7 +125,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             self._check(self.queryset.all())
         found = list(items)
         joins_of = {kind: self._joins(kind) for kind in set(map(type, found))}
-        # One group, and so one query, unless foreign keys of several models among the items hold different columns.
+        # Usually one group, so one query. Items of several models may have foreign keys to different columns.
         groups: dict[tuple[str, ...], list[_Keyed]] = {}
         for item in found:
             joins = joins_of[type(item)]
@@ -148,7 +148,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             for row, key in self._rows(lookups, asked):
                 matches.setdefault(key, []).append(row)
         for item, key in group:
-            # Each item gets rows of its own: what a serializer does to one must not show in another.
+            # Each item gets its own copies, so that changing one row does not change another item's.
             rows = [dict(row) for row in matches.get(key, ())]
             _write(item, self.to_attr, rows if self.limit != 1 else rows[0] if rows else None)
 
@@ -177,12 +177,12 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             yield {name: row[source[name]] for name in shown}, key
 
     def _rank(self, queryset: QuerySet[Any, Any], lookups: Iterable[str], shown: Mapping[str, Any]) -> Window:
-        # The order as Django compiles it, which knows of relations, reversed query sets and "?"; Django's own sliced
+        # Django's compiler resolves the ordering (relations, reversed query sets, "?"); Django's own sliced
         # prefetch (db/models/fields/related_descriptors.py) ranks the same way.
         compiler = queryset.query.get_compiler(using=queryset.db)
         order = [expression for expression, _ in compiler.get_order_by()]
         partition = [F(lookup) for lookup in lookups]
-        if queryset.query.distinct:  # rows that will turn out equal share a rank
+        if queryset.query.distinct:  # equal rows, of which one will remain, share a rank
             order += list(shown.values())
             return Window(DenseRank(), partition_by=partition, order_by=order)
         return Window(RowNumber(), partition_by=partition, order_by=order or None)
@@ -239,7 +239,8 @@ def _rows_known_of(queryset: Any) -> QuerySet[Any, Any] | None:
     """
     rows: Any
     if issubclass(type(queryset), QuerySet):
-        rows = QuerySet(queryset.model, queryset.query.chain())  # a subclass may refuse to be used outside a request
+        # Not the project's subclass, which may refuse to be used outside a request.
+        rows = QuerySet(queryset.model, queryset.query.chain())
         rows._fields = queryset._fields
     elif issubclass(type(queryset), BaseManager) and type(queryset).get_queryset is BaseManager.get_queryset:
         rows = QuerySet(queryset.model)
@@ -273,7 +274,7 @@ class _Join(NamedTuple):
 
     lookup: str
     base: str
-    target: Any  # the field that a related instance counts as, or None
+    target: Any  # the field of the related model that is compared, or None
 
     def key_of(self, item: Any) -> Any:
         value = _read(item, self.base)
@@ -307,7 +308,7 @@ def _resolve(model: Any, path: str) -> tuple[str, Any]:
         for name in through:
             model = model._meta.get_field(name).related_model
         field = model._meta.pk if last == "pk" else model._meta.get_field(last)
-    except (FieldDoesNotExist, AttributeError):  # an annotation, a transform
+    except (FieldDoesNotExist, AttributeError):  # an annotation or a transform is no field
         field = None
     return "".join(f"{name}__" for name in through), field
 
@@ -315,7 +316,7 @@ def _resolve(model: Any, path: str) -> tuple[str, Any]:
 def _target(field: Any) -> Any:
     """Return the field whose values a relation holds; the field itself where it is no relation."""
     while field is not None and field.is_relation:
-        related = field.related_model  # None of a generic foreign key
+        related = field.related_model  # None for a generic foreign key
         field = field.target_field if isinstance(field, ForeignKey) else related and related._meta.pk
     return field
 

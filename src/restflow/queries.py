@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Each thread has a connection of its own, and none can see another's.
+# Connections are per thread, and a thread can't list those of another.
 _opened: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
@@ -49,7 +49,7 @@ class CountedQueries(CaptureQueriesContext):
         self.case = case
         self.expected = expected
         self.using = using
-        # How many queries each had logged, and whether it logged at all.
+        # For each connection: how many queries it had logged, and whether logging was on.
         self.before: dict[BaseDatabaseWrapper, tuple[int, bool]] = {}
         self.resets = False
 
@@ -101,7 +101,7 @@ class CountedQueries(CaptureQueriesContext):
 class CountsQueries(TestCase):
     """What a test case has that counts on each thread's connection; Django's counts on one."""
 
-    if not TYPE_CHECKING:  # Django's is declared already
+    if not TYPE_CHECKING:  # Django's stubs declare it
 
         def assertNumQueries(self, num, func=None, *args, using=DEFAULT_DB_ALIAS, **kwargs):
             """Assert how many queries are made inside ``with``, or by a function.

@@ -160,7 +160,7 @@ class Request(_Request):
             super(Request, ahead)._load_data_and_files()
         except Exception as error:
             ahead._refusal = error
-        # Uploads that nobody reads are closed with the copy; those that are read, by Django with its request.
+        # Uploads that are never read are closed with this copy; Django closes the others with its request.
         ahead._closing = weakref.finalize(ahead, close_all, uploads_of(http_request))
         if is_rewindable(stream):
             stream.seek(0)
@@ -206,7 +206,7 @@ class Request(_Request):
         if data and not isinstance(data, QueryDict) and may_not_render(body, encoding):
             parser = self._parser()
             if is_json(parser) and (reason := why_not_rendered(data, parser)):
-                # What DRF leaves behind where it refuses.
+                # The state in which DRF leaves a request whose body it refuses.
                 vars(self)["_data"] = self._full_data = QueryDict("", encoding=self._request.encoding)
                 vars(self)["_files"] = MultiValueDict()
                 raise exceptions.ParseError(reason)
@@ -244,7 +244,7 @@ class Request(_Request):
         """Tell whether nothing was done meanwhile that makes a difference to parsing."""
         mine: Any = self._request
         if not is_rewindable(mine._stream):
-            return True  # it can't be parsed again
+            return True  # it has been read and can't be parsed again
         return (
             self.parsers is ahead.parsers
             and mine._upload_handlers == ahead._handlers_before
@@ -260,15 +260,15 @@ class Request(_Request):
         if not isinstance(negotiator, negotiation.DefaultContentNegotiation) or not only_configures(negotiator):
             return True
         if not is_plain_list(self.parsers):
-            return True  # it may be read once only
+            return True  # an iterator can be read only once
         parser = negotiator.select_parser(self, self.parsers)
-        if parser is None:  # refused, unread
+        if parser is None:  # 415, without reading the body
             return False
         is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)
         return not (is_known and is_in_place(self._request))
 
 
-# Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a
-# user's subclass of DRF's request are authenticated as ours are.
+# Flows that reach either class's `_authenticate` run ours: so DRF's clones for the browsable API, and a project's
+# subclass of DRF's request, are authenticated in either colour too.
 know_as_flow(_Request._authenticate, authenticate)
 know_as_flow(Request._authenticate, authenticate)

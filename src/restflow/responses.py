@@ -149,7 +149,7 @@ learn(_render, flow=_rendering)
 
 
 def _begin_to_render(response: Any) -> None:
-    del response.render  # it has served: a rendered response is pickled for the cache
+    del response.render  # no longer needed, and a rendered response must be picklable for the cache
     renderer = getattr(response, "accepted_renderer", None)
     plan_of(type(renderer))
     if isinstance(renderer, AdminRenderer):
@@ -189,7 +189,7 @@ def _fill_in_thread(response: Any) -> None:
     """Render the content where it may block; large JSON gives the event loop its turns."""
     renderer = _renderer_of(response)
     if _json_writer(renderer) is not None:
-        in_turns = copy.copy(renderer)  # the view may share its renderer between requests
+        in_turns = copy.copy(renderer)  # a copy, since a view may share one renderer between requests
         in_turns.encoder_class = EncoderInTurns
         _fill_by(in_turns, response)
     else:

@@ -20,7 +20,7 @@ from django.db import close_old_connections, reset_queries
 from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
 
-# Django's own receivers. They are of use where the connections are: in the request's thread, if it has one.
+# Django's own receivers. They work on connections, which belong to threads: call them in the request's thread.
 AT_START = (reset_queries, close_old_connections)
 AT_END = (close_caches, close_old_connections, base.reset_urlconf)
 
@@ -44,7 +44,7 @@ class Receivers:
         connected = list(self.signal.receivers)
         if self._seen != connected:
             receivers, async_receivers = self.signal._live_receivers(self.sender)
-            # By identity: a proxy equals what it stands for.
+            # By identity, because wrapt's proxies compare equal to the function they wrap.
             self._djangos = [each for each in receivers if any(map(partial(is_, each), self.known))]
             self._others = bool(async_receivers) or len(receivers) > len(self._djangos)
             self._seen = connected

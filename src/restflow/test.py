@@ -56,9 +56,9 @@ __all__ = [
 ]
 __dir__ = __all__.copy
 
-# What of a WSGI environment Django's ASGI request works out for itself.
+# Keys of a WSGI environment that Django's ASGIRequest sets itself.
 _WORKED_OUT = frozenset({"PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "path"})
-# What a server says of itself and of the connection, and no client sends (RFC 3875, section 4.1).
+# Keys that a server sets, not a client (RFC 3875, section 4.1).
 _SERVERS_OWN = frozenset(
     {
         "AUTH_TYPE",
@@ -83,7 +83,7 @@ _SERVERS_OWN = frozenset(
 def _headers(environ: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     """Return the headers that a WSGI environment stands for; ``AUTHORIZATION`` is one, as in Django's async client."""
     return [
-        # A value that HTTP can't carry is still in META, as it is given, where DRF's client has it.
+        # As with DRF's client, a value that HTTP can't transport is still in META.
         (name.removeprefix("HTTP_").lower().replace("_", "-").encode(), str(value).encode("latin-1", "replace"))
         for name, value in environ.items()
         if name not in _SERVERS_OWN
@@ -212,7 +212,7 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         self.force_authenticate()
 
     def _base_scope(self, **request: Any) -> dict[str, Any]:
-        # Kept with the request: what the client is told while it is under way is for the next one.
+        # Copied: changes made while a request runs apply to the next one.
         return {**super()._base_scope(**request), "_forced": self._forced}
 
     async def request(self, **environ: Any) -> _Response:  # type: ignore[override]  # awaited
@@ -228,8 +228,8 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
             Exception: what the view raised and nobody handled, unless ``raise_request_exception=False``.
         """
         environ.update(self._credentials)
-        environ["path"] = get_path_info(environ)  # Django resolves it for response.resolver_match
-        response: Any = await AsyncClient.request(self, **environ)  # super() would be the factory's
+        environ["path"] = get_path_info(environ)  # Django's client resolves it for response.resolver_match
+        response: Any = await AsyncClient.request(self, **environ)  # not super(), which is the request factory's
         answer: _Response = response
         return answer
 

@@ -63,13 +63,13 @@ def _announce(view: Any, name: str, amount: int, seconds: float, history: list[f
         return
     policy = '"{}"'.format(_OUTSIDE_STRINGS.sub("?", name).replace("\\", "\\\\").replace('"', '\\"'))
     used = len(history) + (len(history) < amount)
-    # The request that makes room when it leaves: the oldest, unless another rate with the same key let more through.
+    # The request after whose expiry there is room: the oldest, unless another rate with this key allows more.
     left = seconds - (now - history[min(amount, len(history)) - 1]) if history and amount > 0 else seconds
     fields = {
         "RateLimit-Policy": f"{policy};q={_integer(amount)};w={_integer(seconds)}",
         "RateLimit": f"{policy};r={_integer(amount - used)};t={_integer(left)}",
     }
-    # A new dict: what default_response_headers gives may be shared.
+    # A new dict, because default_response_headers may return a shared one.
     view.headers = headers | {
         field: f"{headers[field]}, {item}" if field in headers else item for field, item in fields.items()
     }
@@ -211,7 +211,7 @@ class SimpleRateThrottle(
             return True
         amount: Any = self.num_requests
         seconds: Any = self.duration
-        # The clock of DRF's throttles, by its name now, so that what replaces time.time is obeyed; or one's own.
+        # `timer` as DRF's throttles have it. time.time is looked up at each call, so that tests can replace it.
         now = self.now = time.time() if self.timer is _CLOCK else await hook(self, "timer")
         self.history, self._is_counted = [], False
         storage = await counter.get()

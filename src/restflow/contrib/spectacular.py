@@ -122,11 +122,11 @@ class RestflowAutoSchema(AutoSchema):
             return self._get_serializer()
         try:
             context: Any = _asked(view, "get_context")
-        except Exception:  # it asks a request, and there is none
+        except Exception:  # the method needs a request, and here is none
             context = {"request": view.request, "view": view}
         try:
             if not any(run(_class_of(view, each)) for each in ("request", "response")):
-                return self._get_serializer()  # which says what to do about it
+                return self._get_serializer()  # which reports the missing serializer
             return run(build(view, direction, context=context)) if run(_class_of(view, direction)) else None
         except Exception:
             return self._get_serializer()
@@ -145,7 +145,7 @@ class RestflowAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        if direction == "response":  # and not a callback's, which is another party's answer
+        if direction == "response":  # a callback's response comes from somebody else's server
             media_types = self.map_renderers("media_type")
             if self._error_format() == PROBLEM:
                 media_types = [problem_media_type(each) or each for each in media_types]
@@ -178,7 +178,7 @@ class RestflowAutoSchema(AutoSchema):
             serializer = self.get_response_serializers()
         if super()._is_list_view(serializer):
             return True
-        # Only a list is paged, and only a plain view has no other way to say that it is one.
+        # Only lists are paginated, and a plain view can't say in another way that it returns one.
         view = self.view
         is_plain = isinstance(view, Helpers) and not isinstance(view, GenericAPIView) and not hasattr(view, "action")
         return is_plain and self.method == "GET" and self._answers_by_its_view and self._pagination_class() is not None
@@ -211,7 +211,7 @@ class RestflowAutoSchema(AutoSchema):
         """Return the security requirements; an empty one among them where nobody need be authenticated."""
         auths = super().get_auth()
         asked = self.view.get_permissions()
-        # One that lets strangers in is enough, as it is to drf-spectacular: one beside it may be about objects.
+        # One permission that admits anonymous users is enough, as in drf-spectacular; others may be about objects.
         if {} not in auths and auths and (not asked or len(self._refusing()) < len(asked)):
             auths.append({})
         return auths
@@ -299,7 +299,7 @@ def _is_as_drf(component: Any, classes: tuple[type, ...]) -> bool:
 def _challenges(authenticator: Any, request: Any) -> bool:
     try:
         return bool(_asked(authenticator, "authenticate_header", request))
-    except Exception:  # it reads a request, and there is none: so it says something of it
+    except Exception:  # it reads the request, which is missing here: so it does send a challenge
         return True
 
 
@@ -328,7 +328,7 @@ class SessionScheme(schemes.SessionScheme):
 
     target_class = "restflow.authentication.SessionAuthentication"
     match_subclasses = True
-    priority = -1  # after one of the project's own
+    priority = -1  # below the project's own extensions
 
 
 class BasicScheme(schemes.BasicScheme):

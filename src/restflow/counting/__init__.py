@@ -53,7 +53,7 @@ class _Mark:
         self._has_looked = False
 
     async def look(self) -> None:
-        if "outbox" in vars(mail):  # as Django's test runner and pytest-django leave it
+        if "outbox" in vars(mail):  # Django's test environment, and pytest-django, set this
             if isinstance(caches["default"], LocMemCache):
                 self._look()
             else:
@@ -81,7 +81,7 @@ class _Counter:
         made = self._made
         if made is None:
             in_memory = settings.THROTTLE_STORAGE == "memory://"
-            made = self._make() if in_memory else await blocking(self._make)  # imports take a while, once
+            made = self._make() if in_memory else await blocking(self._make)  # the first call imports modules
         storage, mark = made
         await mark.look()
         return storage

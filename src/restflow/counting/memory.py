@@ -26,7 +26,7 @@ class _Log:
         self.amount = max(self.amount, amount)
         times = self.times
         del times[: max(bisect_right(times, now - self.seconds), len(times) - self.amount)]
-        times.append(max(now, times[-1]) if times else now)  # a clock that was set back leaves them sorted
+        times.append(max(now, times[-1]) if times else now)  # sorted even if the clock was set back
 
 
 class Memory:
@@ -42,7 +42,7 @@ class Memory:
     def __init__(self, max_entries: int = 100_000, **options: Any) -> None:
         self._lock = threading.Lock()
         self._max_entries = max_entries
-        self._logs: OrderedDict[str, _Log] = OrderedDict()  # who stayed away longest comes first
+        self._logs: OrderedDict[str, _Log] = OrderedDict()  # the least recently used comes first
 
     @nonblocking
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
-# A script, so that a request is counted in one step. It counts many: all that wait are sent at once.
+# A Lua script, so that counting is atomic. One run counts all requests that are waiting.
 _SCRIPT = """
 -- KEYS: the number of times that all was forgotten, then the log of each request.
 -- ARGV: whether to forget all now, then of each request the time, and the seconds and the amount of its rate.
@@ -58,7 +58,7 @@ end
 return answers
 """
 
-_AT_ONCE = 250  # requests in one run of the script, during which Redis does nothing else: 6 µs each
+_AT_ONCE = 250  # requests in one run of the script, which blocks Redis for 6 µs each
 
 
 class _Hit(NamedTuple):
@@ -118,7 +118,7 @@ class _Queue:
             for hit in hits:
                 if not hit.answer.done():
                     hit.answer.set_exception(error)
-        except BaseException:  # the task was cancelled, the process interrupted
+        except BaseException:  # cancellation or KeyboardInterrupt too
             for hit in hits:
                 hit.answer.cancel()
             raise
@@ -170,7 +170,7 @@ class _Loop(_Queue):
         self.waiting.append(hit)
         if not self._is_working:
             self._is_working = True
-            # In no request's context: it works for all of them.
+            # In an empty context, since it works for all requests.
             self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
         found: list[float] = await hit.answer
         return found
@@ -184,7 +184,7 @@ class _Loop(_Queue):
                     self.answer(hits, found)
         finally:
             self._is_working = False
-            for hit in self.waiting:  # only where it was cancelled
+            for hit in self.waiting:  # left over only after a cancellation
                 hit.answer.cancel()
 
 
@@ -228,7 +228,7 @@ class Redis:
     One is enough, as all requests that wait are sent at once, and more would be opened all at once in a burst.
     """
 
-    # Redis is near, or it is down.
+    # Redis is usually near: one that does not answer soon is down.
     defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 
     def __init__(self, url: str, key_prefix: str = "restflow", **options: Any) -> None:
@@ -240,11 +240,11 @@ class Redis:
                 "RESTFLOW['THROTTLE_STORAGE'] needs the package 'redis', of the extra \"throttling\": pip install redis"
             ) from error
         self.failures = (redis.RedisError, OSError)
-        # By the braces Redis keeps all keys in one place, where it is sharded; those of a script must be.
+        # The braces are a hash tag: in a cluster, all keys of a script must be in one slot.
         self._prefix = f"{{{key_prefix}}}"
         url = url.replace("redis+unix:", "unix:")
-        # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
-        # while nobody used it. A request that got no answer in time is not sent again.
+        # redis-py would retry three times, for seconds. One immediate retry covers an idle connection that was closed.
+        # A request that timed out is not sent again.
         once = {"backoff": redis.backoff.NoBackoff(), "retries": 1, "supported_errors": (redis.ConnectionError,)}
         options = {**self.defaults, **options, **redis.connection.parse_url(url), "retry": redis.retry.Retry(**once)}
         client: Any = redis.Redis(connection_pool=redis.ConnectionPool(**options))
@@ -254,7 +254,7 @@ class Redis:
         )
 
         options |= {**aioredis.connection.parse_url(url), "retry": aioredis.retry.Retry(**once)}
-        # On a loop, redis-py's own timeouts would count the loop's lateness; see _deadline.
+        # redis-py's timeouts would include delays of the event loop itself; see _deadline.
         self._patience = max(options[name] or math.inf for name in self.defaults)
         options |= dict.fromkeys(self.defaults)
         self._client: Any = lambda: aioredis.Redis(connection_pool=aioredis.ConnectionPool(**options))
@@ -271,7 +271,7 @@ class Redis:
         return await queue.count(self._hit(key, now, seconds, amount, loop.create_future()))
 
     def _hit(self, key: str, now: float, seconds: float, amount: float, answer: Any) -> _Hit:
-        # What can't be sent (half of a surrogate pair, a rate that is no number) must be an error of one, not of all.
+        # A value that can't be sent (a lone surrogate, say) must fail its own request, not all in the batch.
         sent = f"{self._prefix}:{key}".encode(errors="surrogatepass")
         return _Hit(sent, float(now), float(seconds), float(amount), answer)
 
@@ -285,10 +285,10 @@ class Redis:
         self._threads.close()
 
     async def _on(self, loop: asyncio.AbstractEventLoop) -> _Loop:
-        # A connection belongs to the loop it was opened on.
+        # A connection can only be used on the loop that opened it.
         found = self._loops.get(loop)
         if found is None:
-            for other in self._loops.keyrefs():  # a copy: other threads may have loops too
+            for other in self._loops.keyrefs():  # a copy, since other threads may add loops
                 if (closed := other()) is not None and closed.is_closed():
                     self._loops.pop(closed, None)
             opened = self._open(loop)

@@ -74,7 +74,7 @@ class _Session:
         """Those that are alive, and may be read."""
 
     def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        # What another wrapper does on the driver's own cursor goes by unseen.
+        # Statements that another wrapper runs on the driver's own cursor are not seen.
         if not leaves_nothing(sql) or len(context["connection"].execute_wrappers) > 1:
             self.is_plain = False
         self.cursors.add(context["cursor"])
@@ -84,7 +84,7 @@ class _Session:
 def _watch(connection: Any, **kwargs: Any) -> None:
     """Watch a session from here on; what opening it did is done again with the next."""
     others = [each for each in connection.execute_wrappers if type(each) is not _Session]
-    # The first: ``connection.execute_wrapper()`` takes the last for its own.
+    # First in the list, because `connection.execute_wrapper()` pops the last.
     connection.execute_wrappers[:] = [_Session(), *others]
 
 
@@ -100,7 +100,7 @@ watch_last()
 def _is_free(connection: Any) -> bool:
     return (
         connection.connection is not None
-        and connection.autocommit  # it is off in a transaction
+        and connection.autocommit  # off in a transaction
         and not connection.allow_thread_sharing
         and _opens_cursors_as_django(type(connection))
         and any(
@@ -119,7 +119,7 @@ def _opens_cursors_as_django(cls: type) -> bool:
     )
 
 
-# What Django's ORM writes before a parenthesis and leaves nothing in the session: words of SQL, types and functions.
+# Words that the ORM writes before a parenthesis and that change nothing in the session: keywords, types, functions.
 _KNOWN = frozenset(
     """
     all and any array as between by case cast conflict distinct else end escape except exists filter from having in
@@ -146,7 +146,7 @@ _KNOWN = frozenset(
     django_date_extract django_date_trunc django_datetime_cast_date django_datetime_cast_time django_datetime_extract
     django_datetime_trunc django_format_dtdelta django_time_diff django_time_extract django_time_trunc
     django_timestamp_diff
-    """.split()  # noqa: SIM905 - as a list it fills a page
+    """.split()  # noqa: SIM905 - a list would fill a page
 )
 _ABOUT_TRANSACTIONS = re.compile(
     r"begin( (deferred|immediate|exclusive))?|(savepoint|release savepoint|rollback to savepoint) [\w\"`]+",
@@ -155,7 +155,7 @@ _ABOUT_TRANSACTIONS = re.compile(
 _PLAIN = re.compile(
     r"[\s(]*(insert\s+into\s+[^\s()]+\s*\(|(insert\s+into|select|update|delete|with|values)\b)", re.IGNORECASE
 )
-# Several statements, comments (which hide things), variables, what makes a table of a query, the view that sets.
+# Several statements, comments (which may hide some), variables, SELECT INTO, and pg_settings, which can be updated.
 _DOUBTFUL = re.compile(r";\s*\S|--|/\*|:=|\binto\b|\bpg_settings\b", re.IGNORECASE)
 _CALLED = re.compile(r"([^\s(),=<>+*/%|:^&~!@\[;?#-]+)\s*\(")
 

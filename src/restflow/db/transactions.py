@@ -60,7 +60,7 @@ class Atomic(transaction.Atomic):
         try:
             await arun(blocking(block.begin, outer))
         except BaseException as error:
-            if block.has_begun:  # who is cancelled here does not come to the block's end
+            if block.has_begun:  # cancelled here, the caller never reaches __aexit__
                 await arun(_for_sure(block.end, type(error), error, None))
             raise
         _blocks.set((*outer, block))
@@ -141,7 +141,7 @@ async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], 
     try:
         await blocking(begin)
         result = await flow()
-    except (Exception, asyncio.CancelledError) as error:  # nobody awaits anything after a GeneratorExit
+    except (Exception, asyncio.CancelledError) as error:  # not GeneratorExit, after which nothing can be awaited
         _blocks.set(outer)
         await _for_sure(begun.__exit__, type(error), error, error.__traceback__)
         raise

@@ -49,7 +49,7 @@ def callable_from_sync(function: _F) -> _F:
     return function if never_awaits(cls) else cast(_F, _bridge_around(function))
 
 
-@remembered  # methods live as long as their classes; a function may have been made for one request
+@remembered  # only for methods, which live as long as their class; a plain function may be made for each request
 def _bridge_method(function: Any) -> Any:
     return _bridge_around(function) if _may_await(function) else function
 
@@ -58,7 +58,7 @@ def _may_await(function: Any) -> bool:
     if type(function) is not types.FunctionType or is_coroutine_function(function):
         return True
     facts = natures.facts_of(function)
-    if facts.is_dual or facts.is_answering:  # on a loop they do
+    if facts.is_dual or facts.is_answering:  # called on an event loop, these return an awaitable
         return True
     return not is_frameworks_function(function)
 
@@ -97,7 +97,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     update_wrapper(method, inner)
     method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
-    if not is_coroutine_function(raw):  # a wrapper, which may block
+    if not is_coroutine_function(raw):  # a sync wrapper may block
         return method
     natures.learn(method, is_dual=True)
     return marked_async(method)
@@ -105,7 +105,7 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
 
 def _is_async(frame: types.FrameType | None) -> bool:
     """Tell whether the code that makes a call can await what it gives."""
-    while frame is not None and frame.f_code.co_name in _INLINE:  # part of the function around it
+    while frame is not None and frame.f_code.co_name in _INLINE:  # a lambda or comprehension: look at what is around it
         frame = frame.f_back
     flags = 0 if frame is None else frame.f_code.co_flags
     return bool(flags & _AWAITING) and flags & MARKED != MARKED
@@ -121,7 +121,7 @@ def never_awaits(cls: type) -> bool:
     Returns:
         False for a class of others, and for one with an ``async def __call__``.
     """
-    # Python's own callables hold one of anybody's, as a static method does.
+    # A built-in callable may wrap a user's function, as staticmethod does.
     is_known = all(base is object or is_frameworks(base) for base in cls.__mro__)
     function = getattr(cls, "__call__", None)  # noqa: B004 - the function itself
     refusals.refuse_lost_context(function, f"{cls.__qualname__}.__call__")
@@ -141,7 +141,8 @@ def called(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         TypeError: a sync context manager stands around an async function.
     """
     inner: Any = function
-    natures.nature_of(inner.__func__ if type(inner) is types.MethodType else inner)  # refuses a lost context
+    # For its check: it raises where a sync context manager is around async code.
+    natures.nature_of(inner.__func__ if type(inner) is types.MethodType else inner)
     if is_coroutine_function(function):
         return run(call(function, *args, **kwargs))
     return result_of(function(*args, **kwargs), function)

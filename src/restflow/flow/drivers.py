@@ -43,7 +43,7 @@ def marked_async(function: _F) -> _F:
 
 def is_marked_async(function: Any) -> bool:
     """Tell whether Django takes ``function`` for async: by its code, or by a mark."""
-    # Deprecated for the one in `inspect`, which on Python 3.11 does not see the mark.
+    # asgiref's, although deprecated: on Python 3.11, `inspect` does not see the mark.
     return iscoroutinefunction(function)  # pyright: ignore[reportDeprecated]
 
 
@@ -72,7 +72,7 @@ def _advance(
         return _End(stop.value)
     finally:
         here.driver = outer
-        del error  # this frame outlives the call where a traceback holds the flow's: no exception may hold itself
+        del error  # a traceback may keep this frame, and an exception that refers to itself leaks
     return step
 
 
@@ -139,8 +139,8 @@ def _bridge(step: Step) -> Any:
             f"async twin (the name with an 'a' before it) instead."
         )
     hop: _Hop[Any] | None = getattr(_thread, "hop", None)
-    # By its task context asgiref finds what to cancel. A bridge that itself goes to a thread (asgiref 3.13) leaves
-    # another's there, and a later one would be missed.
+    # asgiref finds the tasks to cancel through `task_context`. In asgiref 3.13 a nested trip to a thread overwrites it,
+    # and a later task would not be cancelled: so it is put back.
     context = getattr(SyncToAsync.threadlocal, "task_context", None)
 
     async def take() -> Any:
@@ -202,10 +202,10 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
                 del error
         return reached.value
     finally:
-        # A worker thread may still drive the flow of a task that was not cancelled but thrown away; it ends it.
+        # A task may be destroyed without being cancelled. A thread that still drives the flow then closes it itself.
         if hop is None or not hop.is_away:
             flow.close()
-        del hop  # what it raised holds this frame
+        del hop  # its exception refers to this frame
 
 
 _thread = threading.local()
@@ -246,7 +246,7 @@ class _Hop(Driver, Generic[_R]):
 
     async def go(self) -> Step | _End[_R]:
         """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
-        # By the time the loop calls this it has left the task's context, which the thread can't enter before.
+        # Two threads can't be in one context: the loop has left the task's by the time it calls this.
         self.loop.call_soon(self.set_out, sys.exc_info())
         try:
             await self.away
@@ -254,15 +254,15 @@ class _Hop(Driver, Generic[_R]):
             self.cancel()
             raise
         self.job, self.began = None, False
-        del self.away  # both lead back here, and what nobody needs must go without the garbage collector
+        del self.away  # break the reference cycles, so that all of this is freed without the garbage collector
         thread.come_back(self.context)
         error, self.error = self.error, None
         try:
             if error is not None:
                 raise error
-            if self.reached is None:  # the thread did not begin
+            if self.reached is None:  # the thread never started the flow
                 return _advance(self.flow, None, self.cancellation or asyncio.CancelledError(), None)
-            if self.cancellation is not None and not self.told:  # it came after the thread's last look
+            if self.cancellation is not None and not self.told:  # cancelled after the thread last checked
                 if isinstance(self.reached, _End):
                     raise self.cancellation
                 drop(self.reached)
@@ -299,7 +299,7 @@ class _Hop(Driver, Generic[_R]):
                 await _to_thread(self)
         except BaseException as refusal:
             self.cancellation = refusal
-            # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
+            # A loop that shuts down cancels this task too, and asgiref stops waiting for its thread: wait here instead.
             while self.is_away:
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.001)
@@ -322,7 +322,7 @@ class _Hop(Driver, Generic[_R]):
 
     def leave(self, job: Future[None]) -> None:
         """Have the task awakened, the thread being out of its context."""
-        if self.reached is None and self.error is None:  # it did not drive the flow
+        if self.reached is None and self.error is None:  # the flow was never started
             self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
         self.loop.call_soon_threadsafe(self.arrive)
 
@@ -334,7 +334,7 @@ class _Hop(Driver, Generic[_R]):
             return
         outer, _thread.hop = getattr(_thread, "hop", None), self
         try:
-            thread.restore(self.context)  # asgiref's own storage in it becomes this thread's
+            thread.restore(self.context)  # asgiref's Locals are stored in the context
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error
@@ -369,7 +369,7 @@ class _Hop(Driver, Generic[_R]):
             reached = _advance(self.flow, value, error, self)
         finally:
             del error  # as in _advance
-        if self.cancelled and not isinstance(reached, _End):  # it came between two steps; this one has not begun
+        if self.cancelled and not isinstance(reached, _End):  # cancelled between two steps; the next has not begun
             drop(reached)
             return self._resume(None, None)
         return reached

@@ -141,7 +141,7 @@ def _meant(
             return flow(obj, *args, **kwargs)
     if is_reached_by_name(obj, attr, face):
         return call_by_name(obj, name, args, kwargs)
-    # Reached through super(), from behind the class before it that has the name.
+    # Reached through super(): find where in the MRO the caller stands, and go on from there.
     mro = type(obj).__mro__
     start = 0
     for place, base in enumerate(mro):
@@ -149,7 +149,7 @@ def _meant(
             return call_nearest_of(mro[start:], obj, name, args, kwargs)
         if held is not None:
             start = place + 1
-    return flow(obj, *args, **kwargs)  # it stands nowhere: somebody kept it, to call it
+    return flow(obj, *args, **kwargs)  # in no class any more: somebody kept a reference to it and calls that
 
 
 def is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
@@ -164,7 +164,7 @@ def is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
 
 async def call_by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call the definition of a hook that is nearest now."""
-    # Asked inside a flow, so that the driver that answers is the flow's and not one around it.
+    # An async def, so that hook() runs under the driver of this flow, not under an outer one.
     return await hook(obj, name, *args, **kwargs)
 
 

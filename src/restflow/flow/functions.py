@@ -18,8 +18,8 @@ import django.utils.functional
 # The flags by which code is marked as a coroutine function's on Python 3.11. No `async def` has both.
 MARKED = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
 
-# A proxy around a function (`wrapt` makes them) has its class, its hash and its equality, and does something else: only
-# the exact type tells them apart.
+# wrapt's proxies report the class, the hash and the equality of the function they wrap, but behave differently.
+# Only the exact type tells a proxy from a function.
 _AROUND_FUNCTIONS = (partial, partialmethod, staticmethod, classmethod, types.MethodType)
 
 
@@ -64,17 +64,17 @@ def layers(function: Any) -> Iterator[Any]:
 
 
 def _held_by(function: Any) -> Iterator[Any]:
-    kind = type(function)  # a lazy object would be evaluated by isinstance
+    kind = type(function)  # not isinstance, which would evaluate one of Django's lazy objects
     if kind is types.FunctionType:
         if not is_made_here(function):
             for cell in function.__closure__ or ():
-                with suppress(ValueError):  # it is still empty
+                with suppress(ValueError):  # the cell is still empty
                     yield cell.cell_contents
             yield vars(function).get("__wrapped__")
     elif issubclass(kind, _AROUND_FUNCTIONS):
         yield function.func if issubclass(kind, (partial, partialmethod)) else function.__func__
     elif hasattr(kind, "__wrapped__"):
-        if hasattr(kind, "__get__"):  # a proxy of a function: a lazy object, which would be evaluated, is no method
+        if hasattr(kind, "__get__"):  # a proxy of a function; a lazy object has no __get__, and must not be evaluated
             yield function.__wrapped__
     else:
         yield getattr(function, "__dict__", {}).get("__wrapped__")

@@ -74,15 +74,15 @@ class Lease(Executor):
         self._workers = workers
         self._worker: Worker | None = None
         self._jobs: deque[_Job] = deque()
-        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self._works = False  # True from when a job is submitted until none is left
         self.has_turn = False
-        self.is_shared = False  # with requests that are served inside of this one
+        self.is_shared = False  # by requests served inside this one (a test client called in a view)
         self._holds = False
         self._has_ended = False
         self.is_last = False
-        self._is_through = False  # the thread has ended the lease, or is about to
+        self._is_through = False  # True once the thread is about to end the lease, or has
         self._ending = ending
-        self.beginning: Callable[[], Any] | None = beginning  # until it was called
+        self.beginning: Callable[[], Any] | None = beginning  # None once it has been called
 
     def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
         """Have ``function`` called in the thread.

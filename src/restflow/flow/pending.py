@@ -14,8 +14,8 @@ from typing import Any
 _PENDING = "_restflow_pending"
 """Where a view keeps the checks that it was asked for and whose answer is still to come."""
 
-# Hooks that are called for their effect, or for a yes or a no: a coroutine of theirs that nobody awaits is a check that
-# was passed over. By the hook's name, whether it is a view's.
+# Hooks that are called for their effect or for a yes or no. If nobody awaits their coroutine, a check is skipped.
+# Maps the hook's name to whether it is a view's.
 _checks: dict[str, bool] = {}
 
 
@@ -65,7 +65,7 @@ class Pending(Coroutine[Any, Any, Any]):
         self.coroutine.close()
 
     def __bool__(self) -> bool:
-        self.close()  # nobody will await it now
+        self.close()  # an unawaited coroutine would warn as well
         raise TypeError(
             f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
         )

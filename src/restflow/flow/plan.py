@@ -101,7 +101,7 @@ class Plan:
         """
         is_as_seen, answer = self.answers.get(key, _UNASKED)
         if not is_as_seen():
-            # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
+            # Noted before the class is read: if another thread changes it meanwhile, the next comparison notices.
             is_as_seen = self._comparison(names)
             answer = look(self.cls)
             self.answers[key] = is_as_seen, answer
@@ -110,7 +110,7 @@ class Plan:
 
     def _comparison(self, names: Sequence[str]) -> Callable[[], bool]:
         """Return what tells whether names find the same as now, on the class and behind the twins that stand there."""
-        # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
+        # A descriptor that computes its value may block, so it is not read here; `look` has to reject it.
         names = [name for name in names if not is_computed(held(self.cls, name))]
         behind: dict[type, list[str]] = {}
         for name in names:
@@ -245,7 +245,7 @@ def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
     if name in vars(obj) or "a" + name in vars(obj):
         return True
     definition = plan_of(type(obj)).definition(name)
-    flow = facts_of(method).flow  # None where a patch stands in our class
+    flow = facts_of(method).flow  # None where our method was patched
     return definition is None or flow is None or definition.flow is not flow
 
 

@@ -89,11 +89,11 @@ class Workers:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
         self.holding, self.locking = holding, locking
         self.idle_for = idle
-        self.lock = threading.Lock()  # of the leases too
+        self.lock = threading.Lock()  # guards the leases as well
         self._threads: set[Worker] = set()
-        self._idle: list[Worker] = []  # the last to have worked is the first to work again, so the others can retire
+        self._idle: list[Worker] = []  # last in, first out, so that those at the front can time out
         self.turns = Turns(self.lock, lambda: limits().at_once, patience)
-        self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
+        self._threadless: dict[Lease, None] = {}  # the leases that wait for a thread, in order
         self._all_idle = threading.Condition(self.lock)
         _pools.add(self)
 
@@ -134,7 +134,7 @@ class Workers:
         """Do the same from an event loop."""
         await in_any_thread(self.close)
 
-    # For leases and threads. The lock is held, but where it is said.
+    # Called by leases and threads. The caller holds the lock unless the docstring says otherwise.
 
     def admit(self) -> None:
         """Refuse a lease that would wait with more others than may.
@@ -223,7 +223,7 @@ def _let_go(*, in_child: bool) -> None:
     _held.clear()
 
 
-if sys.platform != "win32":  # pragma: no branch - which has no fork, and isn't tested
+if sys.platform != "win32":  # pragma: no branch - it has no fork
     os.register_at_fork(
         before=_hold_all,
         after_in_parent=partial(_let_go, in_child=False),
@@ -237,16 +237,16 @@ class Worker:
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
         self.leased = False
-        self.ending: Callable[[], Any] = nothing  # of the last lease, if it is still to be called
+        self.ending: Callable[[], Any] = nothing  # the last lease's, while it has not been called yet
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
+        # A daemon, so that a server without lifespan events can exit while threads wait for work.
         self.thread = threading.Thread(target=self._work, name="restflow-worker", daemon=True)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self.end_last()
             job()
-            del job  # it holds a request, and this thread may wait long
+            del job  # frees the request; this thread may wait for a long time
             self.end_last()
         self.end_last()
         self.workers.retiring()

@@ -67,9 +67,9 @@ def _context_of(wrapper: Any) -> str:
     for cell in wrapper.__closure__ or ():
         try:
             held = cell.cell_contents
-        except ValueError:  # it is still empty
+        except ValueError:  # the cell is still empty
             continue
-        # As django.utils.decorators.method_decorator keeps them.
+        # method_decorator keeps its decorators in a list.
         for decorator in held if type(held) in {list, tuple} else [held]:
             if decorator is atomic or type(decorator) is Atomic:
                 return "transaction.atomic"

@@ -63,7 +63,7 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
     sync_nature = None if sync_raw is ABSENT else nature_of(sync_raw)
     async_nature = None if async_raw is ABSENT else nature_of(async_raw)
     if sync_nature and async_nature and (sync_nature.flow is None) is not (async_nature.flow is None):
-        # One of a flow's two faces was replaced, as a test's patch of a class of ours does: it speaks for both.
+        # One of a flow's two methods was replaced (by mock.patch, say): the replacement is used for both colours.
         sync_nature, async_nature = (None, async_nature) if sync_nature.flow else (sync_nature, None)
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
@@ -96,7 +96,7 @@ def is_generated(raw: Any) -> bool:
 def written(cls: type, name: str) -> Any:
     """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
     raw = cls.__dict__.get(name, ABSENT)
-    # Copied into another class, a twin is what that class writes.
+    # A twin that was assigned to another class counts as written by that class.
     return ABSENT if facts_of(raw).twin_of == (ref(cls), name) else raw
 
 

@@ -216,10 +216,10 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         AttributeError: ``obj`` has no such hook.
         BaseException: whatever the hook raised.
     """
-    # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
+    # Not an `async def`, to save a coroutine: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    # The comparison of `Plan.definition`, written out: the meaning of nearly all hooks is known, and holds.
+    # `Plan.definition`, inlined for the usual case: the hook is known and unchanged.
     async_name, by_sync_name, by_async_name, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
     if (
         by_sync_name is not getattr(cls, name, None)

@@ -33,7 +33,7 @@ LATE: Final = _Nothing.LATE
 END: Final = _Nothing.END
 """In place of a value: there are no more."""
 
-_GRACE = 5.0  # seconds for a generator to end
+_GRACE = 5.0  # seconds that a closed generator gets to finish
 
 
 class Producer(Generic[_V]):
@@ -59,7 +59,7 @@ class Producer(Generic[_V]):
         async with aclosing(values):
             await self._wanted
             async for value in values:
-                if self._is_closed:  # it swallowed its cancellation
+                if self._is_closed:  # the generator swallowed its cancellation
                     break
                 self._wanted = self._loop.create_future()
                 self._give(value)

@@ -94,7 +94,7 @@ class _InTurn(Executor):
 def call_by(call: Callable[..., Any]) -> None:
     """Have ``call`` call what the thread does that waits for this code (``async_to_sync``)."""
     waiting: Any = getattr(AsyncToSync.executors, "current", None)
-    if KNOWN and waiting is not None:  # pragma: no branch - another asgiref may have it elsewhere
+    if KNOWN and waiting is not None:  # pragma: no branch - for asgiref releases that keep it elsewhere
         AsyncToSync.executors.current = _InTurn(waiting, call)
 
 

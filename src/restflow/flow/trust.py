@@ -36,5 +36,5 @@ def is_trusted(cls: type) -> bool:
 
 def is_frameworks_function(function: Any) -> bool:
     """Tell whether a function's code is written in DRF, in Django or in restflow, whichever class it stands in."""
-    is_function = type(function) is types.FunctionType  # a proxy has the globals of what it stands for
+    is_function = type(function) is types.FunctionType  # wrapt's proxies show the globals of the function they wrap
     return is_function and str(function.__globals__.get("__name__")).startswith(_FRAMEWORKS)

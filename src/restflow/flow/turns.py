@@ -24,7 +24,7 @@ class Turns:
 
     def __init__(self, lock: threading.Lock, at_once: Callable[[], int], patience: float) -> None:
         self._lock, self._at_once, self._patience = lock, at_once, patience
-        self._waiting: dict[Callable[[], None], bool] = {}  # in order, with whether it had a turn before
+        self._waiting: dict[Callable[[], None], bool] = {}  # in order; True: had a turn before
         self._is_watched = False
         self.clear()
 

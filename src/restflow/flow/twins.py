@@ -85,7 +85,7 @@ def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] 
                 _complete(base, name)
     for name in written & all_methods.keys():
         _overrides(cls, name, all_methods[name])
-    # Last: a class that has them is complete, and one that was refused is refused again when it is next used.
+    # Set last: they mark the class as complete. A class that was refused above is checked again at its next use.
     cls._restflow_hooks, cls._restflow_methods = all_hooks, all_methods
 
 
@@ -115,7 +115,7 @@ def _overrides(cls: type, name: str, declarer: type) -> list[type]:
     is_behind_drfs = False
     for base in cls.__mro__:
         is_behind_drfs = is_behind_drfs or (name in vars(base) and is_frameworks(base) and not is_ours(base))
-        # By membership, not issubclass, which would ask the metaclass of a user's class (a Protocol, an ABC).
+        # `in __mro__`, because issubclass would call the metaclass of a user's class (a Protocol, an ABC).
         if resolution.nearest([base], name) is None or (base is not declarer and base in declarer.__mro__):
             continue
         if not is_drfs(base) and resolution.definition_by(base, name).flow is not None:
@@ -169,8 +169,8 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
         setattr(base, name, running)
 
 
-# The definitions that run in this context and whose code names their own twin, the innermost last. Of each: the object,
-# the class that writes it, the hook's name, and what it was called with.
+# The definitions now running in this context whose code mentions their own twin, the innermost last. Each entry is the
+# object, the class that writes the definition, the hook's name and the arguments of the call.
 _Call = tuple[Sequence[Any], Mapping[str, Any]]
 _that_run: ContextVar[tuple[Any, ...]] = ContextVar("restflow_definitions_that_run", default=())
 
@@ -229,7 +229,7 @@ def _are_same(given: _Call, asked: _Call) -> bool:
 
 
 def _is_same(given: Any, asked: Any) -> bool:
-    # A copy that was made of a dict is no step on.
+    # An equal copy of a dict counts as the same argument.
     return given is asked or (type(given) is type(asked) and type(given) in BUILTIN_TYPES and given == asked)
 
 
@@ -250,7 +250,7 @@ async def _next_after(
     """Call the hook's definition that is nearest from ``holder`` on, as an attribute look-up from there would."""
     mro = holder.__mro__ if copied or holder not in type(obj).__mro__ else type(obj).__mro__
     start = mro.index(holder)
-    # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
+    # DRF's classes have no twins, so super() under the twin's name skips them; start at them all the same.
     while start and (is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
     return await call_nearest_of(mro[start:], obj, name, args, kwargs)
@@ -262,11 +262,11 @@ def _generate(holder: type, name: str, attr: str) -> None:
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         running = next((each for each in reversed(_that_run.get()) if each[0] is obj and each[2] == name), None)
         if running is not None and _are_same(running[3], (args, kwargs)):
-            # The definition that runs asks its own twin: it means the next one, as super() would.
+            # A definition that calls its own twin means the next definition in the MRO, as super() would.
             mro = type(obj).__mro__
             return call_nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
-        # Reached by name, it is asked which definition is nearest now; through super(), the next after its class.
+        # Reached as an attribute, it calls the definition that is nearest now; through super(), the next in the MRO.
         if provider is holder and is_reached_by_name(obj, attr, made):
             return call_by_name(obj, name, args, kwargs)
         return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))

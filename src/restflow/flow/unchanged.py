@@ -34,8 +34,8 @@ def unchanged(owner: Any, names: Sequence[str], *others: tuple[Any, Sequence[str
     found = tuple(_find(each, name) for each, theirs in owners for name in theirs)
     wanted = tuple((place, name) for place, (_, theirs) in enumerate(owners) for name in theirs)
     absent = frozenset(look for look, value in zip(wanted, found, strict=True) if value is _ABSENT)
-    # A copy of its own, in which CPython specialises each look for this owner: it compares the version of a class,
-    # where getattr searches the class and its bases.
+    # Each owner gets its own copy of the code, so that CPython specialises the attribute look-ups for that class: they
+    # then compare a version number instead of searching the MRO.
     code = _compiled(len(owners), wanted, absent).replace()
     return types.FunctionType(code, _BUILTINS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
 
@@ -48,7 +48,7 @@ def _find(owner: Any, name: str) -> Any:
     try:
         for part in name.split("."):
             value = getattr(value, part)
-    except Exception:  # a descriptor may refuse to be read from the class
+    except Exception:  # some descriptors raise when read from the class
         return _ABSENT
     return value
 

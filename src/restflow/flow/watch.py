@@ -45,7 +45,7 @@ class Begun(Awaitable[_R], Generic[_R]):
                 return result
 
 
-_MOMENT = 0.01  # seconds: most requests are answered before it is worth a task to listen for their client
+_MOMENT = 0.01  # seconds; most requests are answered sooner, and need no task that listens for a disconnect
 
 
 async def watched(
@@ -100,7 +100,7 @@ class _Watcher:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         raised = None if task.cancelled() else task.exception()
-        if raised is not None and not self._is_over:  # the loop may call this after the answer, in the same round
+        if raised is not None and not self._is_over:  # the loop may run this callback after the answer is complete
             self.failure = raised
             self._watched.cancel()
 

@@ -63,14 +63,14 @@ def load(innermost: Layer) -> Chain:
         RuntimeError: a middleware is neither sync nor async.
     """
     chain = Chain(inner := guarded(innermost))
-    neighbours: list[Any] = []  # that are hooks alone, around `inner`
+    neighbours: list[Any] = []  # adjacent middleware that only has hooks, around `inner`
     inner_is_async = True
     for path in reversed(settings.MIDDLEWARE):
         factory: Any = import_string(path)
         can_sync, can_async = getattr(factory, "sync_capable", True), getattr(factory, "async_capable", False)
         if not can_sync and not can_async:
             raise RuntimeError(f"Middleware {path} must have at least one of sync_capable/async_capable set to True.")
-        # Which colour a middleware gets is Django's decision: it follows what is inside it, where it can be both.
+        # Django's rule: a middleware that can be both is async if what is inside it is.
         is_async = can_async and (inner_is_async or not can_sync)
         try:
             middleware = factory((_async_way_to if is_async else _sync_way_to)(chain.layer))
@@ -125,11 +125,11 @@ async def converted(request: Any, error: Exception) -> Any:
 
 def _response_for(request: Any, error: Exception) -> Any:
     try:
-        raise error  # Django looks for it in sys.exc_info()
+        raise error  # so that sys.exc_info(), which Django reads, has it
     except Exception:
         return response_for_exception(request, error)
     finally:
-        del error  # it holds this frame
+        del error  # breaks a reference cycle with this frame
 
 
 def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
@@ -145,7 +145,7 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
     async def layer(request: Any) -> Any:
         response: Any = None
         error: Exception | None = None
-        at = -1  # in whose layer this is
+        at = -1  # the index of the middleware whose layer this is in
         try:
             for before in befores:
                 at += 1
@@ -161,7 +161,7 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
         try:
             return await _outwards(afters[: at + 1], request, response, error)
         finally:
-            del error  # its traceback has this frame
+            del error  # breaks a reference cycle with this frame
 
     return layer
 

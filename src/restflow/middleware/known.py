@@ -26,7 +26,7 @@ from restflow.flow import always, nonblocking, unchanged
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
 )
-_SHORT = 200  # bytes: what GZipMiddleware leaves alone
+_SHORT = 200  # bytes; GZipMiddleware compresses nothing shorter
 
 When = Callable[..., bool]
 
@@ -54,7 +54,7 @@ def django_writes(cls: type, name: str) -> bool:
     """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
     looks, answer = _looked(cls, name)
     for is_as_seen in looks:
-        if not is_as_seen():  # somebody patched one since
+        if not is_as_seen():  # one has been patched since
             _looked.cache_clear()
             return _looked(cls, name)[1]
     return answer
@@ -69,7 +69,7 @@ def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
     return [unchanged(each, [name]) for each in (cls, *found)], answer
 
 
-# Conditions take the arguments of the hooks, which are called by position.
+# The conditions. Each takes the hook's arguments, by position.
 
 
 def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
@@ -78,9 +78,9 @@ def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
         return False
     backends = {base.__module__.removeprefix("django.contrib.sessions.backends.") for base in store.__mro__}
     if backends & {"cache", "cached_db"}:
-        # They make their cache, whose class may be the project's, and may import its client.
+        # These open a cache, which may be of the project's class or import a client library.
         return settings.CACHES[settings.SESSION_CACHE_ALIAS]["BACKEND"] in _CACHES_MADE_IN_PLACE
-    return "file" not in backends  # which looks for its directory
+    return "file" not in backends  # the file backend accesses the disk
 
 
 def _session_is_not_saved(middleware: Any, request: Any, response: Any) -> bool:

@@ -29,7 +29,7 @@ def _logs_in_place(request: Any, response: Any) -> bool:
         if not all(handler.level > level or _turns_down(handler) for handler in source.handlers):
             return False
         source = source.parent if source.propagate else None
-    return bool(logger.hasHandlers())  # else it is the last resort's
+    return bool(logger.hasHandlers())  # otherwise logging's last-resort handler writes to stderr
 
 
 def _turns_down(handler: logging.Handler) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _OF_VIEWS = ("views", "viewsets", "generics", "mixins")
 _COMPONENTS = ("permissions", "authentication", "throttling", "pagination", "filters", "serializers")
-# What has no colour in its name.
+# Names that are the same for both colours.
 _SAME_NAME = ("decorators", "serializers", "test")
 
 ADRFS_METHODS = {

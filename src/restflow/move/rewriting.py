@@ -196,7 +196,7 @@ class _Rewriter(cst.CSTTransformer):
         if not new:
             return updated_node
         if not kept and len(new) == len(original_node.names) and len({each.module for each in new}) == 1:
-            # All of it moves to one module: the statement stays as it is laid out.
+            # All names move to one module, so the statement keeps its layout.
             names = [
                 alias.with_changes(name=cst.Name(each.name or ""))
                 for alias, each in zip(original_node.names, new, strict=True)

@@ -145,7 +145,7 @@ class Finder(cst.CSTVisitor):
         self._note(node)
 
     def _note(self, node: cst.Name | cst.Attribute) -> bool:
-        provider: Any = QualifiedNameProvider  # typed as if it gave sets only
+        provider: Any = QualifiedNameProvider  # Any: its type says that it only yields sets
         meant: Collection[QualifiedName] = self.get_metadata(provider, node, ())
         names = {
             each.name

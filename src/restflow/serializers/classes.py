@@ -102,7 +102,7 @@ class BaseSerializer(
     def many_init(cls, *args: Any, **kwargs: Any) -> Any:
         """Return DRF's list serializer for ``many=True``, with the async surface."""
         made: Any = super().many_init(*args, **kwargs)
-        if type(made) is drf.ListSerializer:  # DRF's default, which it does not take from the class
+        if type(made) is drf.ListSerializer:  # DRF's default; a Meta.list_serializer_class is left alone
             made.__class__ = ListSerializer
         return add_async_methods(made)
 
@@ -126,7 +126,7 @@ class BaseSerializer(
 
 
 def _awaited(saved: Any, name: str) -> Any:
-    # A list serializer's create gives what each of its child's gave.
+    # ListSerializer.create returns a list of what the child's create returned.
     value = result_of(saved, name)
     return [result_of(each, name) for each in value] if type(value) is list else value
 
@@ -147,7 +147,7 @@ def _make_callable_by_sync_code(cls: type[Any]) -> None:
 
 def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
     """Have the fields of a serializer await, and return what represents where DRF's function would."""
-    # Asked for each item of a list.
+    # Called for each item of a list.
     if drf.Serializer in type(serializer).__mro__:
         _await_in_shown(serializer, type(instance))
     above: Any = super(BaseSerializer, serializer)
@@ -156,7 +156,7 @@ def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
 
 def _await_in_shown(serializer: Any, cls: type) -> None:
     if type(serializer).fields is not drf.Serializer.fields:
-        return  # they may be built anew each time they are asked for; DRF's loop has each await
+        return  # an override may build new fields at each access; `_represent_one` deals with those
     own, fields = vars(serializer), [*serializer.fields.values()]
     if DRFS_CODE_ONLY not in own and own.get(_SHOWN) != (cls, fields):
         await_in_shown(fields, cls)
@@ -168,7 +168,7 @@ _SHOWN = "_restflow_shown"
 
 know_representation(BaseSerializer.to_representation, _fast)
 
-# DRF's class comes first where it writes hooks: what it writes is nearer than BaseSerializer's.
+# Where DRF's class writes hooks it is listed first, so that they come before BaseSerializer's in the MRO.
 
 
 class Serializer(BaseSerializer[_IN], drf.Serializer[_IN]):
@@ -257,6 +257,6 @@ class HyperlinkedModelSerializer(drf.HyperlinkedModelSerializer[_MT], ModelSeria
     """DRF's ``HyperlinkedModelSerializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
 
 
-# Schema generators take the nearest docstring for the description of a user's class, past DRF's bases only.
+# Schema generators describe a class by its nearest docstring, and skip DRF's but not ours.
 for _cls in (TwoColoured, BaseSerializer, Serializer, ListSerializer, ModelSerializer, HyperlinkedModelSerializer):
     _cls.__doc__ = None

@@ -20,14 +20,14 @@ from restflow.flow import called, dual, may_give_coroutine, never_awaits, rememb
 from restflow.flow.trust import is_drfs
 from restflow.serializers.sources import Read, follow, may_lead_to_async
 
-# DRF's own field classes. A class that a user made is none, whatever its module says.
+# DRF's own field classes, by identity: __module__ can be set to anything.
 DRFS_FIELDS = frozenset(
     cls
     for module in (drf, relations)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, drf.Field)
 )
-# Those that hold no other field, and call no method of the serializer.
+# Those that have no child field and call no method of the serializer.
 SIMPLE_FIELDS = DRFS_FIELDS - {
     drf.DictField,
     drf.HStoreField,
@@ -39,7 +39,7 @@ SIMPLE_FIELDS = DRFS_FIELDS - {
 METHODS = frozenset(
     {"get_attribute", "get_default", "get_value", "run_validation", "to_internal_value", "to_representation"}
 )
-# What a field was made of, and what leads upwards.
+# Attributes that hold a field's arguments or its parents, not its children.
 _NOT_HELD = frozenset({"_args", "_kwargs", "parent"})
 
 
@@ -76,7 +76,7 @@ class AwaitingField(drf.Field[Any, Any, Any, Any]):
         try:
             return follow(instance, path)
         except Exception as error:
-            return super().get_attribute(Read(instance, 0, error=error))  # DRF says what becomes of it
+            return super().get_attribute(Read(instance, 0, error=error))  # DRF's code decides how the error ends
 
 
 class _AwaitingMethodField(drf.SerializerMethodField, AwaitingField):

@@ -25,7 +25,7 @@ from restflow.serializers.sources import Read
 
 __all__ = ["compiled", "function_of"]
 
-# The conditions under which a value is written in place, and what is written. `value` is what was read.
+# By kind: the conditions under which a line writes the value itself, and what it writes.
 _KINDS: dict[str, tuple[tuple[str, str], ...]] = {
     "as it is": (("not (callable(value) or type(value) is coro)", "value"),),
     "boolean": (("value is True or value is False or value is None", "value"),),
@@ -62,7 +62,7 @@ def _conditions(key: tuple[Any, ...], k: int) -> tuple[tuple[str, str], ...]:
         return (is_usual, _DATETIMES[zone].format(k=k)), ("value is None", "None")
     if kind == "decimal":
         to_string, places, digits = config
-        # That many decimal places, and no more digits than there may be: rounding it changes nothing.
+        # It has the field's decimal places and not too many digits: quantizing would change nothing.
         is_usual = (
             "type(value) is Decimal "
             f"and (text := str(value))[-{places + 1}:-{places}] == '.' "
@@ -107,7 +107,7 @@ def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[A
 _GLOBALS: dict[str, Any] = {
     "BaseManager": BaseManager,
     "Decimal": decimal.Decimal,
-    "KEYS": frozenset({int, str, uuid.UUID}),  # of what type a primary key is written in place
+    "KEYS": frozenset({int, str, uuid.UUID}),  # the types of primary keys that are written as they are
     "Model": Model,
     "PKOnlyObject": relations.PKOnlyObject,
     "Read": Read,
@@ -153,7 +153,7 @@ def _lines(key: tuple[Any, ...], k: int, *, of_mapping: bool) -> list[str]:
         return [f"go_on(field_{k}, instance, ret, aid_{k})"]
     if kind == "method":
         return [f"{ret} = {_read(f'aid_{k}', config[0], of_mapping=False)}(instance)"]
-    if not path:  # a serializer of the same instance
+    if not path:  # source="*": a serializer of the same instance
         return [f"{ret} = aid_{k}(instance)"]
     if kind == "key":
         return [

@@ -26,20 +26,20 @@ from restflow.settings import settings
 
 __all__ = ["Stock", "lend", "take_back"]
 
-_MOST = 64  # so many are kept for each class and language; as many are in use at a time at most
+_MOST = 64  # kept for each class and language; no more are in use at once than requests
 _BUILDERS = tuple(
     name for name in vars(drf.ModelSerializer) if name.startswith(("build_", "get_", "include_", "serializer_"))
 )
 _FUNCTIONS = tuple(name for name, value in vars(drf).items() if name.startswith("get_") and callable(value))
 _OF_FIELDS = ("__init__", "__new__", "bind", "default_error_messages", "default_validators", "get_validators")
-# What builds fields, as it is when this is imported.
+# The functions that build fields, as they are at import.
 _functions_are_drfs = unchanged(drf, _FUNCTIONS)
 _classes_are_drfs: dict[type, Callable[[], bool]] = {
     cls: unchanged(cls, _OF_FIELDS)
     for cls in vars(drf_fields).values()
     if isinstance(cls, type) and issubclass(cls, drf_fields.Field)
 }
-# Fields are built by settings too.
+# A new object whenever settings change, since fields depend on them.
 _generation = [object()]
 
 _Kept = dict[Any, deque[tuple[Any, Any]]]
@@ -58,7 +58,7 @@ class Stock:
     def __init__(self, cls: Any, meta: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
         self.builders_are_drfs = unchanged(cls, _BUILDERS)
         self.model = getattr(meta, "model", None)
-        # What may be changed in place: lists of names in Meta, arguments of declared fields.
+        # What can be changed in place: lists in Meta, arguments of declared fields.
         held = [value for holder in holders for _, value in members(holder) if type(value) in {dict, list, set, tuple}]
         mapping = getattr(cls, "serializer_field_mapping", None)
         self.configuration = [mapping, *held, *chain.from_iterable((field._args, field._kwargs) for field in declared)]
@@ -68,12 +68,12 @@ class Stock:
         """Keep nothing, and note what fields are built from now."""
         self.kept: _Kept = {}
         self.generation = _generation[0]
-        self.may_lend: bool | None = None  # not known before fields were built
+        self.may_lend: bool | None = None  # unknown until fields have been built
         self.classes_are_drfs: list[Callable[[], bool]] = []
         self.messages: list[Any] = []
         self.model_fields: list[Any] = []
         self.note()
-        self.kept = {}  # what another thread kept meanwhile was not looked at
+        self.kept = {}  # again, because another thread may have kept some that were not checked
 
     def note(self) -> None:
         """Note what those hold that fields are built from, and what validators among it hold."""
@@ -133,7 +133,7 @@ class Stock:
 
     def is_settled(self, field: Any) -> bool:
         """Tell whether a field of the model is what it holds: a user's class may compute what a field is built from."""
-        # An inherited field is built from what its own model holds.
+        # A field of a parent model is built from that model.
         return (
             is_frameworks(type(field))
             and not field.is_relation
@@ -159,7 +159,7 @@ def _held_by_validators(value: Any) -> Iterator[dict[str, Any]]:
 
 def _may_be_lent(field: Any) -> bool:
     """Tell whether a field will be the same when it is built again, and is the same after it was used."""
-    # Paths are read from the disk, choices may come from a function.
+    # FilePathField reads the disk, and choices may come from a function.
     has_choices = issubclass(type(field), drf_fields.ChoiceField)
     choices = (*field._args, field._kwargs.get("choices"))[0] if has_choices else ()
     return (
@@ -171,7 +171,7 @@ def _may_be_lent(field: Any) -> bool:
 
 
 def _depends_on_nothing(validator: Any) -> bool:
-    # A query set was made by a manager for the request at hand; it may be that of one tenant.
+    # A query set may have been made for one request: that of a tenant, say.
     if type(validator) is UniqueValidator:
         return isinstance(validator.queryset, BaseManager)
     cls: Any = type(validator)
@@ -195,7 +195,7 @@ def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
     own = vars(serializer)
     if not settings.FAST_VERSIONS or "fields" in own or not stock.holds():
         return False
-    # Messages of validators are made when fields are built, in the language that is active then.
+    # Validators' messages are translated when the fields are built.
     kept = stock.kept.setdefault(get_language() if to_validate else _NO_MESSAGES, deque(maxlen=_MOST))
     own[LENT] = stock, kept
     try:
@@ -206,7 +206,7 @@ def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
     for field in fields.fields.values():
         field.parent = serializer
     own["fields"] = fields
-    if bound is not None:  # pragma: no branch - one that was validated only has none
+    if bound is not None:  # pragma: no branch - None if it only validated
         bound.serializer = serializer
         own[BOUND] = bound
     return True
@@ -226,6 +226,6 @@ def take_back(serializer: Any) -> None:
     fields.serializer = None
     for field in fields.fields.values():
         field.parent = None
-    if bound is not None:  # pragma: no branch - one that was validated only has none
+    if bound is not None:  # pragma: no branch - None if it only validated
         bound.serializer = None
     kept.append((fields, bound))

@@ -28,9 +28,9 @@ __all__ = ["FIELDS", "Line", "are_drfs", "describe", "environment_of"]
 class Line(NamedTuple):
     """What a field becomes: the key says all that the text of its lines depends on."""
 
-    key: tuple[Any, ...]  # the kind, the field's name, its source, and what else the kind needs
-    aid: Any = None  # an object that the lines use, beside the field itself
-    asks: bool = False  # whether code of a user's may run that can reach the serializer
+    key: tuple[Any, ...]  # kind, name of the field, source path, and configuration of the kind
+    aid: Any = None  # an object that the line uses, such as a dict of choices
+    asks: bool = False  # whether it runs a user's code, which may change the serializer
 
 
 def describe(field: Any) -> Line | None:
@@ -63,7 +63,7 @@ def _children(own: Mapping[str, Any]) -> Iterator[Any]:
 
 _WITHOUT_PATH = frozenset({"asked", "many", "method"})
 
-# How a class's fields are represented: kind, what the lines depend on, what they use.
+# A field's kind, its configuration and its aid.
 _Described = tuple[str, tuple[Any, ...], Any]
 
 
@@ -128,7 +128,7 @@ def _json(field: Any) -> _Described:
 
 def _method(field: Any) -> _Described:
     name = field.method_name
-    if field.source_attrs or type(name) is not str:  # pragma: no cover - only one who sets them by hand does this
+    if field.source_attrs or type(name) is not str:  # pragma: no cover - only if set by hand
         return "asked", (), None
     return "method", (name,), field.parent
 
@@ -190,7 +190,7 @@ _TEXT: tuple[str, _Look] = ("text", None)
 _CONVERTED: tuple[str, _Look] = ("converted", None)
 _ASKED: tuple[str, _Look] = ("asked", None)
 
-# By class: the kind, or what tells the kind of a field.
+# By class: the kind of its fields, or a function that tells it.
 FIELDS: dict[type, tuple[str, _Look]] = {
     fields.BigIntegerField: ("", _big_integer),
     fields.BooleanField: ("boolean", None),
@@ -228,7 +228,7 @@ FIELDS: dict[type, tuple[str, _Look]] = {
     relations.StringRelatedField: ("", _string),
 }
 
-# What a line does the work of, beside reading and representing: a field that has one of its own is asked.
+# Helper methods whose work a line does itself. A field with its own version of one is asked instead.
 _HELPS: dict[type, frozenset[str]] = {
     fields.DateTimeField: frozenset({"enforce_timezone", "default_timezone"}),
     fields.DecimalField: frozenset({"quantize"}),

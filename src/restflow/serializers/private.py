@@ -25,8 +25,8 @@ from restflow.serializers.surface import add_async_methods, validate
 _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 _PRIVATE = "_restflow_private"
-_COUNTED = "_creation_counter"  # DRF numbers all fields there are
-# What a class may write, beside its own fields' names, that DRF's code calls.
+_COUNTED = "_creation_counter"  # changes with each field that is made anywhere
+# Hooks that DRF's code calls, and that a class may write.
 _HOOKS = ("create", "update", "validate", "is_valid", "save", "ais_valid", "asave")
 
 
@@ -34,7 +34,7 @@ def _written_in(base: type) -> dict[str, Any]:
     return {name: value for name, value in members(vars(base)) if not (name == _COUNTED or is_generated(value))}
 
 
-# DRF's classes and ours, as they are when this is imported: a patch of one is no code of DRF's.
+# DRF's classes and ours as they are at import: a later patch is somebody else's code.
 _LISTS = frozenset({drf.ListSerializer, ours.ListSerializer})
 _KNOWN: dict[type, dict[str, Any]] = {
     base: _written_in(base)
@@ -52,7 +52,7 @@ def _is_as_imported(base: type) -> bool:
 _Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Callable[[], bool], Stock | None]
 _answers: dict[type, _Answer] = {}
 
-# What a serializer holds itself, by DRF's doing and ours.
+# The attributes that DRF and restflow set on a serializer. Any other was set by the project.
 _HELD = frozenset(
     {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _PRIVATE, BOUND, LENT, DRFS_CODE_ONLY}
     | vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child).keys()
@@ -86,11 +86,11 @@ def _look_at_class(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
         return mro, [], [], unchanged(cls, ()), None
-    # What is replaced by another thread meanwhile differs from what is noted first, and is noticed at the next use.
+    # Noted before it is looked at: if another thread replaces something meanwhile, the next comparison notices.
     known = [base for base in mro if base in _KNOWN]
     sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
     theirs = [vars(base) for base in mro if base not in _KNOWN and base is not object]
-    # Read from the class, a Meta may run code.
+    # From the class's __dict__: reading an attribute of the class may run code (a descriptor, a metaclass).
     meta: Any = next((holder["Meta"] for holder in theirs if "Meta" in holder), None)
     of_meta = [vars(base) for base in meta.__mro__ if base is not object] if type(meta) is type else []
     declared = [holder["_declared_fields"] for holder in theirs if "_declared_fields" in holder]
@@ -102,7 +102,7 @@ def _look_at_class(cls: type[Any]) -> _Answer:
         and all(map(_is_meta, of_meta))
         and all(map(_is_drfs_field, chain.from_iterable(tuple(fields.values()) for fields in declared)))
     )
-    # Looked for in a class that computes it, a hook may run code.
+    # Only of a class that fits: on others, reading a hook may run code.
     has_its_hooks = unchanged(cls, _HOOKS if fits else ())
     fits = fits and all(map(_is_as_imported, known))
     of_fields = chain.from_iterable(tuple(fields.values()) for fields in declared)
@@ -118,7 +118,7 @@ def _is_meta(holder: Mapping[str, Any]) -> bool:
 
 
 def _is_model(value: Any) -> bool:
-    return issubclass(type(value), type) and issubclass(value, Model)  # isinstance would ask a lazy object
+    return issubclass(type(value), type) and issubclass(value, Model)  # isinstance would evaluate a lazy object
 
 
 def _is_drfs_field(field: Any) -> bool:
@@ -163,7 +163,7 @@ async def validated(serializer: Any) -> None:
         await validate(serializer)
     except Exception:
         if private:
-            await blocking(_show, serializer)  # the error leads to it
+            await blocking(_show, serializer)  # code that handles the error may reach the serializer
         raise
 
 
@@ -172,7 +172,7 @@ def _represented(serializer: Any) -> Any:
         data = with_data(serializer) if _has_sync_sources(serializer) else _NOTHING
         if data is not _NOTHING:
             take_back(serializer.child if type(serializer) in _LISTS else serializer)
-        _show(serializer)  # the data lead to it
+        _show(serializer)  # the data have a reference to the serializer
         if data is not _NOTHING:
             return data
     return with_data(serializer)
@@ -200,7 +200,7 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any]) -> bool:
     validators = serializer.validators
     return (
         _HELD.issuperset(vars(serializer))
-        and type(validators) is list  # one that is no list may be read once only
+        and type(validators) is list  # an iterator could be read only once
         and all(map(never_awaits, map(type, validators)))
         and all(map(has_drfs_code_only, fields))
         and all(map(is_, map(_default_of, fields), repeat(empty)))

@@ -241,7 +241,7 @@ def _refuse(cls: type, what: str) -> NoReturn:
 
 
 _found: dict[type, tuple[tuple[Any, ...], _Held, Callable[[], bool], list[str]]] = {}
-# Hooks of DRF's classes, which a package may patch.
+# Hooks that a package may have patched on DRF's classes.
 _HOOKS = (
     "create",
     "is_valid",
@@ -319,7 +319,7 @@ def _async_code(cls: Any, around: tuple[type, ...] = ()) -> Iterator[str]:
 def _is_async_method(name: str, raw: Any) -> bool:
     function = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     if type(function) is types.FunctionType and function.__name__ == name and "__wrapped__" not in vars(function):
-        # Not a decorator's: what it closes over, it only knows of.
+        # Not a decorator's wrapper, so async functions in its closure need not be what it returns.
         return facts_of(function).is_dual or is_coroutine_function(function)
     return name != "Meta" and not isinstance(raw, (type, Mapping)) and _is_async(function)
 
@@ -365,7 +365,7 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
     else:
         put_on = [name for name in METHODS.intersection(own) if _is_async(own[name])]
         yield from (f".{name}" for name in (*_async_methods(type(field)), *put_on))
-    # Until they are asked, a field that was given none has those of its class.
+    # A field builds its list of validators at first use. Until then it has those of its class.
     if any(map(_is_async_object, _listed(own.get("_validators", field.default_validators)))):
         yield ".validators"
     for name in ("default", "initial"):

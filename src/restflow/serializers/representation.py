@@ -39,14 +39,14 @@ _FIELDS: Any = drf.Serializer.fields
 _GET_ATTRIBUTE: Any = Field.get_attribute
 _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
-BOUND = "_restflow_bound"  # where a serializer keeps its function
+BOUND = "_restflow_bound"  # the attribute in which a serializer keeps its generated function
 _ROWS_BEFORE = 3
-LENT = "_restflow_lent"  # one that has this has fields that nobody can see
-DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # and one that has this asks no code but DRF's
+LENT = "_restflow_lent"  # set on a serializer whose fields no user code can reach
+DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # set on one that calls no code but DRF's
 
 _ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
-# Functions that represent as DRF's do, DRF's own and ours.
+# The functions, DRF's own and ours, that do what DRF's `to_representation` does.
 _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
 
 
@@ -83,12 +83,12 @@ def _generated(serializer: Any) -> _Represent | None:
     own = vars(serializer)
     bound = own.get(BOUND, 0)
     if type(bound) is int:
-        # To make the function costs as much as DRF's loop for a few rows, and there may be no more.
+        # Making the function costs as much as DRF's loop over a few rows, so it waits for more rows than that.
         if bound < _ROWS_BEFORE and LENT not in own:
             own[BOUND] = bound + 1
             return None
         bound = _bind(serializer, once=True)
-    elif not bound.holds():  # one that represents again may have been changed meanwhile
+    elif not bound.holds():  # it may have been changed since it was last used
         bound = _bind(serializer, once=False)
     return None if bound is None else bound.represent
 
@@ -97,7 +97,7 @@ def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
     """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
     ret: dict[str, Any] = {}
     cls = type(serializer)
-    # A user's property of this name may build them anew each time: those that were asked to await before are others.
+    # A project's own `fields` property may build new fields at each access, so each is prepared here, when it is used.
     awaits = cls.fields is not _FIELDS and TwoColoured in cls.__mro__ and DRFS_CODE_ONLY not in vars(serializer)
     for field in serializer._readable_fields:
         if awaits:
@@ -231,12 +231,12 @@ class _Bound:
         children = [field.child_relation for field in self.all if type(field) is ManyRelatedField]
         self.are_drfs = are_drfs({*map(type, self.all), *map(type, children)})
         described = [(field, _line(field)) for field in self.all if not field.write_only]
-        # Where other code runs between two lines, in a serializer around this one too, it may change the time zone.
+        # Code that runs between two lines, here or in a serializer around this one, may activate another time zone.
         if not _stands_alone(serializer) or any(line.asks or line.key[0] in _NESTED for _, line in described):
             described = [(field, _asking_for_zone(line)) for field, line in described]
         self.lines = described
         self.keys = tuple([line.key for _, line in described])
-        self.functions: dict[bool, _Represent] = {}  # by whether instances are mappings
+        self.functions: dict[bool, _Represent] = {}  # by whether the instance is a mapping
         self.rows = 0
         self.is_watched = any(line.asks for _, line in described)
         self.represent = self.watching if self.is_watched else self.quick
@@ -248,7 +248,7 @@ class _Bound:
             self.see()
 
     def see(self) -> None:
-        # DRF's fields are compared by all that they hold, others by what is read of them.
+        # DRF's own fields are compared by their whole __dict__, others by what the lines use of them.
         lines = dict(self.lines)
         self.others = [(field, field in lines and lines[field].key) for field in self.all if type(field) not in FIELDS]
         known = [field for field in self.all if type(field) in FIELDS]
@@ -302,7 +302,7 @@ class _Bound:
         return function(instance)
 
 
-# So many rows cost what compiling costs.
+# Compiling costs as much as representing so many rows.
 _FEW = 30
 
 
@@ -330,7 +330,7 @@ def _line(field: Any) -> Line:
 
 
 def _reads_as_drf(field: Any, cls: Any) -> bool:
-    # Of one of ours, names within a path may be async.
+    # In our fields, a name in the middle of a path may be async.
     return cls.get_attribute is _GET_ATTRIBUTE or (
         cls.get_attribute is AwaitingField.get_attribute and len(field.source_attrs) < 2
     )

@@ -45,7 +45,7 @@ def _leads_to_async(cls: Any, path: tuple[str, ...]) -> bool | None:
             cls = cls._meta.get_field(attr).related_model
         except (AttributeError, FieldDoesNotExist):
             return None
-        if cls is None:  # no relation: a file, a date, JSON
+        if cls is None:  # not a relation: a file, a date, JSON
             return None
     if path[-1] in _async_names(cls):
         return True
@@ -92,7 +92,7 @@ def follow(value: Any, path: Sequence[str]) -> Any:
         value = value[attr] if isinstance(value, Mapping) else getattr(value, attr)
         try:
             value = called(value) if is_simple_callable(value) else result_of(value, attr)
-        except (AttributeError, KeyError) as error:  # which would mean that there is none
+        except (AttributeError, KeyError) as error:  # DRF would take these for a missing attribute
             raise ValueError(
                 f'Exception raised in callable attribute "{attr}"; original exception was: {error}'
             ) from error

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
             ...
 
 else:
-    AsyncSerializer = BaseSerializer  # for annotations: the helpers add the three to serializers of any class
+    AsyncSerializer = BaseSerializer  # a type only: the helpers add these methods to objects
 
 
 async def data(serializer: Any) -> Any:

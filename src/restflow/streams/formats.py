@@ -158,7 +158,7 @@ class EventStream(Format):
     """
 
     media_type = "text/event-stream"
-    # A compressor keeps what it is given until it has enough: Django's middleware leaves what has an encoding alone.
+    # A compressor would hold events back. GZipMiddleware skips responses that have a Content-Encoding.
     headers = {**Format.headers, "Cache-Control": "no-cache", "Content-Encoding": "identity"}
     failure = ServerSentEvent(FAILED, event="error").encode()
     heartbeat = b":\n\n"

@@ -12,7 +12,7 @@ from weakref import finalize
 
 from restflow.streams.response import StreamedResponse
 
-_lock = threading.RLock()  # the garbage collector may release one in the thread that holds it
+_lock = threading.RLock()  # re-entrant: the garbage collector may call `_release` in the thread that has the lock
 _held: Counter[str] = Counter()
 _HELD = "_restflow_held"
 
@@ -32,7 +32,7 @@ def hold(http_request: Any, key: str, most: int) -> bool:
         if _held[key] >= most:
             return False
         _held[key] += 1
-    # Called once: by the response's end, or, on a view that knows nothing of this, when the request is forgotten.
+    # A finalizer is called once: when the response ends or, on a view that isn't ours, when the request is freed.
     vars(http_request).setdefault(_HELD, []).append(finalize(http_request, _release, key))
     return True
 

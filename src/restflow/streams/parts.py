@@ -48,8 +48,8 @@ class Parts:
         self._is_first = True
         self._is_over = False
         self._producer: Producer[bytes] | None = None
-        self._iterator: Generator[bytes, None, None] | None = None  # for sync code, of an async source
-        self._ahead: list[Any] = []  # what was found before it was asked for
+        self._iterator: Generator[bytes, None, None] | None = None  # iterates an async source for sync code
+        self._ahead: list[Any] = []  # parts that were produced before the response was iterated
 
     async def _next(self) -> bytes | None:
         """Return the next items as bytes; None at the end. A flow."""
@@ -174,7 +174,7 @@ class Parts:
             raise StreamFailed("A stream failed after it had begun: the connection is closed.") from None
         return self._format.failure
 
-    # The end. What is raised by it is logged: nobody else is there to be told.
+    # Closing. What it raises can only be logged, since nobody receives it.
 
     async def aclose(self) -> None:
         """End the stream, and what it is made of."""
@@ -193,7 +193,7 @@ class Parts:
         self._is_over = True
         if self._iterator is not None:
             self._iterator.close()
-        if not (self.source.is_async or on_loop()):  # there it may be running, and the producer will close it
+        if not (self.source.is_async or on_loop()):  # on the loop it may be running, and the producer closes it
             self._close_source()
         if self._producer is not None:
             self._producer.close()

@@ -44,7 +44,7 @@ class _Events(_Lines):
         while ends := [at for at in map(self._text.find, "\r\n") if at >= 0]:
             end = min(ends)
             if self._text[end] == "\r" and end + 1 == len(self._text):
-                return  # the rest of the line end may follow
+                return  # the "\n" of a "\r\n" may be in the next part
             line, self._text = self._text[:end], self._text[end + (2 if self._text[end : end + 2] == "\r\n" else 1) :]
             yield line.removeprefix("\ufeff") if self._is_first else line
             self._is_first = False

@@ -206,7 +206,7 @@ def get_last_event_id(request: Any) -> str | None:
         The ``Last-Event-ID`` that it sent; None at its first connection.
     """
     sent: str | None = request.headers.get("Last-Event-ID")
-    # A browser sends UTF-8, of which Django's handlers read each byte as a character.
+    # Browsers send UTF-8, which Django's handlers decode as latin-1.
     return sent and sent.encode("latin-1", "replace").decode(errors="replace")
 
 

@@ -13,7 +13,7 @@ from django.db.models import Manager, QuerySet
 
 from restflow.flow import awaited, blocking
 
-ROWS = 500  # of a query set, and items of a list, that are taken at a time
+ROWS = 500  # rows, or items of a list, that are taken at a time
 
 
 class Source:

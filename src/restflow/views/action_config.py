@@ -111,7 +111,7 @@ class ActionConfig:
         known_mode(self.idempotency_key, "ActionConfig")
 
     def __hash__(self) -> int:
-        # A field may be a list. Which fields are set never changes, and is the same where configs are equal.
+        # A field's value may be an unhashable list; the set of fields that are given is hashable and never changes.
         return hash(tuple(getattr(self, name) is None for name in FIELDS))
 
     @property
@@ -137,7 +137,7 @@ class ActionConfig:
             elif type(value) is list:
                 said[name] = value.copy()
             elif isinstance(value, QuerySet):
-                said[name] = QuerySet.all(value)  # not value.all(), which may be an override that queries
+                said[name] = QuerySet.all(value)  # not value.all(), since a project's override may query
             elif value is not None and not (name == "queryset" and self.queryset_maker):
                 said[name] = value
         return said
@@ -169,10 +169,10 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
     if "action_configs" in view.__dict__ and (config := _read(view, view.__dict__["action_configs"], action)):
         return config
     mro = type(view).__mro__
-    if not any(map(_CONFIGS_IN, map(vars, mro))):  # nobody writes any
+    if not any(map(_CONFIGS_IN, map(vars, mro))):  # no class has any
         return None
     for base in mro:
-        # An empty one, which is what our own base has, leaves it to the next.
+        # An empty dict, like that of our base, defers to the next class.
         configs = base.__dict__.get("action_configs")
         if configs and (config := _read(view, configs, action)):
             return config
@@ -220,7 +220,7 @@ class Action:
             return vars(view)["action"]
         if self.default is ABSENT:
             if view is None:
-                return None  # dir() lists the name, so it can be read
+                return None  # dir() lists the name, so reading it must not raise
             raise AttributeError(f"{owner.__name__!r} has no action before a request.")
         getter = getattr(type(self.default), "__get__", None)
         return self.default if getter is None else getter(self.default, view, owner)
@@ -249,7 +249,7 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
         configured = state["_restflow_configured"] = _Configured(unconfigured=before.copy())
     if "action" in state:
         configured.left[state["action"]] = before, configured.given
-    # What the view's own code assigned meanwhile, it keeps, as in DRF.
+    # As in DRF, what the view's code has assigned since is kept.
     configured.unconfigured |= {
         name: value
         for name, value in before.items()
@@ -274,5 +274,5 @@ def _is_in_effect(view: Any, name: str, value: Any) -> bool:
     """Tell whether ``view`` has what was put into it, or decides otherwise when it is asked."""
     try:
         return getattr(view, name) is value
-    except Exception:  # a property may ask for what a request brings later
+    except Exception:  # a property may need a request
         return False

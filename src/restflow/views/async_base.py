@@ -196,7 +196,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
     ahandle_exception = asynchronous(APIView.handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
-    # DRF's own methods, callable under both names too.
+    # DRF's own methods get an async name as well.
     aget_authenticators = twin("get_authenticators")
     aget_content_negotiator = twin("get_content_negotiator")
     aget_exception_handler_context = twin("get_exception_handler_context")
@@ -215,13 +215,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
     athrottled = twin("throttled")
 
 
-# Of both versions of `dispatch`, the general one here and that in `fast`.
+# Used by both versions of `dispatch`: the general one above and the one in `fast`.
 
 
 def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
     """Return the response of a view, to be rendered where it belongs."""
     response: Any = view.response
-    if ahead := vars(request).get("_ahead"):  # uploads that nobody read
+    if ahead := vars(request).get("_ahead"):  # uploads that were parsed and not read
         response._resource_closers.append(ahead._closing)
     rendered: HttpResponseBase = rendered_where_it_belongs(response)
     return rendered
@@ -236,7 +236,7 @@ async def know_the_user(view: APIView, request: DRFRequest) -> None:
         return
     functions: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
     if any(map(is_coroutine_function, functions)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
-        with suppress(Exception):  # it was refused for another reason already
+        with suppress(Exception):  # the request has already been refused for another reason
             await authenticated(request)
 
 

@@ -65,7 +65,7 @@ class DeclaredView:
         """
         if not self.is_viewset:
             return {}
-        view = object.__new__(self.cls)  # without the code of its own __init__
+        view = object.__new__(self.cls)  # without calling a project's __init__
         vars(view).update(self.initkwargs)
         found = {action: config_of(view, action) for action in sorted({*self.actions.values(), "metadata"})}
         return {action: config for action, config in found.items() if config is not None}
@@ -93,7 +93,7 @@ def _parts(component: Any) -> Iterator[Any]:
 def _extra_actions(cls: Any) -> list[Any]:
     try:
         extra: list[Any] = cls.get_extra_actions()
-    except Exception:  # DRF says what is wrong where the URLs are made
+    except Exception:  # DRF reports it when the URLs are built
         return []
     return extra
 
@@ -112,7 +112,7 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
-    refuse_names_nobody_calls(cls)  # again: a class goes on changing after it is made
+    refuse_names_nobody_calls(cls)  # again, since a class may have been changed after it was made
     configs = view.read_configs()
     if view.is_viewset:
         _refuse_unknown_actions(view)
@@ -125,14 +125,14 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
             refuse_dropped_as(name, component)
 
 
-# What adrf calls some of DRF's methods; the others have an "a" before DRF's name.
+# adrf's names for some of DRF's methods; the others are DRF's name with an "a" before it.
 _NAMES_OF_ADRF = {
     "partial_aupdate": "partial_update",
     "perform_acreate": "aperform_create",
     "perform_adestroy": "aperform_destroy",
     "perform_aupdate": "aperform_update",
 }
-# The steps of adrf's views, of either colour, that have no namesake here.
+# Methods of adrf's views that have no counterpart here.
 _STEPS_OF_ADRF = {
     "async_dispatch": "dispatch",
     "check_async_object_permissions": "check_object_permissions",
@@ -253,7 +253,7 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
 
 
 def _refuse_unknown_formats(view: DeclaredView) -> None:
-    # The exception handler reads it on the event loop too.
+    # The exception handler reads this, also on the event loop.
     for name in ("error_format", "idempotency_key"):
         _refuse_property(view, name)
     known_mode(view.attribute("idempotency_key"), view.cls.__name__)

@@ -54,7 +54,7 @@ def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callab
 
     def decorator(function: Callable[..., Any]) -> Any:
         is_async = is_coroutine_function(function)
-        # A plain function may give a coroutine all the same, as under a decorator of the user's.
+        # A plain function may still return a coroutine: one under a project's decorator, say.
         for_drf = callable_from_sync(function) if type(function) is types.FunctionType and not is_async else function
         drfs: Any = drf.api_view(names)(for_drf)
         body = {name: value for name, value in vars(drfs.cls).items() if name not in {"__dict__", "__weakref__"}}

@@ -101,9 +101,9 @@ async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **
     """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
     view.args, view.kwargs = args, kwargs
     view._name_action(http_request)
-    # That the class is unmodified was asked before; now it is known of the view as well.
+    # `when` has compared the class. The view itself is compared now that its ActionConfig, if any, is applied.
     if not (
-        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))  # an ActionConfig puts lists on it
+        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))
         and all_made_in_place(view.parser_classes)
         and all_made_in_place(view.authentication_classes)
         and all_made_in_place(view.renderer_classes)
@@ -148,7 +148,7 @@ async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: 
     return response
 
 
-# For a view that has something of its own once its action is named.
+# For a view that turns out to be modified once its action is named.
 _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
 
 

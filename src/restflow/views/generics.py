@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     _MT_co = TypeVar("_MT_co", bound=Model, covariant=True, default=Any)
 else:
-    _MT_co = Any  # DRF's classes, when the program runs, are the same whatever they are subscripted with
+    _MT_co = Any  # at run time, subscripting DRF's classes has no effect
 
 
 def no_queryset(view: Any) -> str:
@@ -243,13 +243,13 @@ async def _paginator_made_once(view: GenericAPIView[Any]) -> Any:
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
 
-    # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
+    # AsyncAPIView has the helpers' defaults, which come before GenericAPIView's in the MRO.
     get_context = GenericAPIView.get_context
     get_serializer_class = GenericAPIView.get_serializer_class
 
     if TYPE_CHECKING:
-        # What a twin returns of a generic class, a checker can't tell from a function of it. A serializer is of any
-        # class; the one that a view validates by is mostly of the model.
+        # Type checkers can't derive the return type of an async twin in a generic class. A validated serializer is
+        # taken to be one of the model, which is the usual case.
         async def aget_queryset(self) -> QuerySet[_MT_co]:
             """Return the query set of the view; ``get_queryset``, to be awaited."""
             ...
@@ -329,7 +329,7 @@ class RetrieveUpdateDestroyAPIView(
 
 
 if TYPE_CHECKING:
-    # As for the mixins: the handlers that DRF's types declare are sync.
+    # As in mixins: by DRF's types, handlers are sync.
     class _CreateAPIView: ...
 
     class _ListAPIView: ...

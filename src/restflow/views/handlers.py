@@ -59,7 +59,7 @@ def _is_async(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
 
 
-_is_known_async = remembered(_is_async)  # of methods, which live as long as their classes
+_is_known_async = remembered(_is_async)  # only for methods, which live as long as their class
 
 
 async def put_headers(view: APIView, response: HttpResponseBase) -> None:
@@ -71,5 +71,5 @@ async def put_headers(view: APIView, response: HttpResponseBase) -> None:
     for name, value in headers.items():
         if type(value) is str:
             response[name] = value
-        else:  # a lazy value is evaluated when it is set
+        else:  # lazy values are evaluated when they are set
             await blocking(response.__setitem__, name, value)

@@ -50,7 +50,7 @@ class _Off(enum.Enum):
         return self.value
 
     def __bool__(self) -> bool:
-        return False  # as None, to code of others that asks a class whether it pages
+        return False  # falsy like None, for code that tests `pagination_class`
 
 
 OFF: Final = _Off.OFF
@@ -387,8 +387,8 @@ async def build(
         The serializer, with the async surface; one that is private and runs DRF's code only may have none.
     """
     if is_overridden(view, "get_serializer", Helpers.get_serializer):
-        # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
-        # class only where that is not its own choice.
+        # DRF's get_serializer has neither keyword. An override gets `direction` only if it has that parameter, and
+        # `serializer_class` only if it is another than the one it would choose itself.
         own = vars(view).get("get_serializer")
         of_class = getattr(type(view), "get_serializer", None)
         if _names_direction(of_class) if own is None else _takes_direction(own):

@@ -21,7 +21,7 @@ from restflow.flow import always, held, must_be_awaited
 _APIView: Any = views.APIView
 
 
-# When a function of DRF's never blocks.
+# Conditions under which DRF's function never blocks.
 
 
 def _makes_in_place(name: str) -> Callable[..., bool]:
@@ -53,7 +53,7 @@ def _keeps_allowed_methods(view: Any) -> bool:
     )
 
 
-# What fast versions count on: the rows of a group are done in place as long as nobody wrote one of them anew.
+# Groups of hooks. A fast version does a group's work in place as long as none of its hooks is overridden.
 BEGINNING = "beginning"
 INITIAL = "initial"
 POLICIES = "policies"
@@ -80,7 +80,7 @@ class Hook:
     never_blocks: Callable[..., bool] | None = None
 
 
-# In the order in which a request comes to them.
+# In the order in which a request reaches them.
 OF_VIEWS = (
     Hook("initialize_request", BEGINNING),
     Hook("get_parser_context", BEGINNING, never_blocks=always),

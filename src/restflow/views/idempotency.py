@@ -122,7 +122,7 @@ class _Once:
         if cache.add(self._key, tuple(self._claim), timeout=settings.IDEMPOTENCY_LOCK):
             return None
         found = cache.get(self._key)
-        if found is None:  # it was given up between the two
+        if found is None:  # the other request gave up its claim meanwhile
             raise IdempotencyKeyInUse
         answer = _Answer(*found)
         if answer.fingerprint != self._claim.fingerprint:
@@ -151,7 +151,7 @@ class _Once:
         try:
             if self._is_ours():
                 caches[settings.IDEMPOTENCY_CACHE].set(self._key, tuple(answer), timeout=settings.IDEMPOTENCY_LIFETIME)
-        except Exception:  # what was done is done, and has an answer
+        except Exception:  # the handler has run, so its response must still be sent
             _logger.exception("The answer to a request with an Idempotency-Key could not be stored.")
 
     def _give_up(self) -> None:
@@ -196,9 +196,9 @@ def _body_of(request: Any) -> str:
             return digest.hexdigest()
     except (RequestDataTooBig, RawPostDataException):
         pass
-    digest.update(repr(request.data).encode(errors="surrogatepass"))  # of a file, that is its name
+    digest.update(repr(request.data).encode(errors="surrogatepass"))  # an uploaded file's repr is its name
     files = request.FILES
-    # DRF's FileUploadParser gives a plain dict.
+    # DRF's FileUploadParser sets a plain dict.
     lists = [each for _, each in files.lists()] if isinstance(files, MultiValueDict) else [files.values()]
     for file in chain.from_iterable(lists):
         for chunk in file.chunks():

@@ -50,7 +50,7 @@ __all__ = [
 
 async def _data_of_saved(view: Any, serializer: Any) -> Any:
     """Return the data of what a serializer saved, by the serializer class of the response direction."""
-    # One that no code of a user's could reach was built for both directions.
+    # A private serializer serves both directions.
     if not is_private(serializer) and await has_directions(view):
         many = isinstance(serializer, ListSerializer)
         shown = await hook(view, "get_response_serializer_class")
@@ -154,7 +154,7 @@ async def _updated(view: Any, request: Any, instance: Any, partial: bool) -> DRF
     await blocking(_forget_prefetched, instance)
     data = await _data_of_saved(view, serializer)
     headers = await etag_header(view, serializer.instance)
-    if headers:  # it is that of what is sent back, and not of what the client sent: RFC 9110, section 9.3.4
+    if headers:  # the validator of the response, not of what the client sent: RFC 9110, section 9.3.4
         headers["Content-Location"] = request.get_full_path()
     return Response(data, headers=headers)
 
@@ -230,8 +230,8 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
 
 
 if TYPE_CHECKING:
-    # For type checkers, the sync mixins without their actions: DRF's types don't allow a subclass an `async def`.
-    # An action has one name for both colours, so no one type says what it returns.
+    # For type checkers, the sync mixins without their actions: by DRF's types, a subclass can't override one with an
+    # `async def`, and no single type describes an action that both colours share.
     class _Create:
         def perform_create(self, serializer: Any) -> None: ...
         async def aperform_create(self, serializer: Any) -> None: ...
@@ -292,7 +292,7 @@ class AsyncDestroyModelMixin(_Destroy):
         aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)
 
 
-# DRF's own mixins over our bases call the view's hooks themselves; the drivers take ours in their place.
+# DRF's own mixins on our bases would call the view's hooks directly, so our flows run in their place.
 _drfs: Any
 for _drfs, _ours in (
     (drf.CreateModelMixin, CreateModelMixin),

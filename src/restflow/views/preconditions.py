@@ -86,7 +86,8 @@ def is_fresh(view: Any, headers: dict[str, str]) -> bool:
 async def check(view: Any, instance: Any) -> None:
     """Do what ``check_precondition`` does."""
     fields, request = _fields(view), _http(view)
-    if not fields or request.method in SAFE_METHODS:  # OPTIONS asks for the instance by a copy with another method
+    # Django's request, because for OPTIONS DRF's metadata asks with a clone of the view's that has another method.
+    if not fields or request.method in SAFE_METHODS:
         return
     if view.precondition_required and "HTTP_IF_MATCH" not in request.META:
         raise PreconditionRequired
@@ -132,8 +133,8 @@ def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None
     if state is None or state != _state_of_row(instance, fields):
         raise PreconditionFailed
     if "HTTP_IF_MATCH" in request.META and not parse_etags(request.META["HTTP_IF_MATCH"]):
-        raise PreconditionFailed  # it holds no ETag that could match, as where the quotes are missing
-    # The client's own ETag of this state, in whichever variant it has seen it.
+        raise PreconditionFailed  # the header has no valid ETag (quotes are missing, say), so none can match
+    # The ETag of this state, for whichever representation the client has seen.
     given = [each for header in _HEADERS for each in parse_etags(request.META.get(header, ""))]
     current = next((each for each in given if each.startswith(f'"{state}-')), quote_etag(state))
     if get_conditional_response(request, current) is not None:
@@ -142,7 +143,7 @@ def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None
 
 def _state_of_row(instance: Any, fields: Sequence[str]) -> str | None:
     alias = getattr(getattr(instance, "_state", None), "db", None)
-    if alias is None:  # no row
+    if alias is None:  # not read from a database: there is no row to compare with
         return _state(instance, fields)
     model = type(instance)
     rows = model._base_manager.using(alias)

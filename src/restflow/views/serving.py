@@ -31,7 +31,7 @@ def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: A
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return await arun(flow(request, *args, **kwargs))
 
-    learn(view, flow=flow)  # which our handler enters, to drive it together with what is around it
+    learn(view, flow=flow)  # our ASGI handler enters the flow, to drive it together with the middleware
     return update_wrapper(view, sync_view)
 
 
@@ -47,13 +47,13 @@ async def _serve(
     if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
         _look_at_wrapper(match.func, cls.__name__)
     make: Any = _set_up if actions is None else _set_up_viewset
-    if cls.__init__ is View.__init__ and cls.setup is View.setup:  # no code of a user's runs, so it can't block
+    if cls.__init__ is View.__init__ and cls.setup is View.setup:  # only Django's code, which does not block
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
     try:
         response = await call(view.dispatch, request, *args, **kwargs)
-        insist_on_awaited(view)  # an override of dispatch may have asked as well
+        insist_on_awaited(view)  # an override of dispatch may have called checks too
     except BaseException:
         let_go(request, None)
         raise

@@ -30,7 +30,7 @@ async def begun(
     else:
         return response
     if response.has_header("Vary"):
-        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+        view.headers["Vary"] = response["Vary"]  # the first finalize_response removed it from there
     return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
 
 

@@ -100,7 +100,7 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
                         f"{name}.{action} is async. Derive {name} from the async viewset (Async…ViewSet)."
                     )
         take_view_into_use(viewset, initkwargs, actions or {})
-        drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which would be the view's own
+        drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which is the view's and takes no actions
         return drfs.__func__(cls, actions, **initkwargs)
 
     @property
@@ -119,7 +119,7 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
         """
         return config_of(self, action)
 
-    # A view of restflow's has named the action by then. These are for a view of DRF's, behind this mixin.
+    # restflow's views have set the action already; these are for DRF's views combined with this mixin.
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
         """Name the action, and wrap Django's request in DRF's."""
@@ -149,7 +149,8 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
         view: Any = self
         method = (request.method or "").lower()
         action = "metadata" if method == "options" else view.action_map.get(method)
-        vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
+        # Not `view.action = action`: the view's class may have an attribute of that name.
+        vars(ViewSetMixin)["action"].__set__(view, action)
 
     def _queryset_maker(self) -> Any:
         config = self.action_config
@@ -179,7 +180,7 @@ class AsyncViewSetMixin(ViewSetMixin):
         viewset: Any = cls
         return make_async_view(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
 
-    # The view's own, which name the action first.
+    # From the view's base, whose methods set the action first.
     initialize_request = _async_view.initialize_request
     ainitialize_request = _async_view.ainitialize_request
     initial = _async_view.initial
@@ -193,7 +194,7 @@ class MissingQueryset(AssertionError, AttributeError):
 def _why_without_queryset(view: Any, owner: type) -> MissingQueryset | None:
     """Return why DRF's introspection is not shown ``get_queryset``, which DRF's own ``ViewSet`` lacks."""
     has_one = (
-        hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
+        hasattr(type(held(owner, "queryset")), "__get__")  # a descriptor may block, so it is not read
         or getattr(view, "queryset", None) is not None
         or view._queryset_maker() is not None
     )
@@ -250,7 +251,7 @@ class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView[_MT_co], drf.Ge
 
 
 if TYPE_CHECKING:
-    # As for the mixins: the actions that DRF's types declare are sync.
+    # As in mixins: by DRF's types, actions are sync.
     class _ReadOnlyModelViewSet: ...
 
     class _ModelViewSet: ...
