@@ -1,4 +1,4 @@
-"""The entry: an ASGI handler in place of Django's, for any project. Goes to a thread only for what may block."""
+"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""DRF's authentication classes with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's authentication classes, with hooks in two colours. Authenticators written for DRF work unchanged.
 
-Flows that ask a user's hooks as steps, and DRF's code for what is not asked of a user. ``request.py`` asks the
-authenticators of a view.
+The flows here call the hooks that a project may override as steps, and leave the rest to DRF's code. ``credentials.py``
+calls the authenticators of a view.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The body of a request: where it is, how large, what it brought, and whether its JSON could be rendered again.
+"""The body of a request: where it is stored, how large it is, and whether its JSON can be rendered again.
 
 Looks at Django's requests and at parsed data. Called by ``restflow.request``.
 """

@@ -1,7 +1,7 @@
-"""Django's system checks of restflow's views: what would go wrong, or cost, at the first request.
+"""Django system checks for restflow's views: what would fail, or be slow, at the first request.
 
-Looks at the views that the URLconf leads to, serves none and sends no query. Called by
-``manage.py check``, where the app is installed.
+Looks at the views in the URLconf; runs none of them and sends no query. Called by ``manage.py check`` if the app is
+installed.
 """
 
 from __future__ import annotations

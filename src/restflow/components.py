@@ -1,6 +1,6 @@
-"""DRF's components: which of their methods restflow asks in whichever colour they are written, and what is refused.
+"""Components (permissions, parsers, paginators, ...): which methods may be async, and which are refused if they are.
 
-Looks at classes; makes none and calls none. Asked when a view is taken into use, and at a class's first use.
+Looks at classes; creates and calls nothing. Called by ``as_view``, and when a class is first used.
 """
 
 from __future__ import annotations

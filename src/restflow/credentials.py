@@ -1,6 +1,6 @@
-"""Who makes a request: its authenticators asked, in either colour, and the user that they give looked at.
+"""Authentication: calls a request's authenticators, in either colour, and checks the user that they return.
 
-Asks authenticators, of a user's too, as steps of a flow. Called by the views, and by ``restflow.request`` where
+Runs a project's authenticators as steps of a flow. Called by the views, and by ``restflow.request`` when
 ``request.user`` is read.
 """
 

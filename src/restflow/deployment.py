@@ -1,6 +1,6 @@
-"""System checks of the settings by which a project with async views is served.
+"""System checks of the settings for serving a project with async views.
 
-Reads Django's settings, and imports the middleware that they name. Called by ``restflow.checks``.
+Reads Django's settings and imports the middleware that they name. Called by ``restflow.checks``.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""What restflow knows of DRF's own code: which functions never block, and which call hooks themselves.
+"""What restflow knows of DRF's functions: which never block, and which call hooks themselves.
 
-Marks DRF's functions and changes nothing of them. Views and components ask it. ``permits`` stands here, by which each
-permission is asked, because DRF's ``&``, ``|`` and ``~`` call their operands themselves.
+Records facts about DRF's functions without changing them. Used by views and components. ``permits``, through which
+every permission is called, is here because DRF's ``&``, ``|`` and ``~`` call their operands directly.
 
-Each function is known by identity, so an override of it in a subclass is not covered and runs as a user's code does. A
-function that never blocks only at times has a predicate; in doubt a predicate says no, and the function is called in
-the worker thread.
+A function is known by identity, so an override in a subclass is treated as a project's code. A function that blocks
+only at times has a predicate; if that can't tell, the function is called in the worker thread.
 
-DRF's settings name components, and are read while DRF's views are imported: the modules of components must not need
-these, nor does this one.
+DRF imports the components that its settings name while its views are imported. So modules of components must not
+import those views, and neither must this one.
 
 Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``, ``versioning.py``).
 """

@@ -1,7 +1,7 @@
-"""Errors in one form for all views: DRF's own, an envelope, or problem details (RFC 9457).
+"""Errors in one format for all views: DRF's own, an envelope, or problem details (RFC 9457).
 
-``exception_handler`` writes what DRF's handler answers in that form; it is one sync function, for views of both colours
-and for DRF's that were not moved. Reads the view's ``error_format`` and the settings; sends nothing to a database.
+``exception_handler`` reformats what DRF's handler answers. It is one sync function, used by views of both colours and
+by DRF's own views. Reads the view's ``error_format`` and the settings; does not query.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""DRF's filter backends with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's filter backends, with hooks in two colours. Backends written for DRF work unchanged.
 
-Classes alone: how they filter is DRF's code. ``views/generics.py`` asks them.
+Only classes: the filtering is DRF's code. Called by ``views/generics.py``.
 """
 
 from __future__ import annotations

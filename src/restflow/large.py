@@ -1,7 +1,7 @@
-"""What is too large for the event loop, and how such JSON is read and written in the worker thread.
+"""Bodies that are too large for the event loop, and how such JSON is read and written in the worker thread.
 
-The json module is written in C and keeps Python's interpreter to itself until it is done, in a thread no less than on
-the event loop. So large JSON is read with hooks and written in pieces: between them other threads have their turn.
+The json module is written in C and holds the GIL until it is done, in a thread too. So large JSON is read with hooks
+and written in pieces, between which other threads can run.
 """
 
 from __future__ import annotations

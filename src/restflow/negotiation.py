@@ -1,6 +1,6 @@
-"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
+"""DRF's content negotiation, with its choices remembered: DRF parses all media types anew for each request.
 
-Reads the request and asks DRF. Called by ``views/base.py`` and ``views/fast.py``.
+Reads the request and calls DRF. Called by ``views/base.py`` and ``views/fast.py``.
 """
 
 from __future__ import annotations

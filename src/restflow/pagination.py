@@ -1,6 +1,6 @@
-"""DRF's paginations with hooks in two colours, and one that does not count; DRF's own work as they are.
+"""DRF's paginators with hooks in two colours, and one that does not count. Paginators written for DRF work unchanged.
 
-DRF's code reads the query set, as one step that may block. Generic views and the view helpers ask them.
+DRF's code evaluates the query set, in one step that may block. Called by generic views and the view helpers.
 """
 
 from __future__ import annotations

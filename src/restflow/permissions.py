@@ -1,7 +1,7 @@
-"""DRF's permissions with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's permissions, with hooks in two colours. Permissions written for DRF work unchanged.
 
-Classes alone: what they decide is DRF's code. ``views/policies.py`` asks them by ``permits`` in ``restflow.drf``, where
-the flows of ``&``, ``|`` and ``~`` stand too.
+Only classes: the decisions are DRF's code. ``views/policies.py`` calls them through ``permits`` in ``restflow.drf``,
+which has the flows of ``&``, ``|`` and ``~`` too.
 """
 
 from __future__ import annotations

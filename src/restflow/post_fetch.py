@@ -1,6 +1,6 @@
-"""``PostFetch``: related rows for a page that is already fetched, in one query.
+"""``PostFetch``: fetches the related rows of a page that has already been fetched, in one query.
 
-Queries the database, and writes to the items it is given. Called by users, and by the view helpers with
+Queries the database, and sets attributes on the given items. Called by users, and by the view helpers for
 ``post_fetches=``.
 """
 

@@ -1,4 +1,4 @@
-"""The queries that a block of a test makes, in whichever threads: what ``assertNumQueries`` of ours counts."""
+"""Collects the queries that a block of a test sends, in all threads, for our ``assertNumQueries``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""DRF's request, with a user and a body that async code can ask for without blocking the event loop.
+"""DRF's request, whose user and body async code can read without blocking the event loop.
 
-Asks authenticators by ``restflow.credentials``, and parsers in the worker thread where they may block. Made by the
-views.
+Authenticates through ``restflow.credentials``, and parses in the worker thread if that may block. Created by the views.
 """
 
 from __future__ import annotations

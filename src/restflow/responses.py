@@ -1,6 +1,7 @@
-"""Responses, and where they are rendered: small JSON on the event loop, all else in the worker thread.
+"""Responses, and where they are rendered: small JSON on the event loop, everything else in the worker thread.
 
-Calls renderers and the callbacks of a response. The views hand each response here, and Django's handler renders it.
+Calls renderers and the callbacks of a response. Views pass each response through here before Django's handler renders
+it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""restflow's settings, in the Django setting ``RESTFLOW``.
+"""restflow's settings, from the Django setting ``RESTFLOW``.
 
-Reads Django's settings, once until they change. Asked wherever a setting counts.
+Read once, and again when Django's settings change.
 """
 
 from __future__ import annotations

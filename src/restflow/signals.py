@@ -1,6 +1,6 @@
-"""The signals of a request's start and end: who receives them, and whether the end blocks nowhere.
+"""``request_started`` and ``request_finished``: who receives them, and whether ending a request blocks.
 
-Knows Django's own receivers and ``HttpResponseBase.close``. Asked by ``restflow.asgi``.
+Knows Django's own receivers and ``HttpResponseBase.close``. Used by ``restflow.asgi``.
 """
 
 from __future__ import annotations

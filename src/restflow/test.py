@@ -1,6 +1,6 @@
-"""The test client, request factory and test cases of async views: DRF's ``rest_framework.test`` to be awaited.
+"""Test client, request factory and test cases for async views: DRF's ``rest_framework.test``, with methods to await.
 
-DRF's own code encodes what is sent, so a view gets the same request from here as from DRF's ``APIClient``.
+DRF's own code encodes the data, so a view gets the same request as from DRF's ``APIClient``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""DRF's throttles with hooks in two colours, counting each request atomically.
+"""DRF's throttles, with hooks in two colours, counting atomically.
 
-DRF reads a list of times from the cache, adds one and writes it back: of two requests at a time, one is not counted.
-Here a request is counted in one step, in the memory of the process or in Redis, so that of any number of concurrent
-requests exactly as many pass as the rate says. ``views/policies.py`` asks them, and they ask ``restflow.counting``.
+DRF reads a list of times from the cache, appends one and writes it back, so one of two concurrent requests may not be
+counted. Here a request is counted in one step, in memory or in Redis, so that the rate holds exactly for any number of
+concurrent requests. ``views/policies.py`` calls the throttles, and they call ``restflow.counting``.
 """
 
 from __future__ import annotations

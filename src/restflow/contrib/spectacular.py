@@ -1,6 +1,6 @@
-"""OpenAPI by drf-spectacular, with what restflow's views say beyond DRF's.
+"""OpenAPI by drf-spectacular, including what only restflow's views declare.
 
-Asks the getters of views that drf-spectacular makes, without a request. Called when a schema is generated.
+Calls the getters of views that drf-spectacular creates, without a request. Called when a schema is generated.
 """
 
 from __future__ import annotations

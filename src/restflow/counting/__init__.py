@@ -1,10 +1,10 @@
-"""Requests counted in one step, in the memory of the process or in Redis, as the settings say.
+"""Atomic request counting, in the memory of the process or in Redis, as the settings say.
 
-In tests, looks whether Django's default cache was cleared. Called by ``restflow.throttling`` alone.
+In tests, notices that Django's default cache was cleared. Called by ``restflow.throttling`` only.
 
-A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
-DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
-longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.
+Each key has one log: the times of the requests counted under it. Rates that share a key share a log, as in DRF, where
+the log is a list in the cache. DRF cuts that list to the period of the rate that used it last. Here a log keeps what
+its longest period and largest limit need, so that no rate loses requests to another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests counted in the memory of this process, for both colours. Waits for nothing."""
+"""Counts requests in the memory of this process, for both colours, without blocking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests counted in Redis, all that wait at once, over one connection for all threads and one for each event loop."""
+"""Counts requests in Redis, in batches, over one connection for all threads and one for each event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a database session carries, and the closing of connections on whose session nothing depends."""
+"""Tells whether anything depends on a database session (a transaction, SET, a lock), and closes it if nothing does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread.
+"""Lets sync code call async functions: DRF's own loops, which run in the worker thread.
 
-Wraps functions, and drives what they give on the event loop. Asked by the serializers and the sync views.
+Wraps functions, and runs their coroutines on the event loop. Used by the serializers and the sync views.
 """
 
 from __future__ import annotations

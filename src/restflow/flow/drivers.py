@@ -1,6 +1,6 @@
-"""The two drivers of a flow, and its way between the event loop and its thread.
+"""The two drivers of a flow, and the trips of a flow between the event loop and the worker thread.
 
-Nothing else decides where code runs. ``flow/thread.py`` says which thread it is.
+Nothing else decides where code runs. ``flow/thread.py`` chooses the thread.
 """
 
 from __future__ import annotations

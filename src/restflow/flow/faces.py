@@ -1,7 +1,7 @@
-"""The public methods that a flow is made into: ``sync``, ``asynchronous`` and ``sync_or_async`` stand above the flows.
+"""Turns flows into public methods, by the decorators ``sync``, ``asynchronous`` and ``sync_or_async``.
 
-Calls flows, by the two drivers, and the definition that is meant where a method is reached by its name or by
-``super()``. ``flow/twins.py`` makes the twins of users' hooks by the same means.
+A method runs its flow with the driver of its colour. If it was reached by ``super()``, or has been overridden since, it
+calls the definition that is meant. ``flow/twins.py`` makes the async twins of users' hooks by the same means.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a function is, by its code: whether it is async, what it wraps.
+"""What the code of a function tells: whether it is async, and what it wraps.
 
-Looks at functions and what they hold, and calls none. The lowest module: nearly all of ``flow`` asks it.
+Looks at functions and calls none. Nearly all of ``flow`` imports this module, and it imports none of the others.
 """
 
 from __future__ import annotations

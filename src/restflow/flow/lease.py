@@ -1,6 +1,7 @@
-"""A request's lease on a thread: what is submitted to it runs there, and it gives its turn away while it waits.
+"""A request's lease on a thread: an executor that runs everything submitted to it in one thread of the pool.
 
-Touches no request. ``flow/pool.py`` has the threads; ``flow/thread.py`` tells asgiref of the lease.
+While the request waits for the event loop, the lease lets other leases run. ``flow/pool.py`` has the threads;
+``flow/thread.py`` makes asgiref use the lease.
 """
 
 from __future__ import annotations

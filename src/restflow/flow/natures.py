@@ -1,7 +1,7 @@
-"""What is known of a function: the flow it enters, whether it is async, when it never blocks.
+"""What is known of a function: which flow it stands for, whether it is async, and when it never blocks.
 
-Looks at functions, and calls none but the predicates that came with them. Everything that decides where a function runs
-asks here; ``flow/resolution.py`` for the functions of a hook, ``flow/steps.py`` for those that are called as they are.
+Looks at functions, and calls none but the predicates registered here. Whatever decides where a function runs asks this
+module: ``flow/resolution.py`` for hooks, ``flow/steps.py`` for other callables.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Async checks that nobody awaited: noticed before the response goes, and never taken for a yes.
+"""Async checks that were called and never awaited: an error before the response is sent, and never a yes.
 
-Touches the object whose hook was called, where it notes what is pending. ``flow/twins.py`` makes the async faces that
-give a ``Pending``; whatever dispatches a view calls ``insist_on_awaited``, and what is still pending becomes a 500.
+Stores pending checks on the view whose hook was called. ``flow/twins.py`` makes the methods that return a ``Pending``.
+Whatever dispatches a view calls ``insist_on_awaited``, so that a check that is still pending becomes a 500.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is known of one class: what its hooks mean, and which groups of them nobody changed.
+"""The plan of a class: which code each hook means, and which groups of hooks are unmodified.
 
-Looks at classes, and calls none of their code. ``flow/steps.py`` asks for the definition of each hook; fast versions of
-whole flows (``views/fast.py``) ask whether a group of hooks is unmodified.
+Looks at classes and calls none of their code. ``flow/steps.py`` reads the definition of each hook from it; the fast
+versions (``views/fast.py``) ask whether a group of hooks is unmodified.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Threads for blocking code: a bounded pool, of which a request leases one from its first blocking step to its end.
+"""A bounded pool of threads for blocking code. A request leases one from its first blocking step to its end.
 
-Touches no request and no database: what is done in a thread at a lease's beginning and end, and when it has nothing to
-do, is given by ``restflow.asgi``, which makes the leases. ``flow/lease.py`` has what a lease does with its thread.
+Knows nothing of requests or databases: ``restflow.asgi`` passes what to call in the thread when a lease begins and ends
+and when the thread is idle. ``flow/lease.py`` has what a lease does with its thread.
 """
 
 from __future__ import annotations

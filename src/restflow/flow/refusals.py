@@ -1,4 +1,4 @@
-"""What is refused before it is called, because calling it would skip a user's code in silence.
+"""Refuses code that would be skipped in silence if it were called, such as ``atomic`` around an ``async def``.
 
 Looks at classes and functions, and calls none of them.
 """

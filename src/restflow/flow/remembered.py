@@ -1,7 +1,7 @@
-"""One memory for what is true of a class, of a function or of a few values for good.
+"""One bounded cache for answers that never change: about a class, a function, or a few values.
 
-Touches nothing else. Called by whoever asks the same of the same class at each request. What may change (which code a
-hook means, a patched class) does not belong here: it is kept in a plan (``flow/plan.py``), which is compared.
+Answers that may change (which code a hook means, whether a class was patched) belong in a plan (``flow/plan.py``),
+which is compared with the class before use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which code a hook's name means: the nearest class that writes either of its names decides.
+"""Which code a hook's name means: that of the nearest class that writes either of the hook's two names.
 
-Looks at classes, and calls none of their code but a descriptor's ``__get__``. Asked by ``flow/plan.py``, which
-remembers what is found, and by ``flow/twins.py``, for what ``super()`` means.
+Looks at classes, and calls none of their code but a descriptor's ``__get__``. Used by ``flow/plan.py``, which keeps the
+results, and by ``flow/twins.py``, for what ``super()`` means.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The steps a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
+"""The steps that a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
 
-Calls a user's code where the flow may do so in place; else yields a ``Step`` to the driver. All flows consist of them.
+Calls a user's code at once where that may block; otherwise yields a ``Step`` to the driver.
 """
 
 from __future__ import annotations

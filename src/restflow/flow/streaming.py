@@ -1,6 +1,6 @@
-"""Async generators of which somebody waits for each value: in a task of their own, and from sync code.
+"""Drives async generators for streams: in a task of their own, or step by step from sync code.
 
-Makes tasks, and one thread where no event loop runs. Asked by ``restflow.streams``.
+Creates tasks, and a thread where no event loop runs. Used by ``restflow.streams``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Which thread runs a request's blocking code: as asgiref would choose it, or the one that our entry leased.
+"""Chooses the thread for a request's blocking code: asgiref's choice, or the one that our ASGI handler leased.
 
-All private names of asgiref stand here. ``flow/drivers.py`` asks before each trip; ``restflow.asgi`` provides a lease.
+All uses of asgiref's private names are here. ``flow/drivers.py`` asks before each trip to a thread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Whose code it is: what is known of DRF, Django and restflow is not asked again of each class of theirs.
+"""Whose code a class or function is: DRF's, Django's, ours, or a project's.
 
-Looks at names of modules only. A class is a user's unless it is written in one of these packages; a function that
-another package put into one of their classes is known by its own globals (``is_frameworks_function``), or by identity
-(``restflow.drf``).
+Looks only at module names. A function that another package has put into one of these classes is recognised by its
+globals (``is_frameworks_function``), or by identity (``restflow.drf``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Turns: how many threads of a pool work at the same time, in order.
+"""Limits how many threads of a pool work at the same time, first come, first served.
 
-Knows no thread: what waits for a turn is a callable. ``flow/pool.py`` takes and gives them.
+Knows nothing of threads: whoever waits for a turn passes a callable. Used by ``flow/pool.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The classes whose hooks have two colours: each is given the twins that it lacks when it is made.
+"""Classes with hooks in two colours: when one is created, each hook that it writes in one colour gets the other.
 
-Changes classes and calls nothing of theirs; a twin, once called, calls the definition that is meant.
+Changes classes and calls none of their code. A generated method (a twin) calls the definition that is meant.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether attributes are still what they were, at the price that the interpreter itself pays.
+"""Compiles a comparison that tells, as cheaply as Python can, whether attributes are still the same objects.
 
-Reads attributes of classes and modules. Called by ``flow/plan.py`` for a class, and by those that
-know a module of DRF's.
+Reads attributes of classes and modules. Used by ``flow/plan.py`` for classes, and by the modules that know DRF's
+functions.
 """
 
 from __future__ import annotations

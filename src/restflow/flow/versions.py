@@ -1,7 +1,7 @@
-"""Flows that have a fast version beside them: one switch enters it where its condition holds, else the general one.
+"""Flows with a fast version: a switch enters it if its condition holds, otherwise the general version.
 
-Calls the conditions and the flows, of which it knows nothing else. When a fast version may be taken is said where it is
-written (``views/fast.py``); the general one is written where it belongs and reads like DRF.
+Knows nothing else of the two. The condition is written with the fast version (``views/fast.py``); the general version
+is written where it belongs, and reads like DRF.
 """
 
 from __future__ import annotations

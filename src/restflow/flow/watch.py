@@ -1,6 +1,6 @@
-"""What serves a request: run as far as it goes by itself, and watched from when it has waited for a moment.
+"""Runs a request until it first waits, and after a short moment watches for the client's disconnect.
 
-Touches asyncio only; ``restflow.asgi`` calls it.
+Uses asyncio only. Called by ``restflow.asgi``.
 """
 
 from __future__ import annotations

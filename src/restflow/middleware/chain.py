@@ -1,7 +1,7 @@
-"""The chain of middleware: one flow, each layer of which awaits the next and answers errors, as 503 if too many wait.
+"""The middleware chain as one flow. Each layer turns exceptions into responses, a full thread pool into a 503.
 
-Calls middleware: its hooks in place or in the thread, as steps (``known.py`` says which of Django's never block); a
-class with a ``__call__`` of its own as a whole. Our ASGI handler makes the chain and drives it.
+Calls the hooks of middleware as steps, in place or in the thread (``known.py`` lists those of Django's that never
+block), and a class with its own ``__call__`` as a whole. Created and driven by our ASGI handler.
 
 Source: Django 5.2 to 6.1, core/handlers/base.py, ``BaseHandler.load_middleware``; core/handlers/exception.py,
 ``convert_exception_to_response``; utils/deprecation.py, ``MiddlewareMixin``.

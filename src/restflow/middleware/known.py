@@ -1,9 +1,9 @@
-"""What is known of Django's own middleware: which of their hooks never block, and when.
+"""Django's own middleware: which hooks never block, and under which condition.
 
-Marks those functions, so that the chain (``chain.py``, which has it learn of each class) calls them in place. Each
-function is known by identity, so an override in a subclass is not covered. A function that calls methods which a
-subclass may override has a condition that asks whether one did. In doubt a condition says no, and the hook runs in the
-worker thread. The functions are pinned by digests of their sources in ``tests/entry/test_digests.py``.
+Marks these functions, so that the chain (``chain.py``) calls them in place. Functions are known by identity, so an
+override in a subclass is not covered. If a function calls methods that a subclass may override, its condition checks
+that none is. If a condition can't tell, the hook runs in the worker thread. Digests of the functions' sources are in
+``tests/entry/test_digests.py``.
 
 Source: Django 5.2 to 6.1, the modules that ``KNOWN`` names.
 """

@@ -1,4 +1,4 @@
-"""Django's log of responses of 4xx and 5xx: written in place only where no handler would write a word.
+"""Django's logging of 4xx and 5xx responses: in place only if no handler would write anything.
 
 Knows the handlers and filters of Django's default configuration. A step of our ASGI handler.
 """

@@ -1,6 +1,6 @@
-"""What becomes of a name of DRF's or adrf's.
+"""What each name of DRF's or adrf's becomes.
 
-Reads restflow's modules as text: to import them takes Django's settings, which a move doesn't need.
+Parses restflow's modules instead of importing them, since importing needs Django's settings.
 """
 
 from __future__ import annotations

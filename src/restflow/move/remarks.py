@@ -1,4 +1,4 @@
-"""What a move leaves, and why."""
+"""What a move left unchanged, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file rewritten: its imports, its base classes and decorators, and adrf's names of methods."""
+"""Rewrites one file: imports, base classes, decorators, and adrf's method names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file has from DRF and adrf: where it imports it, and where it uses it."""
+"""Where a file imports names of DRF and adrf, and where it uses them."""
 
 from __future__ import annotations
 

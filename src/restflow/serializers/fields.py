@@ -1,7 +1,7 @@
-"""The fields of our serializers, which await what is async in them: validators, defaults, sources, methods.
+"""The fields of our serializers, which await async validators, defaults, sources and methods.
 
-A field of DRF's or of a user's that has code of a user's becomes one of these where a serializer of ours comes to ask
-it: its class gets a base of ours behind DRF's field classes, before ``Field``. Everything else stays DRF's code.
+When a serializer of ours first uses a field that has a project's code, the field's class is replaced by a subclass that
+has ``AwaitingField`` behind DRF's field classes and before ``Field``. Everything else stays DRF's code.
 """
 
 from __future__ import annotations

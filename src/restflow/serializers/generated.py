@@ -1,6 +1,6 @@
-"""The text of the function that represents a serializer by its lines, compiled and kept.
+"""Generates, compiles and caches the source of the function that represents a serializer.
 
-A line writes a value of the usual type in place; anything else is handed to DRF's own field.
+A line writes values of the usual type itself, and leaves any other to DRF's field.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Built fields of serializers that nobody can see, kept and lent to one serializer at a time.
+"""Reuses built fields: those of a serializer that no user code can reach are kept, and lent to the next one.
 
-What is lent was looked at in ``plain`` before: DRF's own simple fields, without code of a user's and without defaults.
+``private`` has checked a class before its fields are lent: simple fields of DRF's own, no project's code, no defaults.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a field of DRF's becomes in the generated function that represents a serializer: its kind, and what that needs.
+"""What each of DRF's fields becomes in the function that represents a serializer: a kind, and its configuration.
 
-Knows what DRF's fields do, and whether they still do it. The lines of each kind are in ``generated``.
+Knows what DRF's fields do, and checks that they still do it. The code of each kind is in ``generated``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Serializers that run no code but DRF's and that nobody sees before they are done: used as they are built."""
+"""Private serializers: they run only DRF's code, and no user code can reach them before they are done.
+
+Decides which are, by their class and their fields, and represents and validates them. Called by the view helpers.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Async code in a serializer that is DRF's and not ours, which nobody would await: it is refused, by name.
+"""Refuses async code in a plain DRF serializer, where nothing would await it, by an error that names it.
 
-Looks at classes, at what they declare and at built fields; calls nothing of theirs.
+Looks at classes, their declarations and built fields; calls none of their code.
 """
 
 from __future__ import annotations

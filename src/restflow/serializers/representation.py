@@ -1,6 +1,6 @@
-"""Representation by a generated function: what DRF's loop over a serializer's fields does, a few lines for each field.
+"""Representation by a generated function, which has a few lines for each field instead of DRF's loop.
 
-Decides whether DRF's loop would run, and whether the lines still say what it would do; in doubt DRF's loop runs.
+Decides whether DRF's loop would run, and whether the function still does the same. If it can't tell, DRF's loop runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the source of a field leads: whether there is async code on the way, and what is at its end."""
+"""Follows the ``source`` of a field: whether there is async code along the path, and which value is at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The async surface of serializers, for DRF's own as they are."""
+"""The async methods of serializers, which plain DRF serializers get too: ``ais_valid``, ``asave`` and ``adata``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The bytes of a stream: server-sent events, lines of JSON, or one JSON list.
 
-Pure functions of items, which encode by DRF's encoder. Called where encoding may block, or where it can't.
+Pure functions of items, with DRF's JSON encoder.
 
 Source: WHATWG HTML, section 9.2, "Server-sent events".
 """

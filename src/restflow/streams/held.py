@@ -1,6 +1,6 @@
-"""How many streams are open at the same time, by whom: counted from the throttle's yes to the end of the response.
+"""Counts the open streams of each client, from the throttle's check to the end of the response.
 
-Counts in the memory of the process. Asked by ``restflow.throttling``; the views say when a request has ended.
+Counts in the memory of the process. Used by ``restflow.throttling``; the views report that a request has ended.
 """
 
 from __future__ import annotations

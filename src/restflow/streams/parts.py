@@ -1,6 +1,6 @@
-"""The parts of a stream, in the order in which they are sent: written from items as these come.
+"""The parts of a stream, in the order in which they are sent, encoded as the items arrive.
 
-Takes items by steps of ``restflow.flow``, in either colour. ``response`` hands what this gives to Django's handlers.
+Iterates the source by steps of ``restflow.flow``, in either colour. ``response`` passes the parts to Django's handlers.
 """
 
 from __future__ import annotations

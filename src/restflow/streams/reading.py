@@ -1,4 +1,4 @@
-"""Streams read back: events, lines and list items out of bytes, as these arrive.
+"""Parses streams back into events, lines or list items, from bytes as they arrive.
 
 Pure functions of bytes. Used by the test client.
 

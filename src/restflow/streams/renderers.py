@@ -1,4 +1,4 @@
-"""Renderers by which DRF's negotiation finds the views that stream; what is no stream, an error say, they give as JSON.
+"""Renderers by which DRF's negotiation finds views that stream. Any other response (an error) they render as JSON.
 
 Called by DRF when it renders a response that is not a stream.
 """

@@ -1,6 +1,6 @@
-"""Django's streaming responses of a stream's parts, and what a view does before one is sent.
+"""The streaming responses, and what a view does before one is sent.
 
-Called by the views, and by Django's handlers or ours, which iterate the response in their colour.
+Created by views. Iterated by Django's handlers or ours, sync or async.
 """
 
 from __future__ import annotations

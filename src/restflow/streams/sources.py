@@ -1,6 +1,6 @@
-"""Where the items of a stream come from: iterables of either colour, generators and query sets.
+"""The items of a stream: iterables of either colour, generators and query sets.
 
-Takes items from a user's code, by steps of ``restflow.flow``. Asked by ``parts``.
+Iterates a project's code by steps of ``restflow.flow``. Used by ``parts``.
 """
 
 from __future__ import annotations

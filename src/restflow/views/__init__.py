@@ -1,4 +1,4 @@
-"""Views in both colours, and what their helpers take."""
+"""Views in both colours, and the types that their helpers take."""
 
 import restflow.views.fast  # noqa: F401  # pyright: ignore[reportUnusedImport]  # has effects
 from restflow.flow import TwoColoured

@@ -1,7 +1,7 @@
-"""``ActionConfig``: what one action of a viewset has of its own.
+"""``ActionConfig``: the attributes that one action of a viewset has in place of the class's.
 
-Puts attributes on a viewset when its ``action`` is set (``permission_classes``, say, in place of its class's), and
-takes them back. ``viewsets`` sets the action before anything else is asked.
+Sets the attributes (``permission_classes``, say) on a viewset when its ``action`` is set, and removes them again.
+``viewsets`` sets the action before anything else is called.
 """
 
 from __future__ import annotations

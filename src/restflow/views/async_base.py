@@ -1,6 +1,6 @@
 """``AsyncAPIView``: DRF's request cycle from ``dispatch`` to the response, as a flow.
 
-What it asks on its way is written in ``base``. The view functions of ``serving`` drive it.
+The hooks that it calls are written in ``base``. Driven by the view functions of ``serving``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""``APIView``: what DRF's request cycle asks of a view, as flows; ``AsyncAPIView`` (``async_base``) dispatches by them.
+"""``APIView``: the hooks of DRF's request cycle, as flows. ``AsyncAPIView`` (``async_base``) dispatches by them.
 
-Each hook is asked where DRF calls it, and a user's code by steps only. What is done faster on most views stands in
+Each hook is called where DRF calls it, and a project's code only by steps. Faster versions for the usual case are in
 ``fast``.
 """
 

@@ -1,7 +1,7 @@
-"""What a view's class declares, looked at before it serves: its components, its actions and their configs.
+"""What a view's class declares, checked before it serves: its components, its actions and their configs.
 
-Looks at classes, and calls nothing of a user's; refuses what would be skipped or count nowhere. Called when a class
-is made, for what is known by then, and by ``as_view``; the system checks read views by it.
+Looks at classes and calls none of a project's code. Refuses what would be skipped or have no effect. Called when a
+class is created, by ``as_view``, and by the system checks.
 """
 
 from __future__ import annotations

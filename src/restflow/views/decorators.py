@@ -1,7 +1,4 @@
-"""``api_view`` and ``action``: DRF's decorators, for functions of both colours.
-
-Make views of functions, and actions of methods.
-"""
+"""``api_view`` and ``action``: DRF's decorators, for functions of both colours."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What DRF's own loop, by which sync views dispatch, lacks: it awaits nothing, and knows only the methods of the class.
+"""Makes async hooks work on sync views, whose ``dispatch`` is DRF's: it awaits nothing.
 
-Puts methods on one view, for that loop to call. Asked by ``base`` when the loop makes its request.
+Sets methods on the view object for DRF's loop to call. Called by ``base`` when that loop creates its request.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Fast versions of whole flows: the same steps, done in place where nobody changed what they ask.
+"""Fast versions of whole flows: the same steps, done in place where none of the hooks involved is overridden.
 
-Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base``,
-``async_base`` or ``helpers``. It is not taken where the class or the view has something of its own in a hook that it
-would skip (an ``initial``, say: the rows of ``hooks`` name the groups); after each piece of a user's code, the hooks
-that are still to come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False`` switches all of them off, and a reader
-may leave this module out.
+Each has the signature of its general version, which reads like DRF and is in ``base``, ``async_base`` or ``helpers``.
+It is not used if the class or the view overrides a hook that it would skip; ``hooks`` lists the groups of hooks.
+After each call of a project's code, the hooks that are still to come are compared again. ``RESTFLOW["FAST_VERSIONS"]
+= False`` switches all of them off. To understand the views, this module can be left out.
 """
 
 from __future__ import annotations

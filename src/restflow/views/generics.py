@@ -1,6 +1,6 @@
-"""Generic views, in both colours: the query set, the object that a URL names, filters and pages.
+"""Generic views in both colours: the query set, the object that a URL names, filters and pagination.
 
-Flows like those of ``base``, which the actions of ``mixins`` ask.
+Flows like those of ``base``. Called by the actions in ``mixins``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is done around a handler: a body that may block is parsed before it, and the view's headers are put in after it.
+"""Before and after a handler: parses a body if reading it may block, and sets the view's headers on the response.
 
-Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for
-``headers_of`` the fast one only: the general one asks DRF's ``default_response_headers``.
+Looks at handlers and calls none. Used by both versions of ``dispatch``; ``headers_of`` only by the fast one, since the
+general one reads DRF's ``default_response_headers``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The helper methods that make views short: serializers, pages and responses by one call.
+"""The helper methods that make views short: serializers, pages and responses in one call.
 
-Flows that users' handlers call, and the model mixins.
+Flows, called by users' handlers and by the model mixins.
 """
 
 from __future__ import annotations

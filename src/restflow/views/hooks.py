@@ -1,8 +1,8 @@
-"""One row for each method of DRF's and ours that a view may override: all that the rest of the package knows of it.
+"""One row for each method that a view may override, with all that the rest of the package knows of it.
 
 Looks at views and their classes, and calls none of their code. The classes in ``base``, ``generics``, ``mixins`` and
-``helpers`` are made with the names of these rows; which checks must not be dropped, what never blocks, and what a fast
-version counts on follow from them.
+``helpers`` take the names of their hooks from these rows. So do the lists of checks that must not be dropped, of
+functions that never block, and of what a fast version depends on.
 
 Source: DRF 3.18 (``views.py``, ``generics.py``, ``mixins.py``).
 """

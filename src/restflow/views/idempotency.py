@@ -1,7 +1,7 @@
-"""``idempotency_key``: a write that a client repeats is executed once, and answered as it was the first time.
+"""``idempotency_key``: a repeated write is executed once, and answered as it was the first time.
 
-Puts itself before the handler of one request, behind all checks, and stores answers in Django's cache. Asked by
-``base`` and ``async_base``. The cache's ``add`` decides who executes: one of several processes, if they share it.
+Wraps the handler of one request, after all checks, and stores responses in Django's cache. Called by ``base`` and
+``async_base``. The cache's atomic ``add`` decides which request executes, across processes if they share the cache.
 
 Source: IETF draft-ietf-httpapi-idempotency-key-header.
 """

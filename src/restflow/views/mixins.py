@@ -1,6 +1,6 @@
-"""The five model mixins, in both colours: what ``create``, ``list``, ``retrieve``, ``update`` and ``destroy`` do.
+"""The five model mixins, in both colours: ``create``, ``list``, ``retrieve``, ``update`` and ``destroy``.
 
-Flows that ask the hooks of a generic view and its serializers.
+Flows that call the hooks of a generic view and its serializers.
 """
 
 from __future__ import annotations

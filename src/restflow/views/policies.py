@@ -1,7 +1,7 @@
-"""Permissions and throttles, asked and obeyed.
+"""Calls permissions and throttles, and raises what they decide.
 
-Asks components of users as steps. Flows that ``check_permissions`` and ``check_throttles`` of ``base`` share with the
-fast versions; how one permission is asked, composed or not, is ``permits`` in ``restflow.drf``.
+Flows that ``check_permissions`` and ``check_throttles`` of ``base`` share with the fast versions. How one permission is
+called, composed or not, is ``permits`` in ``restflow.drf``.
 """
 
 from __future__ import annotations

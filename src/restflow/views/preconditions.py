@@ -1,9 +1,9 @@
-"""``etag``: conditional requests, so that nobody overwrites what they have not seen.
+"""``etag``: conditional requests, so that nobody overwrites a state that they have not seen.
 
-Reads and locks one row. Asked by ``generics`` and ``mixins``; what a header means is decided by Django.
+Reads and locks one row. Called by ``generics`` and ``mixins``; Django's code interprets the headers.
 
-An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by what else decides on
-its representation. A write is compared by the state alone.
+An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by whatever else
+changes the representation. Writes compare only the state.
 """
 
 from __future__ import annotations

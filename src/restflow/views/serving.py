@@ -1,6 +1,6 @@
-"""The coroutine functions that serve async views, and what they make for each request.
+"""Makes the coroutine functions that serve async views. Each creates a view and drives its ``dispatch``.
 
-Made by ``as_view``; makes the view, and drives its ``dispatch`` for Django's handler or ours.
+Called by ``as_view``; the functions are called by Django's ASGI handler or ours.
 """
 
 from __future__ import annotations

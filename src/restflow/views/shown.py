@@ -1,7 +1,7 @@
-"""Methods that a view has only where they could answer.
+"""Methods that a view appears to have only if they can answer.
 
-DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` or ``get_queryset`` for one that has a
-serializer or rows. Raises an AttributeError where they look, and calls nothing.
+DRF's metadata, browsable API and schemas take a view with ``get_serializer`` or ``get_queryset`` for one that has a
+serializer or rows. Where the view has none, reading the method raises AttributeError.
 """
 
 from __future__ import annotations

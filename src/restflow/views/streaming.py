@@ -1,7 +1,7 @@
-"""What a view does for a stream: begin it before its headers are sent, and turn its items into data.
+"""What a view does for a stream: begins it before the headers are sent, and represents its items.
 
-Flows that ask the view's hooks and its serializers. ``begun`` is called at the end of both versions of ``dispatch``,
-``represented_items`` by ``helpers``, for the items that are taken at a time.
+Flows that call the view's hooks and its serializers. Both versions of ``dispatch`` end with ``begun``; ``helpers`` uses
+``represented_items`` for each batch of items.
 """
 
 from __future__ import annotations

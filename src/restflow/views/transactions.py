@@ -1,7 +1,7 @@
-"""``atomic``: the transactions that a view's checks and its handler are in.
+"""``atomic``: runs a view's checks and its handler in transactions.
 
-Puts two methods on a sync view, so that DRF's own loop comes into them; the flow of an async view enters them itself.
-Asked by ``base``; what begins and ends a transaction is ``restflow.db.transactions``.
+Sets two methods on a sync view, through which DRF's own loop enters them; an async view enters them in its own flow.
+Called by ``base``. ``restflow.db.transactions`` begins and ends a transaction.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Viewsets, in both colours: views whose methods are actions, which may have an ``ActionConfig``.
+"""Viewsets in both colours: views whose methods are actions, each of which may have an ``ActionConfig``.
 
-Adds to the views of ``base`` and ``generics`` that the action is named before anything is asked.
+Extends the views of ``base`` and ``generics``: the action is set before anything else is called.
 """
 
 from __future__ import annotations
