@@ -49,6 +49,7 @@ from restflow.middleware.known import is_as_written
 from restflow.middleware.logs import log_refusal
 from restflow.settings import settings
 from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
+from restflow.streams import end_streams
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
 __dir__ = __all__.copy
@@ -167,8 +168,11 @@ class ASGIHandler(DjangoASGIHandler):
             return
         answered: list[HttpResponseBase] = []
         answer = Begun(self._answer(request, send, answered))
-        if not answer.done:
-            await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
+        try:
+            if not answer.done:
+                await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
+        finally:
+            await end_streams(request)
         await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:

@@ -180,9 +180,14 @@ def has_thread() -> bool:
     return thread.is_set_aside()
 
 
+def may_change_threads() -> None:
+    """Have the request's thread serve others while the request waits: it has run all code that may need one thread."""
+    thread.may_change()
+
+
 def keeps_connections() -> bool:
     """Tell whether the request has a thread in which nobody closes connections while it waits: one of asgiref's."""
     return thread.is_asgirefs()
 
 
-__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections"]
+__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections", "may_change_threads"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from restflow.db.sessions import close_free
 from restflow.flow import arun, blocking, may_block_here, on_loop, run
-from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections
+from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections, may_change_threads
 from restflow.settings import settings
 from restflow.streams.formats import Format
 from restflow.streams.sources import Source
@@ -118,6 +118,8 @@ class Parts:
         """
         if self._is_over:
             return
+        if self.source.is_async:
+            may_change_threads()
         try:
             if self._format.opening:
                 yield self._format.opening
@@ -195,6 +197,14 @@ class Parts:
             self._iterator.close()
         if not (self.source.is_async or on_loop()):  # there it may be running, and the producer will close it
             self._close_source()
+        if self._producer is not None:
+            self._producer.close()
+
+    def abandon(self) -> None:
+        """Have what was begun ended where nobody asked for it: Django's handler forgets the response of who has left.
+
+        Left to the garbage collector, a generator that a task of its own runs would never end.
+        """
         if self._producer is not None:
             self._producer.close()
 
