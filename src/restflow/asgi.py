@@ -24,25 +24,23 @@ from django.db import connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 
-from restflow.db.sessions import close_free, discard_unfinished, is_connected, keeps_a_connection, watch_last
+from restflow.db.sessions import close_free, discard_unfinished, holds_a_session, keeps_a_connection, watch_last
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
     Limits,
-    Overloaded,
     Workers,
     arun,
     asked,
     awaited,
-    blocking,
     call,
     forget_request,
-    in_any_thread,
     is_marked_async,
     last_call,
     provide,
     watched,
     withdraw,
+    without_fail,
 )
 from restflow.middleware import load
 from restflow.middleware.known import is_as_written
@@ -66,7 +64,7 @@ _AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
 def _after_call() -> bool:
     """Have the thread let go of the request's event loop, and tell whether it has a connection to be closed."""
     forget_request()
-    return is_connected()
+    return holds_a_session()
 
 
 def get_asgi_application() -> ASGIHandler:
@@ -229,11 +227,7 @@ class ASGIHandler(DjangoASGIHandler):
         if has_lease and self._finished.are_djangos() and closes_in_place(response):
             close_in_place(response)
             return
-        close = partial(request_finished.send, sender=type(self)) if response is None else response.close
-        try:
-            await arun(blocking(close))
-        except Overloaded:
-            await in_any_thread(close)
+        await without_fail(partial(request_finished.send, sender=type(self)) if response is None else response.close)
 
     # The response.
 

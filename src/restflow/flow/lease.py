@@ -81,7 +81,7 @@ class Lease(Executor):
         self._has_ended = False
         self.is_last = False
         self._is_through = False  # the thread has ended the lease, or is about to
-        self._may_change = False
+        self._has_left = False  # a thread that it had, and has another when it needs one
         self._begin, self._ending = beginning, ending
         self.beginning: Callable[[], Any] | None = beginning  # until it was called
 
@@ -105,7 +105,7 @@ class Lease(Executor):
             if self._has_ended:
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
             if not self._works:
-                has_begun = self._worker is not None or self._may_change
+                has_begun = self._worker is not None or self._has_left
                 if not has_begun:
                     self._workers.admit()
                 self._works = True
@@ -129,12 +129,12 @@ class Lease(Executor):
         if worker is None:
             self._workers.turns.decline()
             return
-        self._worker, worker.lease, self.has_turn = worker, self, True
+        self._worker, worker.leased, self.has_turn = worker, True, True
         worker.jobs.put(self._work)
 
     def take(self, worker: Worker) -> None:
         """Take the thread that this has waited for. The lock is held."""
-        self._worker, worker.lease = worker, self
+        self._worker, worker.leased = worker, True
         self._workers.turns.take(self.start, again=False)
 
     def _work(self) -> None:
@@ -166,27 +166,6 @@ class Lease(Executor):
             self._give_turn()
         elif not locks:
             self._give_turn()
-            self._change()
-
-    def may_change(self) -> None:
-        """Have the thread serve others whenever nothing is open in it; what is asked for later has another."""
-        with self._workers.lock:
-            self._may_change = True
-            self._change()
-
-    def rested(self) -> None:
-        """Take note, in the thread, of what it still has open after it has rested."""
-        holds = self._workers.ask(self._workers.holding)
-        with self._workers.lock:
-            self._holds = holds
-            self._change()
-
-    def _change(self) -> None:
-        """Give the thread back meanwhile, if that may be. The lock is held."""
-        is_needed = self._works or self._holds or self._has_ended or self.is_shared
-        if self._may_change and self._worker is not None and not is_needed:
-            self._leave(self._worker)
-            self.beginning = self._begin
 
     def _give_turn(self) -> None:
         if self.has_turn:
@@ -217,6 +196,20 @@ class Lease(Executor):
         finally:
             self.pause()
 
+    def leave(self) -> None:
+        """Let the thread serve others, unless something is open in it; what is asked for later has another."""
+        with self._workers.lock:
+            if self._worker is not None and not (self._works or self.is_shared):
+                self._worker.jobs.put(partial(self._leave_if_free, self._worker))
+
+    def _leave_if_free(self, worker: Worker) -> None:
+        self._workers.rest()
+        holds = self._workers.ask(self._workers.holding)
+        with self._workers.lock:
+            if self._worker is worker and not (holds or self._works or self._has_ended):
+                self._leave(worker)
+                self._has_left, self.beginning = True, self._begin
+
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""
         with self._workers.lock:
@@ -236,7 +229,7 @@ class Lease(Executor):
         """Let the thread serve another lease, before which it ends this one. The lock is held."""
         if not self._is_through:
             worker.ending = self._ending
-        worker.lease = self._worker = None
+        worker.leased, self._worker = False, None
         self._workers.free(worker)
         self._give_turn()
 

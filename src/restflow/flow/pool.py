@@ -236,7 +236,7 @@ class Worker:
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
-        self.lease: Lease | None = None
+        self.leased = False
         self.ending: Callable[[], Any] = nothing  # of the last lease, if it is still to be called
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
@@ -253,23 +253,17 @@ class Worker:
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for something to do; None to end."""
-        moment = self.workers.moment() if self.lease is not None or self.ending is not nothing else None
+        moment = self.workers.moment() if self.leased or self.ending is not nothing else None
         if moment is not None:
             with suppress(Empty):
                 return self.jobs.get(timeout=max(moment, 0))
             self.end_last()
-            self._rest()
+            self.workers.rest()
         while True:
             with suppress(Empty):
                 return self.jobs.get(timeout=self.workers.idle_for)
             if self.workers.retire(self):
                 return None
-
-    def _rest(self) -> None:
-        self.workers.rest()
-        lease = self.lease
-        if lease is not None:
-            lease.rested()
 
     def end_last(self) -> None:
         """End the last lease, in its thread."""

@@ -160,12 +160,12 @@ def is_set_aside() -> bool:
     return context is None or (found.has_thread() if isinstance(found, Lease) else found is not None)
 
 
-def may_change() -> None:
-    """Have this request's blocking code go on in any thread of our pool, where its own has nothing open."""
+def leave() -> None:
+    """Have this request's blocking code go on in any thread of our pool, unless its own has something open."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     found = None if context is None else SyncToAsync.context_to_thread_executor.get(context)
     if isinstance(found, Lease):
-        found.may_change()
+        found.leave()
 
 
 def is_asgirefs() -> bool:
