@@ -1,4 +1,4 @@
-"""``python -m benchmarks.streams``: many open event streams on one process, and a long list, with what they take."""
+"""``python -m benchmarks.streams``: many open event streams on one process, clients that leave, and a long list."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from benchmarks.served import database
 from benchmarks.served.servers import Running, Server, family, running
 
 ENTRIES = ("django", "restflow")
+PROGRAMS = ("uvicorn", "granian")
 HEARTBEAT = 1.0
 MOST = 64 * 1024 * 1024  # bytes above the start that a list may take
+SOON = 100  # milliseconds after its client has left in which a generator's ``finally`` has to run
 PAGE = os.sysconf("SC_PAGE_SIZE")
 FILL = """
 INSERT INTO {table} (isbn, title, author, pages, price, published, in_print)
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clients", type=positive, default=500, help="open at once (default: %(default)s)")
     parser.add_argument("--duration", type=positive, default=20, help="seconds they are open (default: %(default)s)")
     parser.add_argument("--rows", type=positive, default=1_000_000, help="of the list (default: %(default)s)")
+    parser.add_argument("--tries", type=positive, default=50, help="to leave, of each kind (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="for all that was found")
     options = parser.parse_args(arguments)
     if not POSTGRES:
@@ -54,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     found[entry] = asyncio.run(_events(started, options))
                 with running(server, name) as started:
                     found[entry] |= asyncio.run(_rows(started))
+                for program in PROGRAMS:
+                    server = Server(f"restflow, {program}, {entry}'s entry", "streams", entry, program=program)
+                    with running(server, name) as started:
+                        found[entry] |= asyncio.run(_leaving(started, options.tries))
     lines = [(measure, *(str(found[entry][measure]) for entry in ENTRIES)) for measure in found[ENTRIES[0]]]
     print(aligned([("", *ENTRIES), *lines]))
     if options.json:
@@ -192,6 +199,26 @@ async def _rows(started: Running) -> dict[str, Any]:
     return found
 
 
+async def _leaving(started: Running, tries: int) -> dict[str, Any]:
+    """Have clients leave one by one; how long after that the generator's ``finally`` ran."""
+    found: dict[str, Any] = {}
+    for path in (f"{form}/{source}" for form in ("sse", "ndjson") for source in ("silent", "busy", "sync")):
+        taken: list[float] = []
+        for number in range(tries):
+            before = (await _state(started))["ended"]
+            client = _Client(started, f"/leaving/{path}/")
+            await (await client.ask()).readuntil(b"first")
+            await asyncio.sleep(0.01 + number / 10_000)  # so that it leaves at any time between two items
+            left = monotonic()
+            client.leave()
+            _, state = await _until(started, "ended", before + 1)
+            taken.append((state["last ended"] - left) * 1000)
+        name = f"{started.server.program}, {path}: ended after"
+        found[f"{name} (median, ms)"] = round(statistics.median(taken), 1)
+        found[f"{name} (most, ms)"] = round(max(taken), 1)
+    return found
+
+
 def _faults(found: dict[str, dict[str, Any]], options: argparse.Namespace) -> Iterator[str]:
     for entry, measures in found.items():
         expected = {
@@ -201,6 +228,7 @@ def _faults(found: dict[str, dict[str, Any]], options: argparse.Namespace) -> It
             "seconds until all were closed": measures["seconds until all were closed"] < 1,
             "open in the end": measures["open in the end"] == 0,
             **{name: value * 2**20 < MOST for name, value in measures.items() if name.endswith("above the start")},
+            **{name: value < SOON for name, value in measures.items() if name.endswith("ended after (most, ms)")},
         }
         yield from (f"{entry}: {name}: {measures[name]}" for name, holds in expected.items() if not holds)
 

@@ -96,6 +96,14 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def postgres() -> str:
+    """PostgreSQL's alias."""
+    if "postgres" not in settings.DATABASES:
+        pytest.skip("PostgreSQL is not running")
+    return "postgres"
+
+
+@pytest.fixture
 def redis_storage() -> Iterator[dict[str, Any]]:
     """The setting ``RESTFLOW`` by which throttles count in Redis, under keys of this test's own."""
     if not settings.REDIS:

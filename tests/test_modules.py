@@ -84,3 +84,30 @@ def test_a_generic_class_takes_its_model(cls: Any) -> None:
 def test_dir_of_a_public_module_is_what_it_exports(name: str) -> None:
     module = importlib.import_module(f"restflow.{name}")
     assert dir(module) == sorted(module.__all__)
+
+
+# What code that was written for drf-restflow 2.x, or for DRF, imports from the modules of components.
+NAMES = {
+    "authentication": "BaseAuthentication BasicAuthentication RemoteUserAuthentication SessionAuthentication "
+    "TokenAuthentication",
+    "exceptions": "APIException ErrorCode exception_handler format_error",
+    "pagination": "CursorPagination FastPageNumberPagination LimitOffsetPagination PageNumberPagination",
+    "permissions": "AllowAny BasePermission DjangoModelPermissions DjangoModelPermissionsOrAnonReadOnly "
+    "DjangoObjectPermissions IsAdminUser IsAuthenticated IsAuthenticatedOrReadOnly",
+    "responses": "NDJSONResponse Response SSEResponse StreamingJSONListResponse",
+    "serializers": "HyperlinkedModelSerializer ListSerializer ModelSerializer Serializer",
+    "test": "AsyncAPIClient AsyncAPILiveServerTestCase AsyncAPIRequestFactory AsyncAPISimpleTestCase AsyncAPITestCase "
+    "AsyncAPITransactionTestCase force_authenticate",
+    "throttling": "AnonRateThrottle BaseThrottle ScopedRateThrottle SimpleRateThrottle UserRateThrottle",
+    "views": "OFF ActionConfig PostFetch action api_view",
+}
+
+
+@pytest.mark.parametrize(("module", "names"), NAMES.items())
+def test_a_module_of_components_has_its_names_and_its_classes_are_drfs(module: str, names: str) -> None:
+    ours = importlib.import_module(f"restflow.{module}")
+    drfs = importlib.import_module({"responses": "rest_framework.response"}.get(module, f"rest_framework.{module}"))
+    for name in names.split():
+        assert name in ours.__all__
+        theirs = getattr(drfs, name, None)
+        assert not inspect.isclass(theirs) or issubclass(getattr(ours, name), theirs)

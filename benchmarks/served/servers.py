@@ -35,6 +35,7 @@ class Server:
         threads: of each, for WSGI; 0 for ASGI.
         pool: the most connections of each process's pool; 0 where each thread keeps one.
         needs: modules that have to be importable.
+        program: what serves one process for ASGI: uvicorn or granian.
     """
 
     name: str
@@ -44,17 +45,21 @@ class Server:
     threads: int = 0
     pool: int = POOL
     needs: tuple[str, ...] = ()
+    program: str = "uvicorn"
 
     def missing(self) -> list[str]:
         """Return what it needs and is not installed."""
         modules = (
-            ("uvicorn",) if self.workers == 1 else ("gunicorn",) if self.threads else ("gunicorn", "uvicorn_worker")
+            (self.program,) if self.workers == 1 else ("gunicorn",) if self.threads else ("gunicorn", "uvicorn_worker")
         )
         return [name for name in (*self.needs, *modules) if find_spec(name) is None]
 
     def command(self, port: int) -> list[str]:
-        """Return the command that starts it: uvicorn for one process, gunicorn for several."""
+        """Return the command that starts it: its program for one process, gunicorn for several."""
         served = f"benchmarks.served.application:{self.application}"
+        if self.program == "granian":
+            options = ["--factory", "--host=127.0.0.1", f"--port={port}", "--interface=asgi", "--no-log"]
+            return [sys.executable, "-m", "granian", *options, served]
         if self.workers == 1:
             options = ["--factory", "--host=127.0.0.1", f"--port={port}", "--no-access-log", "--log-level=warning"]
             return [sys.executable, "-m", "uvicorn", *options, served]

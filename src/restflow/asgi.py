@@ -24,31 +24,30 @@ from django.db import connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix, set_urlconf
 
-from restflow.db.sessions import close_free, discard_unfinished, is_connected, keeps_a_connection, watch_last
+from restflow.db.sessions import close_free, discard_unfinished, holds_a_session, keeps_a_connection, watch_last
 from restflow.db.transactions import transacted
 from restflow.flow import (
     Begun,
     Limits,
-    Overloaded,
     Workers,
     arun,
     asked,
     awaited,
-    blocking,
     call,
     forget_request,
-    in_any_thread,
     is_marked_async,
     last_call,
     provide,
     watched,
     withdraw,
+    without_fail,
 )
 from restflow.middleware import load
 from restflow.middleware.known import is_as_written
 from restflow.middleware.logs import log_refusal
 from restflow.settings import settings
 from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
+from restflow.streams import end_streams
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
 __dir__ = __all__.copy
@@ -65,7 +64,7 @@ _AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
 def _after_call() -> bool:
     """Have the thread let go of the request's event loop, and tell whether it has a connection to be closed."""
     forget_request()
-    return is_connected()
+    return holds_a_session()
 
 
 def get_asgi_application() -> ASGIHandler:
@@ -167,8 +166,11 @@ class ASGIHandler(DjangoASGIHandler):
             return
         answered: list[HttpResponseBase] = []
         answer = Begun(self._answer(request, send, answered))
-        if not answer.done:
-            await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
+        try:
+            if not answer.done:
+                await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
+        finally:
+            await end_streams(request)
         await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
@@ -225,11 +227,7 @@ class ASGIHandler(DjangoASGIHandler):
         if has_lease and self._finished.are_djangos() and closes_in_place(response):
             close_in_place(response)
             return
-        close = partial(request_finished.send, sender=type(self)) if response is None else response.close
-        try:
-            await arun(blocking(close))
-        except Overloaded:
-            await in_any_thread(close)
+        await without_fail(partial(request_finished.send, sender=type(self)) if response is None else response.close)
 
     # The response.
 

@@ -21,6 +21,7 @@ DEFAULTS: Any = {
     "WORKER_QUEUE": 1000,
     "WORKER_LEASES": 1000,
     "RELEASE_AFTER": 0.05,
+    "STREAMS_LEAVE_THREADS": False,
     "FAST_VERSIONS": True,
     "ERROR_FORMAT": None,
     "PROBLEM_TYPE": "about:blank",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import connections
 
 from tests.site import Answer, Site
 
@@ -81,3 +85,19 @@ def ident(request: Any = None) -> int:
 
 async def send_all(site: Site, *urls: str) -> list[Answer]:
     return list(await asyncio.gather(*(site.asend("GET", url) for url in urls)))
+
+
+@contextmanager
+def changed(**changes: Any) -> Iterator[None]:
+    """PostgreSQL with other settings, for threads that have not used it yet."""
+    from django.db.backends.postgresql import base
+
+    given = connections.settings["postgres"]
+    options = {**given["OPTIONS"], **changes.pop("OPTIONS", {})}
+    connections.settings["postgres"] = {**given, **changes, "OPTIONS": options}
+    try:
+        yield
+    finally:
+        connections.settings["postgres"] = given
+        if (pool := base.DatabaseWrapper._connection_pools.pop("postgres", None)) is not None:
+            pool.close()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.db import connections, transaction
-from django.db.backends.postgresql import base
 from django.db.backends.signals import connection_created
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Value, Window
 from django.db.models.functions import Cast, Coalesce, Concat, Lower, Now, RowNumber, TruncDate, Upper
@@ -22,32 +20,12 @@ from rest_framework.response import Response
 
 from restflow import db
 from restflow.views import AsyncAPIView
+from tests.entry.support import changed
 from tests.entry.tenants.base import PATH
 from tests.site import ENTRIES, OURS, CountingWorkers, Site
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 AT_ONCE = {"RELEASE_AFTER": 0}
-
-
-@pytest.fixture
-def postgres() -> str:
-    if "postgres" not in connections:
-        pytest.skip("PostgreSQL is not running")
-    return "postgres"
-
-
-@contextmanager
-def changed(**changes: Any) -> Iterator[None]:
-    """PostgreSQL with other settings, for threads that have not used it yet."""
-    given = connections.settings["postgres"]
-    options = {**given["OPTIONS"], **changes.pop("OPTIONS", {})}
-    connections.settings["postgres"] = {**given, **changes, "OPTIONS": options}
-    try:
-        yield
-    finally:
-        connections.settings["postgres"] = given
-        if (pool := base.DatabaseWrapper._connection_pools.pop("postgres", None)) is not None:
-            pool.close()
 
 
 def waits(

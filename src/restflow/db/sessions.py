@@ -38,9 +38,15 @@ def close_free() -> None:
                 logger.exception("A database connection could not be closed.")
 
 
-def is_connected() -> bool:
-    """Tell whether this thread has a database connection open."""
-    return any(each.connection is not None for each in connections.all(initialized_only=True))
+def holds_a_session() -> bool:
+    """Tell whether this thread has a database connection open, or one of a backend that may keep more than that.
+
+    django-tenants', for one, keeps the schema that its connections are to be opened for.
+    """
+    return any(
+        each.connection is not None or not _opens_cursors_as_django(type(each))
+        for each in connections.all(initialized_only=True)
+    )
 
 
 def keeps_a_connection() -> bool:

@@ -15,14 +15,14 @@ is called, and ``twins`` what classes are given so that plain Python means the s
 """
 
 from restflow.flow.bridges import callable_from_sync, called, dual, never_awaits, result_of
-from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run
+from restflow.flow.drivers import arun, is_marked_async, marked_async, on_loop, run, without_fail
 from restflow.flow.faces import asynchronous, sync, sync_or_async
 from restflow.flow.functions import gives_coroutine, is_coroutine_function, may_give_coroutine
 from restflow.flow.lease import last_call
 from restflow.flow.natures import Descriptor, always, flow_of, learn, never_blocks, nonblocking, stand_in
 from restflow.flow.pending import insist_on_awaited, must_be_awaited
 from restflow.flow.plan import Unmodified, at_first_use, is_overridden, is_written_async, look_at, plan_of
-from restflow.flow.pool import Limits, Overloaded, Workers, in_any_thread
+from restflow.flow.pool import Limits, Overloaded, Workers
 from restflow.flow.remembered import keep, remembered
 from restflow.flow.resolution import held, is_generated
 from restflow.flow.steps import asked, attribute, awaited, blocking, call, hook, may_block_here, truth
@@ -61,7 +61,6 @@ __all__ = [
     "has_fast_version",
     "held",
     "hook",
-    "in_any_thread",
     "insist_on_awaited",
     "is_coroutine_function",
     "is_generated",
@@ -94,5 +93,6 @@ __all__ = [
     "unchanged",
     "watched",
     "withdraw",
+    "without_fail",
 ]
 __dir__ = __all__.copy

@@ -18,7 +18,8 @@ from asgiref.sync import SyncToAsync, async_to_sync, iscoroutinefunction, markco
 from restflow.flow import thread
 from restflow.flow.functions import MARKED
 from restflow.flow.lease import waiting_for_the_loop
-from restflow.flow.steps import Driver, Step, drop, here, is_awaitable, settle
+from restflow.flow.pool import Overloaded, in_any_thread
+from restflow.flow.steps import Driver, Step, blocking, drop, here, is_awaitable, settle
 
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -206,6 +207,14 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         if hop is None or not hop.is_away:
             flow.close()
         del hop  # its exception refers to this frame
+
+
+async def without_fail(function: Callable[[], _R]) -> _R:
+    """Call what must not be skipped: in the request's thread or, if too many requests wait for one, in a new thread."""
+    try:
+        return await arun(blocking(function))
+    except Overloaded:
+        return await in_any_thread(function)
 
 
 _thread = threading.local()

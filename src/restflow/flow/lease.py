@@ -82,7 +82,8 @@ class Lease(Executor):
         self._has_ended = False
         self.is_last = False
         self._is_through = False  # True once the thread is about to end the lease, or has
-        self._ending = ending
+        self._has_left = False  # True once it has given its thread back early; it gets another when it needs one
+        self._begin, self._ending = beginning, ending
         self.beginning: Callable[[], Any] | None = beginning  # None once it has been called
 
     def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
@@ -105,14 +106,15 @@ class Lease(Executor):
             if self._has_ended:
                 raise RuntimeError("The request has ended, and its worker thread is no longer its own.")
             if not self._works:
-                if self._worker is None:
+                has_begun = self._worker is not None or self._has_left
+                if not has_begun:
                     self._workers.admit()
                 self._works = True
                 self._jobs.append(job)
                 if self.has_turn:
                     self.start()
                 else:
-                    self._workers.turns.take(self.start, again=self._worker is not None)
+                    self._workers.turns.take(self.start, again=has_begun)
             else:
                 self._jobs.append(job)
             self._is_through = False
@@ -194,6 +196,20 @@ class Lease(Executor):
             return function(*args, **kwargs)
         finally:
             self.pause()
+
+    def leave(self) -> None:
+        """Let the thread serve others, unless something is open in it; what is asked for later has another."""
+        with self._workers.lock:
+            if self._worker is not None and not (self._works or self.is_shared):
+                self._worker.jobs.put(partial(self._leave_if_free, self._worker))
+
+    def _leave_if_free(self, worker: Worker) -> None:
+        self._workers.rest()
+        holds = self._workers.ask(self._workers.holding)
+        with self._workers.lock:
+            if self._worker is worker and not (holds or self._works or self._has_ended):
+                self._leave(worker)
+                self._has_left, self.beginning = True, self._begin
 
     def end(self) -> None:
         """Give the thread back once it has done all it was asked to. Returns at once."""

@@ -109,10 +109,11 @@ class Producer(Generic[_V]):
             TimeoutError: it goes on, whatever it is told.
             Exception: what it raised in the end.
         """
-        self._is_closed = True
+        was_closed, self._is_closed = self._is_closed, True
         if self._task.done():
             return
-        self._task.cancel()
+        if not was_closed:  # a second cancellation would cut the generator's own end short
+            self._task.cancel()
         done, _ = await asyncio.wait([self._task], timeout=_GRACE)
         if not done:
             raise TimeoutError("A stream's generator does not end, though it was closed.")
@@ -121,8 +122,8 @@ class Producer(Generic[_V]):
 
     def close(self) -> None:
         """Have the generator ended, from any thread; nobody waits for it."""
-        self._is_closed = True
-        if not (self._task.done() or self._loop.is_closed()):
+        was_closed, self._is_closed = self._is_closed, True
+        if not (was_closed or self._task.done() or self._loop.is_closed()):
             self._loop.call_soon_threadsafe(self._task.cancel)
 
 
@@ -180,9 +181,14 @@ def has_thread() -> bool:
     return thread.is_set_aside()
 
 
+def leave_thread() -> None:
+    """Have the request's thread, if it is one of ours, serve others while the request waits."""
+    thread.leave()
+
+
 def keeps_connections() -> bool:
     """Tell whether the request has a thread in which nobody closes connections while it waits: one of asgiref's."""
     return thread.is_asgirefs()
 
 
-__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections"]
+__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections", "leave_thread"]

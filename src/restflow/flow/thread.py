@@ -160,6 +160,14 @@ def is_set_aside() -> bool:
     return context is None or (found.has_thread() if isinstance(found, Lease) else found is not None)
 
 
+def leave() -> None:
+    """Have this request's blocking code go on in any thread of our pool, unless its own has something open."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    found = None if context is None else SyncToAsync.context_to_thread_executor.get(context)
+    if isinstance(found, Lease):
+        found.leave()
+
+
 def is_asgirefs() -> bool:
     """Tell whether this request's blocking code has a thread of asgiref's own."""
     context = SyncToAsync.thread_sensitive_context.get(None)

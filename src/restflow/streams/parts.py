@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from restflow.db.sessions import close_free
-from restflow.flow import arun, blocking, may_block_here, on_loop, run
-from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections
+from restflow.flow import arun, blocking, may_block_here, on_loop, run, without_fail
+from restflow.flow.streaming import END, LATE, Producer, iterated, keeps_connections, leave_thread
 from restflow.settings import settings
 from restflow.streams.formats import Format
 from restflow.streams.sources import Source
@@ -126,7 +126,7 @@ class Parts:
             if self._format.closing:
                 yield self._format.closing
         except Exception as error:
-            await arun(blocking(self._log, error))
+            await without_fail(partial(self._log, error))
             yield self._failure()
         finally:
             await self.aclose()
@@ -136,12 +136,19 @@ class Parts:
             return self._ahead.pop()
         if self._producer is None:
             self._producer = Producer(self._produce())
-        if self.source.is_async and keeps_connections() and settings.RELEASE_AFTER is not None:
+        if self.source.is_async and settings.RELEASE_AFTER is not None:
             part = await self._producer.next(settings.RELEASE_AFTER)
             if part is not LATE:
                 return part
-            await arun(blocking(close_free))
+            await self._rest()
         return await self._producer.next(self._heartbeat)
+
+    async def _rest(self) -> None:
+        """Hold nothing that can be had again while the source is silent. On our entry, threads rest by themselves."""
+        if keeps_connections():
+            await arun(blocking(close_free))
+        elif settings.STREAMS_LEAVE_THREADS:
+            leave_thread()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the parts, from sync code. An async source has one event loop for all of them.
@@ -184,7 +191,7 @@ class Parts:
         try:
             await (arun(self.source.close()) if producer is None else producer.aclose())
         except Exception as error:
-            await arun(blocking(self._log, error))
+            await without_fail(partial(self._log, error))
 
     def close(self) -> None:
         """Have the stream ended, from any thread, if it was not iterated to its end. It may block."""
@@ -195,6 +202,13 @@ class Parts:
             self._iterator.close()
         if not (self.source.is_async or on_loop()):  # on the loop it may be running, and the producer closes it
             self._close_source()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Have what was begun ended where nobody asked for it: Django's handler forgets the response of who has left.
+
+        Left to the garbage collector, a generator that a task of its own runs would never end.
+        """
         if self._producer is not None:
             self._producer.close()
 

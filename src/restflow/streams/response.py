@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from inspect import isasyncgenfunction
 from typing import Any, ClassVar
+from weakref import finalize
 
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
@@ -21,6 +22,7 @@ from restflow.streams.sources import Unopened, source_of
 
 HEARTBEAT = 15.0
 FIRST_WITHIN = 1.0
+_BEGUN = "_restflow_begun"
 
 
 class StreamedResponse(StreamingHttpResponse):
@@ -56,6 +58,8 @@ class StreamedResponse(StreamingHttpResponse):
         self._iterator: Any = self.parts
         self.is_async = on_loop()
         self.when_closed(self.parts.close)
+        self._unsent = finalize(self, self.parts.abandon)
+        self._unsent.atexit = False
 
     def when_closed(self, function: Callable[[], Any]) -> None:
         """Have ``function`` called when the stream has ended, whichever way."""
@@ -68,6 +72,7 @@ class StreamedResponse(StreamingHttpResponse):
 
     def __aiter__(self) -> AsyncGenerator[bytes, None] | AsyncIterator[bytes]:
         """Return the parts, for async code."""
+        self._unsent.detach()
         return aiter(self.parts) if self._iterator is self.parts else super().__aiter__()
 
 
@@ -237,8 +242,19 @@ async def begin_stream(response: StreamedResponse, request: Any) -> None:
         return
     if is_asgi:
         await awaited(parts.abegin, response.first_within)
+        vars(http_request).setdefault(_BEGUN, []).append(parts)
     else:
         await blocking(parts.begin, response.first_within)
+
+
+async def end_streams(http_request: Any) -> None:
+    """End what was begun for a request and not sent to its end: where the client left before, or another response was.
+
+    Args:
+        http_request: Django's.
+    """
+    for parts in vars(http_request).pop(_BEGUN, ()):
+        await parts.aclose()
 
 
 def _is_in_a_transaction() -> bool:
@@ -254,6 +270,7 @@ __all__ = [
     "StreamedResponse",
     "StreamingJSONListResponse",
     "begin_stream",
+    "end_streams",
     "get_last_event_id",
     "response_class_for",
 ]
