@@ -11,7 +11,7 @@ from operator import is_
 from typing import Any, NoReturn
 
 from django.db.models import Model
-from rest_framework.fields import CreateOnlyDefault, SerializerMethodField
+from rest_framework.fields import CreateOnlyDefault, Field, SerializerMethodField
 from rest_framework.serializers import BaseSerializer, HyperlinkedModelSerializer, ListSerializer, Serializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
@@ -125,7 +125,7 @@ def _refuse_built(serializer: Any, *, build: bool) -> None:
     refuse_async_code(serializer)
     one: Any = serializer.child if isinstance(serializer, ListSerializer) else serializer
     for each in {id(one): one, id(serializer): serializer}.values():
-        if is_refusable(each) and any(map(_is_async_object, _listed(vars(each).get("_validators")))):
+        if is_refusable(each) and any(map(_is_async_object, _validators_of(each, is_built=True))):
             _refuse(type(each), "validators")
     if is_refusable(one) and (build or "fields" in vars(one)):
         fields = getattr(one, "fields", None)
@@ -365,8 +365,7 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
     else:
         put_on = [name for name in METHODS.intersection(own) if _is_async(own[name])]
         yield from (f".{name}" for name in (*_async_methods(type(field)), *put_on))
-    # A field builds its list of validators at first use. Until then it has those of its class.
-    if any(map(_is_async_object, _listed(own.get("_validators", field.default_validators)))):
+    if any(map(_is_async_object, _validators_of(field, is_built=field.parent is not None))):
         yield ".validators"
     for name in ("default", "initial"):
         value = own.get(name)
@@ -378,6 +377,14 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
         for child in (*inside, *held_by(field)):
             named = child.field_name or "child"
             yield from (f".{named}{what}" for what in _async_code_of_field(child, (*around, field)))
+
+
+def _validators_of(field: Any, *, is_built: bool) -> Iterable[Any]:
+    """Return the validators that a field is known to have, without calling the ``get_validators`` of a project."""
+    if type(field).validators is Field.validators:
+        # DRF builds the list at first use. Until then, those of the class are all that is known.
+        return _listed(vars(field).get("_validators", field.default_validators))
+    return _listed(field.validators if is_built else None)  # a property of the project's class
 
 
 def _is_async_object(value: Any) -> bool:
