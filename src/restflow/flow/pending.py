@@ -7,6 +7,7 @@ Whatever dispatches a view calls ``insist_on_awaited``, so that a check that is 
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Coroutine, Generator
 from typing import Any
@@ -65,6 +66,8 @@ class Pending(Coroutine[Any, Any, Any]):
         self.coroutine.close()
 
     def __bool__(self) -> bool:
+        if sys._getframe(1).f_globals.get("__name__") == "asyncio.base_tasks":
+            return True  # the repr of a task, which tests whether the task has a coroutine
         self.close()  # an unawaited coroutine would warn as well
         raise TypeError(
             f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
