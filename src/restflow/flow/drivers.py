@@ -124,10 +124,13 @@ def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
 
 
 def _take(step: Step) -> Any:
-    if step.for_sync_awaits:
-        return _bridge(step)
-    value = step.for_sync(*step.args, **step.kwargs)
-    return _bridge(settle(value)) if is_awaitable(value) else value
+    try:
+        if step.for_sync_awaits:
+            return _bridge(step)
+        value = step.call(step.for_sync)
+        return _bridge(step.settling(value)) if is_awaitable(value) else value
+    finally:
+        step.handled = None
 
 
 def _bridge(step: Step) -> Any:
@@ -148,7 +151,7 @@ def _bridge(step: Step) -> Any:
             raise asyncio.CancelledError
         if in_turn is not None:
             thread.call_by(in_turn)
-        return await _awaited(step.for_sync(*step.args, **step.kwargs))
+        return await _awaited(step.awaited(step.for_sync))
 
     try:
         with waiting_for_the_loop() as in_turn:
@@ -189,13 +192,14 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
                 continue
             value = error = None
             try:
-                value = await reached.for_async(*reached.args, **reached.kwargs)
+                value = await reached.awaited(reached.for_async)
                 if is_awaitable(value):
                     value = await _awaited(value)
             except GeneratorExit:
                 raise
             except BaseException as raised:
                 error = raised
+            reached.handled = None
             try:
                 reached = _advance(flow, value, error, None)
             finally:
@@ -253,7 +257,7 @@ class _Hop(Driver, Generic[_R]):
         except GeneratorExit:
             self.cancel()
             raise
-        self.job, self.began = None, False
+        self.job, self.began, self.step.handled = None, False, None
         del self.away  # both lead back here, and what nobody needs must go without the garbage collector
         thread.come_back(self.context)
         error, self.error = self.error, None
@@ -346,11 +350,12 @@ class _Hop(Driver, Generic[_R]):
             value: Any = None
             error: BaseException | None = None
             try:
-                value = step.for_async(*step.args, **step.kwargs)
+                value = step.call(step.for_async)
             except BaseException as raised:
                 error = raised
             if is_awaitable(value) and not self.cancelled:
-                return settle(value)
+                return step.settling(value)
+            step.handled = None
             try:
                 reached = self._resume(value, error)
             finally:
