@@ -7,6 +7,7 @@ import logging
 import threading
 import traceback
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from django.views import View
 from restflow.asgi import ASGIHandler, get_asgi_application
 from restflow.flow import thread as flow_thread
 from restflow.views import AsyncAPIView
+from restflow.viewsets import AsyncViewSet
 from tests.entry.stack import place
 from tests.entry.support import body, content, scope_of, talk
 from tests.site import ENTRIES, OURS, Site
@@ -472,6 +474,39 @@ def test_with_an_asgiref_whose_source_was_not_read_its_threads_are_used(monkeypa
         answer = asyncio.run(site.asend("GET", "/x/"))
     assert answer.status == 200
     assert not answer.body.startswith(b"restflow")
+
+
+async def inside(request: Any) -> HttpResponse:
+    return HttpResponse("not inside of anything")
+
+
+class Inside(AsyncAPIView):
+    async def get(self, request: Any) -> HttpResponse:
+        return await inside(request)
+
+
+class Insides(AsyncViewSet):
+    async def list(self, request: Any) -> HttpResponse:
+        return await inside(request)
+
+
+@on_both
+@pytest.mark.parametrize("view", [inside, Inside.as_view(), Insides.as_view({"get": "list"})])
+def test_what_a_sync_wrapper_hands_on_of_an_async_view_is_no_response(view: Any, entry: str) -> None:
+    """As by Django: the view would run when the wrapper has closed what it opened around it."""
+    given: list[Any] = []
+
+    def wrapper(request: Any) -> Any:
+        with nullcontext():
+            given.append(view(request))
+            return given[0]
+
+    with (
+        Site({"x/": wrapper}, entry=entry, DEBUG_PROPAGATE_EXCEPTIONS=True) as site,
+        pytest.raises(ValueError, match="It returned an unawaited coroutine instead"),
+    ):
+        asyncio.run(site.asend("GET", "/x/"))
+    given[0].close()
 
 
 handled: list[tuple[str, str]] = []
