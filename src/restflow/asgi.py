@@ -33,10 +33,12 @@ from restflow.flow import (
     arun,
     asked,
     awaited,
+    blocking,
     call,
     forget_request,
     is_marked_async,
     last_call,
+    never_blocks,
     provide,
     watched,
     withdraw,
@@ -287,7 +289,7 @@ class ASGIHandler(DjangoASGIHandler):
         if response is None:
             aliases = _atomic_databases(callback)
             view = callback if aliases else self.make_view_atomic(callback)
-            asking = partial(_asked, view, request, *args, **kwargs)
+            asking = partial(self._called, view, request, *args, **kwargs)
             try:
                 response = await (transacted(aliases, asking) if aliases else asking())
             except Exception as error:
@@ -307,6 +309,21 @@ class ASGIHandler(DjangoASGIHandler):
                 if response is None:
                     raise
         return response
+
+    async def _called(self, view: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a view as Django does: what a sync one gives is not awaited.
+
+        A coroutine would be that of an async view, and whatever the wrapper around it opened has ended by now.
+        """
+        if is_marked_async(view):
+            return await awaited(view, request, *args, **kwargs)
+
+        def called() -> Any:
+            response = view(request, *args, **kwargs)
+            self.check_response(response, view)
+            return response
+
+        return called() if never_blocks(view, request, *args, **kwargs) else await blocking(called)
 
     async def _by_exception_hooks(self, request: Any, error: Exception) -> Any:
         for method in self._exception_middleware:

@@ -173,7 +173,7 @@ def _wrappers(view: _View) -> _Messages:
         wrapper = f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})" if code else repr(callback)
         yield Warning(
             f"{wrapper} is a sync wrapper around {view}.as_view(), which is async. What it is given is a coroutine: "
-            "where it touches the response, each request fails.",
+            "where it touches that, or is without functools.wraps, each request fails.",
             hint="Make the wrapper `async def` where inspect.iscoroutinefunction(view) says so, and await the view.",
             obj=view.cls,
             id="restflow.W006",

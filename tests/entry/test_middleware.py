@@ -141,6 +141,54 @@ class Growing(MiddlewareMixin):
         type(self).process_response = Patching.replaced  # type: ignore[attr-defined]
 
 
+class Around(MiddlewareMixin):
+    """Hooks, and something around the rest of the chain."""
+
+    def process_request(self, request: Any) -> None:
+        stack.act("around", "request")
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        return stack.marked(response, "hook")
+
+    def around(self, get_response: Any) -> Any:
+        async def rest(request: Any) -> Any:
+            return stack.marked(await get_response(request), "around")
+
+        return rest
+
+
+class GivenAround(Around):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(self.around(get_response))
+
+
+class PutAround(Around):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.get_response = self.around(get_response)
+
+
+class ReadAround(Around):
+    @property
+    def get_response(self) -> Any:
+        return self.around(self.rest)
+
+    @get_response.setter
+    def get_response(self, rest: Any) -> None:
+        self.rest = rest
+
+
+@pytest.mark.parametrize("cls", [GivenAround, PutAround, ReadAround])
+def test_what_a_middleware_puts_around_the_rest_of_the_chain_is_called(cls: Any) -> None:
+    answers = {}
+    for entry in ENTRIES:
+        middleware = [stack.path_of(stack.hooks, 0), f"{__name__}.{cls.__name__}", stack.path_of(stack.hooks, 1)]
+        answer, events = served(entry, middleware, "aview", {})
+        answers[entry] = answer.headers["X-Passed"], [event for event, _ in events]
+    assert answers[OURS] == answers[DJANGO]
+    assert answers[OURS][0] == "hooks_1 around hook hooks_0 "
+
+
 class Static(MiddlewareMixin):
     @staticmethod
     @nonblocking

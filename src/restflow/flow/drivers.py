@@ -125,10 +125,13 @@ def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
 
 
 def _take(step: Step) -> Any:
-    if step.for_sync_awaits:
-        return _bridge(step)
-    value = step.for_sync(*step.args, **step.kwargs)
-    return _bridge(settle(value)) if is_awaitable(value) else value
+    try:
+        if step.for_sync_awaits:
+            return _bridge(step)
+        value = step.call(step.for_sync)
+        return _bridge(step.settling(value)) if is_awaitable(value) else value
+    finally:
+        step.handled = None
 
 
 def _bridge(step: Step) -> Any:
@@ -149,7 +152,7 @@ def _bridge(step: Step) -> Any:
             raise asyncio.CancelledError
         if in_turn is not None:
             thread.call_by(in_turn)
-        return await _awaited(step.for_sync(*step.args, **step.kwargs))
+        return await _awaited(step.awaited(step.for_sync))
 
     try:
         with waiting_for_the_loop() as in_turn:
@@ -190,13 +193,14 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
                 continue
             value = error = None
             try:
-                value = await reached.for_async(*reached.args, **reached.kwargs)
+                value = await reached.awaited(reached.for_async)
                 if is_awaitable(value):
                     value = await _awaited(value)
             except GeneratorExit:
                 raise
             except BaseException as raised:
                 error = raised
+            reached.handled = None
             try:
                 reached = _advance(flow, value, error, None)
             finally:
@@ -218,6 +222,7 @@ async def without_fail(function: Callable[[], _R]) -> _R:
 
 
 _thread = threading.local()
+_NO_EXCEPTION = (None, None, None)  # what asgiref passes to its threads; here each step has its own
 
 
 class _Hop(Driver, Generic[_R]):
@@ -256,13 +261,13 @@ class _Hop(Driver, Generic[_R]):
     async def go(self) -> Step | _End[_R]:
         """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
         # Two threads can't be in one context: the loop has left the task's by the time it calls this.
-        self.loop.call_soon(self.set_out, sys.exc_info())
+        self.loop.call_soon(self.set_out)
         try:
             await self.away
         except GeneratorExit:
             self.cancel()
             raise
-        self.job, self.began = None, False
+        self.job, self.began, self.step.handled = None, False, None
         del self.away  # break the reference cycles, so that all of this is freed without the garbage collector
         thread.come_back(self.context)
         error, self.error = self.error, None
@@ -281,31 +286,25 @@ class _Hop(Driver, Generic[_R]):
             del error  # as in _advance
         return self.reached
 
-    def set_out(self, exc_info: Any) -> None:
-        """Have the thread drive the flow, in whose code ``sys.exc_info()`` is what it was here."""
+    def set_out(self) -> None:
+        """Have the thread drive the flow."""
         try:
             if self.cancellation is not None:
                 self.arrive()
             elif self.executor is None:
-                self.helper = self.loop.create_task(self.by_asgiref(exc_info[1]), context=self.context)
+                self.helper = self.loop.create_task(self.by_asgiref(), context=self.context)
             else:
                 handler, drive = _to_thread.thread_handler, self.context.run
-                self.job = self.executor.submit(handler, self.loop, exc_info, self.bridges, drive, self.drive)
+                self.job = self.executor.submit(handler, self.loop, _NO_EXCEPTION, self.bridges, drive, self.drive)
                 self.job.add_done_callback(self.leave)
         except BaseException as refusal:
             self.cancellation = refusal
             self.arrive()
 
-    async def by_asgiref(self, handled: BaseException | None) -> None:
-        """Have asgiref find a thread, which takes over what exception is being handled."""
+    async def by_asgiref(self) -> None:
+        """Have asgiref find a thread."""
         try:
-            try:
-                if handled is not None:
-                    raise handled
-            except BaseException:
-                await _to_thread(self)
-            else:
-                await _to_thread(self)
+            await _to_thread(self)
         except BaseException as refusal:
             self.cancellation = refusal
             # A loop that shuts down cancels this task too, and asgiref stops waiting for its thread: wait here instead.
@@ -355,11 +354,12 @@ class _Hop(Driver, Generic[_R]):
             value: Any = None
             error: BaseException | None = None
             try:
-                value = step.for_async(*step.args, **step.kwargs)
+                value = step.call(step.for_async)
             except BaseException as raised:
                 error = raised
             if is_awaitable(value) and not self.cancelled:
-                return settle(value)
+                return step.settling(value)
+            step.handled = None
             try:
                 reached = self._resume(value, error)
             finally:

@@ -6,6 +6,7 @@ Calls a user's code at once where that may block; otherwise yields a ``Step`` to
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
@@ -25,9 +26,14 @@ _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Step:
-    """What a flow asks of its driver: a callable for each driver, and whether calling it gives an awaitable."""
+    """What a flow asks of its driver: a callable for each driver, and whether calling it gives an awaitable.
 
-    __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "kwargs")
+    The flow is suspended while a driver takes the step, and with it the ``except`` block that it may be in: what is
+    handled there comes along, so that an exception handler that logs ``sys.exc_info()`` finds it. The driver that has
+    taken the step forgets it, because a traceback may lead here.
+    """
+
+    __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "handled", "kwargs")
 
     def __init__(
         self,
@@ -44,6 +50,41 @@ class Step:
         self.for_async_awaits = for_async_awaits
         self.args = args
         self.kwargs = kwargs
+        self.handled = sys.exception()
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        """Call one of the step's two callables, where ``sys.exc_info()`` is what it is in the flow."""
+        handled = self.handled
+        if handled is None:
+            return function(*self.args, **self.kwargs)
+        seen = handled.__traceback__, handled.__context__
+        try:
+            raise handled
+        except BaseException:
+            handled.__traceback__, handled.__context__ = seen
+            return function(*self.args, **self.kwargs)
+        finally:
+            del handled, seen
+
+    async def awaited(self, function: Callable[..., Any]) -> Any:
+        """Call one that gives an awaitable, and await that, as ``call`` does."""
+        handled = self.handled
+        if handled is None:
+            return await function(*self.args, **self.kwargs)
+        seen = handled.__traceback__, handled.__context__
+        try:
+            raise handled
+        except BaseException:
+            handled.__traceback__, handled.__context__ = seen
+            return await function(*self.args, **self.kwargs)
+        finally:
+            del handled, seen
+
+    def settling(self, value: Any) -> Step:
+        """Return the step that awaits what this one gave."""
+        step = settle(value)
+        step.handled, self.handled = self.handled, None
+        return step
 
 
 class _Here(threading.local):

@@ -72,8 +72,9 @@ def load(innermost: Layer) -> Chain:
             raise RuntimeError(f"Middleware {path} must have at least one of sync_capable/async_capable set to True.")
         # Django's rule: a middleware that can be both is async if what is inside it is.
         is_async = can_async and (inner_is_async or not can_sync)
+        get_response = (_async_way_to if is_async else _sync_way_to)(chain.layer)
         try:
-            middleware = factory((_async_way_to if is_async else _sync_way_to)(chain.layer))
+            middleware = factory(get_response)
         except MiddlewareNotUsed as reason:
             if settings.DEBUG:
                 logger.debug("MiddlewareNotUsed: %r%s", path, f": {reason}" if str(reason) else "")
@@ -88,7 +89,8 @@ def load(innermost: Layer) -> Chain:
             chain.template_response_hooks.append(middleware.process_template_response)
         if hasattr(middleware, "process_exception"):
             chain.exception_hooks.append(middleware.process_exception)
-        if is_hooks_alone(type(middleware)):
+        # One that puts something around the rest of the chain calls it itself.
+        if is_hooks_alone(type(middleware)) and vars(middleware).get("get_response") is get_response:
             neighbours.insert(0, middleware)
         else:
             neighbours, inner = [], guarded(_whole(middleware, is_async))
