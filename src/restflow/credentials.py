@@ -71,11 +71,11 @@ def refuse_async_user(user: Any) -> None:
     user = user._wrapped if issubclass(type(user), LazyObject) else user
     if is_awaitable(user):
         drop(settle(user))
-        raise TypeError(f"An authentication gave {user!r} for the user. Await it in an `async def authenticate`.")
+        raise TypeError(f"An authenticator returned {user!r} as the user. Await it in an `async def authenticate`.")
     cls: Any = type(user)
     if (name := _async_answer(cls)) is not None:
         raise TypeError(
-            f"{cls.__module__}.{cls.__qualname__}.{name} is async, and permissions would take its coroutine for a yes. "
+            f"{cls.__module__}.{cls.__qualname__}.{name} is async, and permissions would take its coroutine for True. "
             f"Write {name} sync."
         )
 

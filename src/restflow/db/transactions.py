@@ -45,8 +45,8 @@ class Atomic(transaction.Atomic):
             return cast(_F, inner)
         if isasyncgenfunction(func) or may_give_coroutine(func):
             raise TypeError(
-                f"atomic() around {func!r} would end before it runs: it is async, but no async def. Write an async "
-                "def, or `async with atomic():` inside of it."
+                f"atomic() around {func!r} would end before it runs: it is async, but not an async def. Write "
+                "an async def, or use `async with atomic():` inside it."
             )
         return super().__call__(func)
 

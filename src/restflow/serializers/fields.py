@@ -99,8 +99,8 @@ def become_awaiting(field: Any) -> None:
     for name in METHODS.intersection(vars(field)):
         if may_give_coroutine(vars(field)[name]):
             raise ImproperlyConfigured(
-                f"{name} was put on the field {field.field_name!r} of {type(field.parent).__name__}, and is async. "
-                "Write it in a class of fields."
+                f"{name} was set on the field {field.field_name!r} of {type(field.parent).__name__}, and is async. "
+                "Define it in a field class."
             )
     for child in held_by(field):
         become_awaiting(child)

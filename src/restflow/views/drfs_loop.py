@@ -34,8 +34,8 @@ def have_checks_awaited(view: Any) -> None:
             own[name] = awaiting
             if getattr(view, name) is not awaiting:
                 raise ImproperlyConfigured(
-                    f"{type(view).__name__}.{name} is a property. What it gives may be async, and nobody would "
-                    "await it: make it a method."
+                    f"{type(view).__name__}.{name} is a property. Its value may be async, and would never "
+                    "be awaited: make it a method."
                 )
 
 

@@ -136,7 +136,7 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
         if "action" not in vars(self):
             name = type(self).__name__
             raise ImproperlyConfigured(
-                f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
+                f"{name}.initialize_request sets no action, without which no ActionConfig applies. Call super() in it."
             )
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
 
