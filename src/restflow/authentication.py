@@ -26,7 +26,7 @@ __all__ = [
 __dir__ = __all__.copy
 
 Credentials = tuple[Any, Any] | None
-"""A user and what authenticated it, or None where the request has no credentials of the kind."""
+"""A user and its authentication, or None if the request has no credentials of that kind."""
 
 
 class BaseAuthentication(TwoColoured, drf.BaseAuthentication, hooks=("authenticate", "authenticate_header")):

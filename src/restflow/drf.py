@@ -109,7 +109,7 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
 
 
 METACLASSES = {type, permissions.BasePermissionMetaclass}
-"""Metaclasses that make instances as `type` does; restflow's own join them."""
+"""Metaclasses that create instances as `type` does; restflow's own is added."""
 
 
 _object: Any = object

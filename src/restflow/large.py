@@ -24,7 +24,7 @@ _DRFs: Any = parsers  # Any: the stubs lack some of its functions
 __all__ = ["LARGEST_IN_PLACE", "EncoderInTurns", "ParserInTurns", "is_light"]
 
 LARGEST_IN_PLACE = 64 * 1024
-"""Bytes of a body, or of an answer by estimate, that are parsed or rendered on the event loop.
+"""The size in bytes up to which a body is parsed, or a response (by estimate) rendered, on the event loop.
 
 Measured on Python 3.13: ordinary JSON of this size is read, or written, in 0.4 ms, which is what three trips to the
 thread cost. The worst, ``[1e100,…]``, is read and checked in 4 ms: less than the 5 ms for which Python lets any thread

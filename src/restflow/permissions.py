@@ -64,7 +64,7 @@ class NOT(drf.NOT):
 
 
 class _Composing:
-    """The operators of permissions. Composed permissions have async methods, like their operands."""
+    """The operators of permissions, which give composed permissions async methods, like their operands."""
 
     def __and__(self, other: Any) -> Any:
         return _composed(AND, self, other)
@@ -96,7 +96,7 @@ class SingleOperandHolder(_Composing, drf.SingleOperandHolder):
 
 
 class BasePermissionMetaclass(_Composing, drf.BasePermissionMetaclass):
-    """DRF's metaclass, with our operators. As a subclass, it comes first even if DRF's class is the left operand."""
+    """DRF's metaclass, with our operators, which Python tries first even if a class of DRF's is on the left."""
 
 
 METACLASSES.add(BasePermissionMetaclass)

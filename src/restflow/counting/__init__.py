@@ -77,7 +77,10 @@ class _Counter:
         self._made: tuple[Memory | Redis, _Mark] | None = None
 
     async def get(self) -> Memory | Redis:
-        """Return the storage. In tests, its counts are reset if Django's default cache has been cleared."""
+        """Return the storage.
+
+        In tests, its counts are reset if Django's default cache has been cleared.
+        """
         made = self._made
         if made is None:
             in_memory = settings.THROTTLE_STORAGE == "memory://"

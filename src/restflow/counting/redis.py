@@ -280,7 +280,7 @@ class Redis:
         self._forgetting.append(1)
 
     def close(self) -> None:
-        """Close the connections. Those of event loops are closed when their loops next run."""
+        """Close the connections; those of event loops are closed when their loops next run."""
         self._loops.clear()
         self._threads.close()
 
@@ -296,7 +296,10 @@ class Redis:
         return found[0]
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Loop, None]:
-        """Yield the queue of ``loop``. The connection is closed when the loop shuts down its async generators."""
+        """Yield the queue of ``loop``.
+
+        The connection is closed when the loop shuts down its async generators.
+        """
         client = self._client()
         try:
             yield _Loop(self._patience, client.register_script(_SCRIPT), self._prefix, self._forgetting)

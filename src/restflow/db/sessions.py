@@ -30,7 +30,7 @@ async def release() -> None:
 
 
 def close_free() -> None:
-    """Close this thread's connections if nothing depends on their session. Log an error of the driver."""
+    """Close this thread's connections if nothing depends on their session, and log errors of the driver."""
     for connection in connections.all(initialized_only=True):
         if _is_free(connection):
             try:

@@ -386,7 +386,7 @@ class _Hop(Driver, Generic[_R]):
 
 
 class _Away(asyncio.Future[None]):
-    """The future that a task awaits while a thread drives its flow. Cancelling it only notifies the hop."""
+    """The future that a task awaits while a thread drives its flow; cancelling it only notifies the hop."""
 
     def __init__(self, hop: _Hop[Any]) -> None:
         super().__init__(loop=hop.loop)

@@ -92,7 +92,7 @@ def may_give_coroutine(function: Any) -> bool:
     """Tell whether a function is async, or a sync wrapper that may return the coroutine of an async function.
 
     Args:
-        function: what stands in a class.
+        function: what a class holds.
 
     Returns:
         True if it is an ``async def``, or has one as ``__wrapped__`` or in its closure, as decorators do.

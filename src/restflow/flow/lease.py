@@ -212,7 +212,7 @@ class Lease(Executor):
                 self._has_left, self.beginning = True, self._begin
 
     def end(self) -> None:
-        """Give the thread back once it has run all that was submitted. Return at once."""
+        """Give the thread back once it has run all that was submitted, without waiting for that."""
         with self._workers.lock:
             self._has_ended = True
             worker = self._worker

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 _PENDING = "_restflow_pending"
-"""Where a view keeps the checks that it was asked for and whose answer is still to come."""
+"""The attribute in which a view keeps its pending checks: those that were called and not yet awaited."""
 
 # Hooks that are called for their effect or for a yes or no. If nobody awaits their coroutine, a check is skipped.
 # Maps the hook's name to whether it is a view's.
@@ -20,7 +20,7 @@ _checks: dict[str, bool] = {}
 
 
 def must_be_awaited(*names: str, is_view: bool) -> None:
-    """Register hooks whose coroutine must not be dropped. Call it before the classes that have them are created.
+    """Register hooks whose coroutine must not be dropped, before the classes that have them are created.
 
     Args:
         names: the hooks' sync names.

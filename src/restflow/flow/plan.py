@@ -19,11 +19,11 @@ from restflow.flow.unchanged import unchanged
 _R = TypeVar("_R")
 
 Found = tuple[str, Any, Any, tuple[type, Any, type, Any] | None, Definition | None]
-"""What is remembered of a hook: its async name, what each of its two names finds on the class, what stands behind a
-generated twin, and the definition that follows from these.
+"""What is cached for a hook: its async name, what each of its two names finds on the class, what is behind a generated
+twin, and the resulting definition.
 
-A generated twin stands before a function of DRF's. When that function is patched, the sync name still finds the twin.
-So what the name finds on the two classes behind it, on which a patch would show, is remembered and compared too.
+A generated twin comes before a function of DRF's. If that function is patched, the sync name still finds the twin. So
+what the name finds on the two classes behind the twin, where a patch is visible, is cached and compared too.
 """
 
 
@@ -138,7 +138,7 @@ def plan_of(cls: type) -> Plan:
         cls: the class of a view, a component or a serializer.
 
     Raises:
-        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+        TypeError: a method of the class would be skipped, or its coroutine used as a value.
     """
     plan = plans.get(cls)
     if plan is None:
@@ -168,7 +168,7 @@ def look_at(cls: type) -> None:
         cls: the class of a view, a component or a serializer.
 
     Raises:
-        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+        TypeError: a method of the class would be skipped, or its coroutine used as a value.
     """
     for look in _first_uses:
         look(cls)

@@ -121,7 +121,7 @@ class Workers:
         return Lease(self, context, beginning=beginning, ending=ending)
 
     def close(self) -> None:
-        """Wait until no thread is leased, and end them all. This blocks."""
+        """Wait, blocking, until no thread is leased, and end them all."""
         with self.lock:
             self._all_idle.wait_for(lambda: len(self._idle) == len(self._threads))
             threads, self._idle = self._idle, []
@@ -154,7 +154,7 @@ class Workers:
             self.rest()
 
     def rest(self) -> None:
-        """Call ``resting`` in the current thread, without the lock. Log an exception: the thread must serve others."""
+        """Call ``resting`` in the current thread, without the lock, and log exceptions, as it must go on."""
         try:
             self.resting()
         except Exception:

@@ -46,7 +46,7 @@ class _Absent:
 ABSENT = _Absent()
 
 TWINS = "_restflow_twins"
-"""Where a class keeps the names under which it was given twins."""
+"""The attribute in which a class keeps the names of its generated twins."""
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
@@ -170,7 +170,7 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
 
 
 def held(cls: type, name: str) -> Any:
-    """Return what the nearest class holds under a name, or ``ABSENT``. Does not call descriptors, which may block."""
+    """Return what the nearest class holds under a name, or ``ABSENT``, without calling descriptors, which may block."""
     for base in cls.__mro__:
         if name in base.__dict__:
             return base.__dict__[name]

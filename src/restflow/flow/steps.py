@@ -25,7 +25,7 @@ _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Step:
-    """What a flow asks of its driver: a callable for each driver, and whether calling it returns an awaitable."""
+    """A request of a flow to its driver: a callable for each driver, and whether calling it returns an awaitable."""
 
     __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "kwargs")
 

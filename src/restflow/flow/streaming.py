@@ -29,9 +29,9 @@ class _Nothing(enum.Enum):
 
 
 LATE: Final = _Nothing.LATE
-"""In place of a value: there is none yet."""
+"""Returned instead of a value: there is none yet."""
 END: Final = _Nothing.END
-"""In place of a value: there are no more."""
+"""Returned instead of a value: there are no more."""
 
 _GRACE = 5.0  # seconds that a closed generator gets to finish
 

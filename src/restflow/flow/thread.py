@@ -18,7 +18,7 @@ from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from restflow.flow.lease import Lease
 
 KNOWN = asgiref.__version__.startswith("3.13.")
-"""Whether this asgiref is one whose source was read. With another, `executor` leaves it all to asgiref."""
+"""Whether this release of asgiref is known. With any other, `executor` leaves the choice to asgiref."""
 
 
 def restore(context: Context) -> None:

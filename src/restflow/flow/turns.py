@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 class Turns:
-    """The turns of a pool. The caller of each method holds the pool's lock.
+    """The turns of a pool, whose lock is held by the caller of each method.
 
     If no turn is given back for ``patience``, all that have one may be waiting for a request that has none: for a lock
     in memory or in Redis that it keeps while it awaits something. So every ``patience`` seconds one more of those that

@@ -138,7 +138,7 @@ def _is_sync(base: type, name: str) -> bool:
 
 
 def _complete(base: type, name: str) -> None:
-    """Give ``base``, which defines a hook, both names of it. A class of DRF's is left as it is."""
+    """Give ``base``, which defines a hook, both names of it, unless it is a class of DRF's."""
     if is_drfs(base):
         return
     async_name = "a" + name

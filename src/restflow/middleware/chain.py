@@ -27,7 +27,7 @@ from restflow.flow.natures import nature_of
 from restflow.middleware.known import django_writes, know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
-"""A flow from a request to a response, which raises only what Django lets through too."""
+"""A flow from a request to a response, which raises only exceptions that Django lets through too."""
 
 logger = logging.getLogger("django.request")
 _RETRY_AFTER = 1  # seconds

@@ -42,5 +42,5 @@ def _turns_down(handler: logging.Handler) -> bool:
 
 @nonblocking(when=_logs_in_place)
 def log_refusal(request: Any, response: Any) -> None:
-    """Log a 4xx or 5xx response, as Django does. A step, which runs directly if nothing would be written."""
+    """Log a 4xx or 5xx response, as Django does: a step, which runs directly if nothing would be written."""
     log.log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

@@ -28,7 +28,7 @@ ADRFS_METHODS = {
     "perform_adestroy": "aperform_destroy",
     "get_apaginated_response": "aget_paginated_response",
 }
-"""What adrf calls methods of generic views and viewsets, and what restflow and DRF call them."""
+"""adrf's names of the methods of generic views and viewsets, and those of restflow and DRF."""
 
 HELPERS = {
     "check_object_permissions",

@@ -213,7 +213,7 @@ def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
 
 
 def take_back(serializer: Any) -> None:
-    """Keep a serializer's fields for a later one. If its fields are read again, it builds new ones.
+    """Keep a serializer's fields for a later one; if its fields are read again, it builds new ones.
 
     Args:
         serializer: a private serializer that is no longer needed.

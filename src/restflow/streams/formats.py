@@ -21,7 +21,7 @@ _FIELDS = frozenset({"data", "event", "id", "retry"})
 _ABSENT: Final[Any] = object()
 
 FAILED = {"code": "internal_error", "message": "The stream ended early because of an error.", "details": {}}
-"""What a client is told when a stream fails in the middle, in the envelope's form: nothing of the error."""
+"""Sent to the client when a stream fails in the middle, in the envelope format, without details of the error."""
 
 
 @dataclass(frozen=True)

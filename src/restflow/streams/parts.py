@@ -21,7 +21,7 @@ from restflow.streams.sources import Source
 logger = logging.getLogger("django.request")
 
 Represent = Callable[[list[Any]], Awaitable[list[Any]]]
-"""A flow that turns items into what is sent of them."""
+"""A flow that converts items to what is sent for them."""
 
 
 class StreamFailed(Exception):
@@ -144,14 +144,18 @@ class Parts:
         return await self._producer.next(self._heartbeat)
 
     async def _rest(self) -> None:
-        """Release what can be had again while the source is silent. Our ASGI handler does so itself."""
+        """Release what can be had again while the source is silent.
+
+        That is connections in a thread of asgiref's, and a thread of our pool if the settings allow it. Threads of our
+        pool close connections by themselves.
+        """
         if keeps_connections():
             await arun(blocking(close_free))
         elif settings.STREAMS_LEAVE_THREADS:
             leave_thread()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the parts, from sync code. An async source runs on a single event loop.
+        """Yield the parts, from sync code; an async source runs on a single event loop.
 
         Raises:
             StreamFailed: the stream failed, and the format can't represent an error.
@@ -194,7 +198,7 @@ class Parts:
             await without_fail(partial(self._log, error))
 
     def close(self) -> None:
-        """Close the stream, from any thread, if it was not iterated to its end. May block."""
+        """Close the stream, from any thread, if it was not iterated to its end; this may block."""
         if self._is_over:
             return
         self._is_over = True

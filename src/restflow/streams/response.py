@@ -142,7 +142,7 @@ class _ItemsResponse(StreamedResponse):
 
 
 class NDJSONResponse(_ItemsResponse):
-    """JSON, one item per line. If it fails in the middle, the last line is an object whose only key is ``error``.
+    """JSON, one item per line; if it fails in the middle, the last line is an object whose only key is ``error``.
 
     Args:
         items: a sync or async iterable, a generator or a query set.
@@ -160,7 +160,7 @@ class NDJSONResponse(_ItemsResponse):
 
 
 class StreamingJSONListResponse(_ItemsResponse):
-    """One JSON list. If it fails in the middle, the connection is closed, so that the client gets invalid JSON.
+    """One JSON list; if it fails in the middle, the connection is closed, so that the client gets invalid JSON.
 
     Args:
         items: a sync or async iterable, a generator or a query set.

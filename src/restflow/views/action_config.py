@@ -37,11 +37,11 @@ _CLASSES = ("serializer_class", "request_serializer_class", "response_serializer
 
 @dataclass(frozen=True)
 class ActionConfig:
-    """What one action of a viewset overrides; a field that is None is left to the viewset. Equal by its fields.
+    """What one action of a viewset overrides; a field that is None is left to the viewset.
 
     Set it on a viewset as ``action_configs = {"list": ActionConfig(pagination_class=OFF)}``. An override of a getter on
     the viewset comes first (its ``super()`` returns the config's value); then the config; then the viewset's attribute,
-    or what ``@action(...)`` sets.
+    or what ``@action(...)`` sets. Configs with equal fields are equal.
 
     Args:
         serializer_class: the serializer class for requests and responses.

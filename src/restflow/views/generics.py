@@ -104,7 +104,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         return chosen_anew
 
     def _queryset_maker(self) -> Any:
-        """Return a callable that takes the view and returns its query set, or None. A viewset overrides this."""
+        """Return a callable that takes the view and returns its query set, or None; a viewset overrides this."""
         return None
 
     @sync

@@ -54,7 +54,7 @@ class _Off(enum.Enum):
 
 
 OFF: Final = _Off.OFF
-"""As ``pagination_class``: no pagination, where None would leave the choice to the class."""
+"""For ``pagination_class``: no pagination, where None would leave the choice to the view's class."""
 
 SerializerClass = type[BaseSerializer[Any]]
 PaginationClass = type[BasePagination] | Literal[_Off.OFF]

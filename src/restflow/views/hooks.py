@@ -160,7 +160,7 @@ def names(rows: tuple[Hook, ...], *groups: str) -> tuple[str, ...]:
 _ALL = (*OF_VIEWS, *OF_HELPERS, *OF_GENERIC_VIEWS)
 
 CALLED_FOR_EFFECT = tuple(row.name for row in _ALL if row.for_effect)
-"""What DRF's sync code, and users' handlers, call for its effect: with a coroutine of theirs a check is dropped."""
+"""Methods that DRF's sync code and handlers call for their effect: if one returns a coroutine, a check is skipped."""
 
 
 must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awaited), is_view=True)

@@ -61,7 +61,10 @@ async def _data_of_saved(view: Any, serializer: Any) -> Any:
 
 
 def _forget_prefetched(instance: Any) -> None:
-    """Clear prefetched objects, which may be out of date. May block: a model may define how its attributes are read."""
+    """Clear prefetched objects, which may be out of date.
+
+    This may block, because a model may define how its attributes are read.
+    """
     if getattr(instance, "_prefetched_objects_cache", None):
         instance._prefetched_objects_cache = {}
 

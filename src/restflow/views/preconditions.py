@@ -26,7 +26,7 @@ from restflow.exceptions import PreconditionFailed, PreconditionRequired
 from restflow.flow import blocking, hook
 
 Fields = str | Sequence[str]
-"""The name of a model's field, or of several."""
+"""The name of a model field, or several names."""
 
 _HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 

@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS
 from restflow.db.transactions import begin_transactions, roll_back
 
 Databases = bool | str | Sequence[str]
-"""True for the default database, an alias, or several, from the outermost to the innermost."""
+"""True for the default database, an alias, or several aliases, from the outermost to the innermost."""
 
 
 def databases_of(atomic: Any, owner: str) -> tuple[str, ...]:

@@ -143,8 +143,8 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
     def _name_action(self, request: HttpRequest) -> None:
         """Set ``action`` from the request's method, before any hook is called that its ``ActionConfig`` may affect.
 
-        Source: DRF 3.18, viewsets.py, ``initialize_request``, where it is set when the getters of authenticators and
-        parsers were asked already.
+        Source: DRF 3.18, viewsets.py, ``initialize_request``, which sets it only after calling the getters of
+        authenticators and parsers.
         """
         view: Any = self
         method = (request.method or "").lower()
