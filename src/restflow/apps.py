@@ -9,7 +9,7 @@ from django.core import checks
 
 
 class RestflowConfig(AppConfig):
-    """``"restflow"`` in ``INSTALLED_APPS``: has ``manage.py check`` look at the project's views."""
+    """The app ``"restflow"`` for ``INSTALLED_APPS``: makes ``manage.py check`` check the project's views."""
 
     name = "restflow"
 

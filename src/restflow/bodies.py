@@ -34,7 +34,7 @@ def is_json(parser: Any) -> bool:
 
 
 def why_not_rendered(data: Any, parser: Any) -> str:
-    """Return why the data of a body can't be rendered as JSON; "" where they can."""
+    """Return why the data of a body can't be rendered as JSON; "" if it can."""
     strict = getattr(parser, "strict", api_settings.STRICT_JSON)
     try:
         text = json.dumps(data, cls=EncoderInTurns, allow_nan=not strict, ensure_ascii=not api_settings.UNICODE_JSON)
@@ -51,11 +51,11 @@ def why_not_rendered(data: Any, parser: Any) -> str:
 
 
 def may_not_render(body: bytes | None, encoding: str) -> bool:
-    """Tell whether a body may hold what JSON can't be made of; a look at the bytes clears nearly all.
+    """Tell whether a body may contain what JSON can't represent; a look at the bytes clears nearly all bodies.
 
     Args:
-        body: the body; None where it was not kept.
-        encoding: of the body.
+        body: the body; None if it was not kept.
+        encoding: the encoding of the body.
     """
     if body is None or encoding.lower() not in _LIKE_ASCII:
         return True
@@ -66,7 +66,7 @@ def may_not_render(body: bytes | None, encoding: str) -> bool:
 
 
 def uploads_of(http_request: Any) -> list[Any]:
-    """Return the files that a request brought, those under way too."""
+    """Return the files uploaded with a request, including incomplete ones."""
     files: Any = getattr(http_request, "_files", {})  # a plain dict if DRF's FileUploadParser set it
     stored = chain.from_iterable(
         files.getlist(name) if isinstance(files, MultiValueDict) else [files[name]] for name in files
@@ -82,7 +82,7 @@ def close_all(files: list[Any]) -> None:
 
 
 class KeptOpen:
-    """A stream that its reader does not close."""
+    """Wraps a stream so that its reader does not close it."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -100,7 +100,7 @@ def is_rewindable(stream: Any) -> bool:
 
 
 def is_in_place(http_request: Any) -> bool:
-    """Tell whether the body of a Django request is in memory, and small."""
+    """Tell whether the body of a Django request is small, and in memory."""
     return _is_in_memory(http_request) and size_of(http_request) <= LARGEST_IN_PLACE
 
 
@@ -115,7 +115,7 @@ def _is_in_memory(http_request: Any) -> bool:
 
 
 def size_of(http_request: Any) -> int:
-    """Return how many bytes of the body of a Django request are to be parsed; 0 under WSGI, where no loop waits."""
+    """Return how many bytes of a Django request's body remain to be parsed; 0 under WSGI, where no event loop waits."""
     if hasattr(http_request, "_body"):
         return len(http_request._body)
     stream = http_request._stream

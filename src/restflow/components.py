@@ -36,13 +36,13 @@ _AWAITED = frozenset({*(hook for hooks in HOOKS.values() for hook in hooks), *_H
 
 @at_first_use
 def refuse_dropped(component: type) -> None:
-    """Refuse a component of which DRF's own code would take a coroutine for a value: for a yes, a key, a body.
+    """Refuse a component of which DRF's code would use a coroutine as a value: as a permission granted, a key, a body.
 
     Args:
-        component: the class of a component, or any other whose hooks are asked.
+        component: the class of a component, or any other class whose hooks are called.
 
     Raises:
-        TypeError: naming the method, and what to write instead.
+        TypeError: there is such a method; the message names it, and what to write instead.
     """
     # All methods of views, fields and serializers are awaited.
     if APIView in component.__mro__ or Field in component.__mro__:
@@ -63,14 +63,14 @@ _CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "pars
 
 @remembered
 def refuse_dropped_as(attribute: str, component: type) -> None:
-    """Refuse a component as ``refuse_dropped`` does, whatever its bases are.
+    """Refuse a component as ``refuse_dropped`` does, whatever its base classes.
 
     Args:
-        attribute: the attribute of a view that names it.
-        component: its class.
+        attribute: the attribute of a view that names the component.
+        component: the class of the component.
 
     Raises:
-        TypeError: naming the method, and what to write instead.
+        TypeError: there is such a method; the message names it, and what to write instead.
     """
     plan_of(component)
     method = _CALLED.get(attribute, "")
@@ -82,7 +82,7 @@ def refuse_dropped_as(attribute: str, component: type) -> None:
 
 
 def _async_overrides(component: type) -> set[str]:
-    """Return the names of the async methods and properties that stand for sync ones of DRF's."""
+    """Return the names of the async methods and properties that override sync ones of DRF's."""
     drfs = [base for base in component.__mro__ if is_drfs(base)]
     theirs = {name for base in drfs for name in vars(base) if not name.startswith("__")}
     return {
@@ -95,7 +95,7 @@ def _async_overrides(component: type) -> set[str]:
 
 
 def _is_called_by_drfs(component: type, method: str) -> bool:
-    """Tell whether DRF's code comes to call ``method``: unless all methods of the class that do are overridden."""
+    """Tell whether DRF's code may call ``method``, because some method of the class that calls it is not overridden."""
     callers = {
         name
         for base in component.__mro__
@@ -115,7 +115,7 @@ def _leads_to_drfs(component: type, name: str) -> bool:
 
 
 def _twin_of(component: type, method: str) -> str:
-    """Return the name of restflow's class that awaits ``method`` of the DRF class it is built on; "" without one."""
+    """Return the name of restflow's class that awaits ``method`` of the DRF class it is based on, or ""."""
     for base in component.__mro__:
         package, _, module = base.__module__.partition(".")
         if package == "rest_framework" and importlib.util.find_spec(f"restflow.{module}"):

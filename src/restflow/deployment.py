@@ -23,9 +23,9 @@ _SMALLEST_POOL = 4  # psycopg_pool's default min_size, and so its default max_si
 
 
 def is_on_our_entry() -> bool | None:
-    """Tell whether ``ASGI_APPLICATION`` leads to our handler; False if to Django's, None if it doesn't say.
+    """Tell whether ``ASGI_APPLICATION`` is our handler: False if it is Django's, None if that can't be told.
 
-    Channels' router and what wraps an application (``ASGIStaticFilesHandler``) are looked into.
+    Channels' routers and wrappers of applications (``ASGIStaticFilesHandler``) are searched.
     """
     try:
         application: Any = import_string(getattr(django_settings, "ASGI_APPLICATION", None) or "")
@@ -42,7 +42,7 @@ def is_on_our_entry() -> bool | None:
 
 
 def check_deployment() -> Iterator[CheckMessage]:
-    """Check the settings that are the whole project's, where it has async views."""
+    """Check project-wide settings, for a project with async views."""
     yield from _connections_left_behind()
     yield from _small_pools()
     yield from _sync_middleware()

@@ -24,7 +24,7 @@ _DRFs: Any = parsers  # Any: the stubs lack some of its functions
 __all__ = ["LARGEST_IN_PLACE", "EncoderInTurns", "ParserInTurns", "is_light"]
 
 LARGEST_IN_PLACE = 64 * 1024
-"""Bytes of a body, or of an answer by estimate, that are parsed or rendered on the event loop.
+"""The size in bytes up to which a body is parsed, or a response (by estimate) rendered, on the event loop.
 
 Measured on Python 3.13: ordinary JSON of this size is read, or written, in 0.4 ms, which is what three trips to the
 thread cost. The worst, ``[1e100,…]``, is read and checked in 4 ms: less than the 5 ms for which Python lets any thread
@@ -48,13 +48,13 @@ _DEEPEST = 32  # deeper JSON is written by C code at once: the Python code would
 
 
 def is_light(data: Any) -> bool:
-    """Tell whether data may be rendered as JSON on the event loop: they are small, and rendering them can't block.
+    """Tell whether data may be rendered as JSON on the event loop: it is small, and rendering it can't block.
 
     Args:
-        data: what is to be rendered.
+        data: the data to render.
 
     Returns:
-        False for what makes more than ``LARGEST_IN_PLACE`` of JSON, and where anything in it runs code of its own when
+        False if it makes more than ``LARGEST_IN_PLACE`` bytes of JSON, or if anything in it runs code of its own when
         it is rendered: a query set, a generator, a lazy string.
     """
     allowance = LARGEST_IN_PLACE
@@ -82,7 +82,7 @@ def is_light(data: Any) -> bool:
 
 
 class EncoderInTurns(JSONEncoder):
-    """DRF's encoder, which gives other threads a turn after each ``LARGEST_IN_PLACE`` that it writes.
+    """DRF's encoder, except that it lets other threads run after each ``LARGEST_IN_PLACE`` bytes that it writes.
 
     Source: DRF 3.18, utils/encoders.py.
     """
@@ -92,10 +92,10 @@ class EncoderInTurns(JSONEncoder):
 
         Args:
             o: any data.
-            _one_shot: whether it is wanted at once.
+            _one_shot: whether the json module may use its C code for the whole.
 
         Raises:
-            ValueError: there is no JSON of it.
+            ValueError: it can't be represented as JSON.
         """
         indent: Any = self.indent
         # With an indent, the json module uses its Python code.
@@ -129,7 +129,7 @@ class EncoderInTurns(JSONEncoder):
             yield from self._pieces(self.default(value), depth + 1)
 
     def _neighbours(self, items: Iterable[Any]) -> Iterator[tuple[str, list[Any], bool]]:
-        """Part items into those that are written at once, with what separates them, and those too large for that."""
+        """Divide items into groups that are written in one piece, and items too large for that, with separators."""
         rest, separator, start, count = list(items), "", 0, _MOST
         while start < len(rest):
             group = rest[start : start + count]
@@ -147,7 +147,7 @@ class EncoderInTurns(JSONEncoder):
 
 
 class ParserInTurns(parsers.JSONParser):
-    """DRF's parser, which gives other threads a turn at each number and object that it reads.
+    """DRF's parser, except that it lets other threads run at each number and object that it reads.
 
     Source: DRF 3.18, parsers.py, ``JSONParser``.
     """
@@ -158,10 +158,10 @@ class ParserInTurns(parsers.JSONParser):
         Args:
             stream: the body.
             media_type: its media type.
-            parser_context: what DRF tells parsers; ``encoding`` is read.
+            parser_context: DRF's context for parsers; ``encoding`` is used.
 
         Raises:
-            ParseError: it is malformed.
+            ParseError: the body is malformed.
         """
         encoding = _DRFs.get_encoding(parser_context or {})
         try:

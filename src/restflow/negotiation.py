@@ -44,7 +44,7 @@ _was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in att
 
 
 class _Accept:
-    """All that DRF's negotiation reads of a request whose URL names no format."""
+    """Everything that DRF's negotiation reads from a request whose URL specifies no format."""
 
     query_params: Mapping[str, str] = MappingProxyType({})
 
@@ -53,7 +53,7 @@ class _Accept:
 
 
 class _Renderer:
-    """All that DRF's negotiation reads of a renderer where no format is named."""
+    """Everything that DRF's negotiation reads from a renderer if no format is specified."""
 
     def __init__(self, media_type: str) -> None:
         self.media_type = media_type
@@ -61,7 +61,7 @@ class _Renderer:
 
 @lru_cache(maxsize=512)
 def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) -> tuple[int, str] | None:
-    """Return the place of the renderer that DRF chooses, and its media type; None where it chooses none."""
+    """Return the index of the renderer that DRF chooses, and its media type; None if it chooses none."""
     renderers = [*map(_Renderer, media_types)]
     try:
         chosen, media_type = _Default().select_renderer(_Accept(accept), renderers)
@@ -73,18 +73,18 @@ def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) 
 def chosen_before(
     request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any
 ) -> tuple[Any, str] | None:
-    """Return what DRF's default negotiation chose by this Accept header, among the same media types.
+    """Return the cached choice of DRF's default negotiation for this Accept header and these media types.
 
     Args:
         renderers: the view's renderers.
         negotiator: the view's content negotiation.
-        format_suffix: the format that the URL's suffix names, if any.
+        format_suffix: the format in the URL's suffix, if any.
 
     Returns:
-        The renderer and the media type, and no code but DRF's has run; None where that is not known.
+        The renderer and the media type, found without running a project's code; None if that is not possible.
 
     Raises:
-        NotAcceptable: DRF chose none of them.
+        NotAcceptable: DRF chose none of the renderers.
 
     Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
     """
@@ -125,7 +125,7 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
     """Choose the renderer and the media type of a response.
 
     Args:
-        view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
+        view: the view; its ``format_kwarg`` is the format in the URL's suffix, if any.
         renderers: the view's renderers.
         negotiator: the view's content negotiation, of either colour.
 
@@ -133,8 +133,8 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
         The renderer and the media type.
 
     Raises:
-        NotAcceptable: no renderer gives what the client accepts.
-        Http404: the format asked for is not the view's.
+        NotAcceptable: no renderer produces a media type that the client accepts.
+        Http404: the view has no renderer for the requested format.
     """
     chosen = chosen_before(request, renderers, negotiator, view.format_kwarg)
     return chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)

@@ -26,11 +26,11 @@ AT_END = (close_caches, close_old_connections, base.reset_urlconf)
 
 
 class Receivers:
-    """The receivers of a signal, for one sender.
+    """The receivers of a signal for one sender.
 
     Args:
         signal: the signal.
-        sender: the handler's class.
+        sender: the class of the handler.
         known: Django's own receivers.
     """
 
@@ -50,18 +50,18 @@ class Receivers:
             self._seen = connected
 
     def are_djangos(self) -> bool:
-        """Tell whether all of them are Django's own."""
+        """Tell whether all receivers are Django's own."""
         self._look()
         return not self._others
 
     def djangos(self) -> list[Any]:
-        """Return Django's own that are connected."""
+        """Return Django's own receivers that are connected."""
         self._look()
         return self._djangos
 
 
 def closes_in_place(response: Any) -> bool:
-    """Tell whether closing ``response``, and what it sends Django's receivers, blocks nowhere."""
+    """Tell whether closing ``response``, which includes running Django's receivers, never blocks."""
     if any(type(cache).close is not BaseCache.close for cache in caches.all(initialized_only=True)):
         return False
     return response is None or (
@@ -72,7 +72,7 @@ def closes_in_place(response: Any) -> bool:
 
 
 def close_in_place(response: Any) -> None:
-    """Close what was asked about; of what Django's receivers do, nothing else is left to do on the event loop.
+    """Close a response for which ``closes_in_place`` is true, and reset the URLconf, as Django's receivers would.
 
     Source: Django 5.2 to 6.1, http/response.py, ``HttpResponseBase.close``.
     """

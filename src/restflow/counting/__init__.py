@@ -32,7 +32,7 @@ _LONGEST_KEY = 128
 
 
 def shortened(key: str) -> str:
-    """Return what a key is kept under: itself, or its hash where a client made it long (by an X-Forwarded-For)."""
+    """Return a key for storage: itself, or its hash if it is long, as a client can make it (X-Forwarded-For)."""
     if len(key) <= _LONGEST_KEY:
         return key
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
@@ -42,9 +42,9 @@ _MARK = f"restflow.throttling.{uuid4().hex}"
 
 
 class _Mark:
-    """A mark in Django's default cache, for test suites, which clear it between tests to have DRF's counts forgotten.
+    """A mark in Django's default cache, which test suites clear between tests to reset DRF's counts.
 
-    Where it is missing, the cache was cleared. In production nobody looks.
+    If it is missing, the cache has been cleared. It is not looked at in production.
     """
 
     def __init__(self, forget: Callable[[], None]) -> None:
@@ -70,14 +70,17 @@ class _Mark:
 
 
 class _Counter:
-    """The storage that the settings name; one for all threads and event loops of the process."""
+    """The storage from the settings, shared by all threads and event loops of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: tuple[Memory | Redis, _Mark] | None = None
 
     async def get(self) -> Memory | Redis:
-        """Return the storage. In tests it begins anew where Django's default cache was cleared."""
+        """Return the storage.
+
+        In tests, its counts are reset if Django's default cache has been cleared.
+        """
         made = self._made
         if made is None:
             in_memory = settings.THROTTLE_STORAGE == "memory://"

@@ -35,7 +35,7 @@ def on_loop() -> bool:
 
 
 def marked_async(function: _F) -> _F:
-    """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
+    """Mark a plain function as a coroutine function, for Django and for ``inspect``."""
     if sys.version_info < (3, 12):  # pragma: no cover - Python 3.11, where `inspect` goes by the code alone
         made: Any = function
         made.__code__ = made.__code__.replace(co_flags=made.__code__.co_flags | MARKED)
@@ -43,7 +43,7 @@ def marked_async(function: _F) -> _F:
 
 
 def is_marked_async(function: Any) -> bool:
-    """Tell whether Django takes ``function`` for async: by its code, or by a mark."""
+    """Tell whether Django treats ``function`` as async, because of its code or of a mark."""
     # asgiref's, although deprecated: on Python 3.11, `inspect` does not see the mark.
     return iscoroutinefunction(function)  # pyright: ignore[reportDeprecated]
 
@@ -60,9 +60,9 @@ class _End(Generic[_R]):
 def _advance(
     flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | None, driver: Driver | None
 ) -> Step | _End[_R]:
-    """Resume ``flow`` with a step's value or error, as far as its next step or its end.
+    """Resume ``flow`` with a step's value or error, and run it to its next step or its end.
 
-    Under a ``driver``, sync steps are taken by the flow on the spot.
+    Under a ``driver``, the flow calls sync steps directly instead of yielding them.
     """
     outer, here.driver = here.driver, driver
     try:
@@ -89,19 +89,20 @@ _SYNC = Driver()
 
 
 def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
-    """Drive ``flow`` here, to its result: the sync driver.
+    """Run ``flow`` to its result in the current thread: the sync driver.
 
-    An async step is sent to the event loop of the request, or to one of its own, and waited for.
+    An async step is sent to the request's event loop, or to one created for it, and waited for.
 
     Args:
         flow: the coroutine of a flow.
-        refusal: where given, a step that may block is refused with this message while an event loop runs here.
+        refusal: if given and an event loop runs in this thread, a step that may block raises this message.
 
     Returns:
         The flow's result.
 
     Raises:
-        RuntimeError: an async step while an event loop runs in this thread, a refusal, or anything but a step awaited.
+        RuntimeError: an async step while an event loop runs in this thread, ``refusal``, or the flow awaited anything
+            but a step.
         BaseException: whatever the flow raised.
     """
     value: Any = None
@@ -135,7 +136,7 @@ def _take(step: Step) -> Any:
 
 
 def _bridge(step: Step) -> Any:
-    """Take an async step from a thread: to the event loop and back."""
+    """Run an async step on the event loop, and wait for it in this thread."""
     if on_loop():
         name = getattr(step.for_sync, "__qualname__", repr(step.for_sync))
         raise RuntimeError(
@@ -168,7 +169,7 @@ async def _awaited(value: Any) -> Any:
 
 
 async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
-    """Drive ``flow`` from the event loop: the async driver.
+    """Run ``flow`` to its result from the event loop: the async driver.
 
     Args:
         flow: the coroutine of a flow.
@@ -177,8 +178,8 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         The flow's result.
 
     Raises:
-        RuntimeError: anything but a step was awaited in the flow.
-        asyncio.CancelledError: the task was cancelled. The flow is told at its ``await``; a blocking step that has
+        RuntimeError: the flow awaited anything but a step.
+        asyncio.CancelledError: the task was cancelled. This is raised at the flow's ``await``; a blocking step that has
             begun can't be stopped and is waited for.
         BaseException: whatever the flow raised.
     """
@@ -214,7 +215,7 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
 
 
 async def without_fail(function: Callable[[], _R]) -> _R:
-    """Call what must not be skipped: in the request's thread or, if too many requests wait for one, in a new thread."""
+    """Call a function that must run: in the request's thread or, if the pool is full, in a thread outside it."""
     try:
         return await arun(blocking(function))
     except Overloaded:
@@ -228,8 +229,8 @@ _NO_EXCEPTION = (None, None, None)  # what asgiref passes to its threads; here e
 class _Hop(Driver, Generic[_R]):
     """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step.
 
-    The task waits until the thread is through, cancelled or not: a blocking step that has begun can't be stopped, and
-    the thread may be in the task's own context.
+    The task waits until the thread has finished, even if it is cancelled: a blocking step that has begun can't be
+    stopped, and the thread may be running in the task's own context.
     """
 
     prefers_async = True
@@ -259,7 +260,7 @@ class _Hop(Driver, Generic[_R]):
     # On the event loop.
 
     async def go(self) -> Step | _End[_R]:
-        """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
+        """Go to the thread and return what the flow has reached, or raise what the flow raised."""
         # Two threads can't be in one context: the loop has left the task's by the time it calls this.
         self.loop.call_soon(self.set_out)
         try:
@@ -287,7 +288,7 @@ class _Hop(Driver, Generic[_R]):
         return self.reached
 
     def set_out(self) -> None:
-        """Have the thread drive the flow."""
+        """Submit the flow to the thread."""
         try:
             if self.cancellation is not None:
                 self.arrive()
@@ -302,7 +303,7 @@ class _Hop(Driver, Generic[_R]):
             self.arrive()
 
     async def by_asgiref(self) -> None:
-        """Have asgiref find a thread."""
+        """Let asgiref choose the thread, and drive the flow there."""
         try:
             await _to_thread(self)
         except BaseException as refusal:
@@ -314,11 +315,11 @@ class _Hop(Driver, Generic[_R]):
         self.arrive()
 
     def arrive(self) -> None:
-        """Awaken the task."""
+        """Wake the task."""
         self.away.set_result(None)
 
     def cancel(self, *message: Any) -> None:
-        """Tell the thread of a cancellation; where it waits for something on the loop, that is told, and tells it."""
+        """Cancel the flow at its next step or, if the thread waits for something on the loop, cancel that."""
         if self.bridges:
             self.bridges[0].cancel()
             return
@@ -329,13 +330,13 @@ class _Hop(Driver, Generic[_R]):
     # In the worker thread.
 
     def leave(self, job: Future[None]) -> None:
-        """Have the task awakened, the thread being out of its context."""
+        """Wake the task once the thread has left the context."""
         if self.reached is None and self.error is None:  # the flow was never started
             self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
         self.loop.call_soon_threadsafe(self.arrive)
 
     def drive(self) -> None:
-        """Drive the flow; never raises."""
+        """Drive the flow; never raise."""
         self.began = True
         if self.cancellation is not None:
             self.began = False
@@ -385,14 +386,14 @@ class _Hop(Driver, Generic[_R]):
 
 
 class _Away(asyncio.Future[None]):
-    """What a task waits for while a thread drives its flow. It can't be cancelled: the hop notes that, and tells it."""
+    """The future that a task awaits while a thread drives its flow; cancelling it only notifies the hop."""
 
     def __init__(self, hop: _Hop[Any]) -> None:
         super().__init__(loop=hop.loop)
         self.hop = hop
 
     def cancel(self, msg: Any = None) -> bool:
-        """Have the hop told, and the task awakened as soon as the thread is through."""
+        """Pass the cancellation to the hop; the task wakes when the thread has finished."""
         self.hop.cancel(*([] if msg is None else [msg]))
         return True
 

@@ -22,7 +22,7 @@ _ENTERS_A_CONTEXT = next(
 
 
 def refuse_lost_contexts(cls: type) -> None:
-    """Refuse a sync context manager around an ``async def`` that a class has.
+    """Refuse a class that has a sync context manager around an ``async def``.
 
     Raises:
         TypeError: naming the method and what to write instead.
@@ -39,11 +39,11 @@ def is_context_lost(function: Any) -> bool:
 
 
 def refuse_lost_context(function: Any, name: str) -> None:
-    """Refuse a sync context manager around an ``async def``: it would end, with success, before the function runs.
+    """Refuse a sync context manager around an ``async def``: it would exit, without an error, before the function runs.
 
     Args:
-        function: anything; what is no function of Python's is not looked into.
-        name: what to call it.
+        function: anything; only Python functions are inspected.
+        name: its name, for the error message.
 
     Raises:
         TypeError: naming the function and what to write instead.
@@ -59,7 +59,7 @@ def refuse_lost_context(function: Any, name: str) -> None:
 
 
 def _context_of(wrapper: Any) -> str:
-    """Return the name of the context manager that a sync wrapper enters around what it wraps; "" without one."""
+    """Return the name of the context manager that a sync wrapper enters around what it wraps, or ""."""
     if type(wrapper) is not types.FunctionType or is_coroutine_function(wrapper):
         return ""
     if wrapper.__code__ is not _ENTERS_A_CONTEXT and "__wrapped__" not in vars(wrapper):
@@ -80,6 +80,6 @@ def _context_of(wrapper: Any) -> str:
 
 
 def _is_manager(kind: type) -> bool:
-    """Tell whether objects of a class are context managers that can be used as decorators, of sync code only."""
+    """Tell whether instances of a class are sync context managers that also work as decorators."""
     is_for_both = hasattr(kind, "__aenter__")
     return not is_for_both and all(hasattr(kind, name) for name in ("__enter__", "__exit__", "__call__"))

@@ -26,11 +26,11 @@ _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Step:
-    """What a flow asks of its driver: a callable for each driver, and whether calling it gives an awaitable.
+    """A request of a flow to its driver: a callable for each driver, and whether calling it returns an awaitable.
 
-    The flow is suspended while a driver takes the step, and with it the ``except`` block that it may be in: what is
-    handled there comes along, so that an exception handler that logs ``sys.exc_info()`` finds it. The driver that has
-    taken the step forgets it, because a traceback may lead here.
+    The flow is suspended while a driver takes the step. If it is in an ``except`` block, the step carries the exception
+    along, so that a project's exception handler finds it in ``sys.exc_info()``. The driver then clears it, because a
+    traceback may refer to this step.
     """
 
     __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "handled", "kwargs")
@@ -53,7 +53,7 @@ class Step:
         self.handled = sys.exception()
 
     def call(self, function: Callable[..., Any]) -> Any:
-        """Call one of the step's two callables, where ``sys.exc_info()`` is what it is in the flow."""
+        """Call one of the two callables, with the same ``sys.exc_info()`` as in the flow."""
         handled = self.handled
         if handled is None:
             return function(*self.args, **self.kwargs)
@@ -67,7 +67,7 @@ class Step:
             del handled, seen
 
     async def awaited(self, function: Callable[..., Any]) -> Any:
-        """Call one that gives an awaitable, and await that, as ``call`` does."""
+        """Call one that returns an awaitable, and await that, with the same ``sys.exc_info()`` as in the flow."""
         handled = self.handled
         if handled is None:
             return await function(*self.args, **self.kwargs)
@@ -81,45 +81,45 @@ class Step:
             del handled, seen
 
     def settling(self, value: Any) -> Step:
-        """Return the step that awaits what this one gave."""
+        """Return the step that awaits what this one returned, and give it the exception being handled."""
         step = settle(value)
         step.handled, self.handled = self.handled, None
         return step
 
 
 class _Here(threading.local):
-    """Who drives the flow that runs in this thread; None on the event loop, where no step may block."""
+    """The driver of the flow that runs in this thread; None on the event loop, where no step may block."""
 
     driver: Driver | None = None
 
 
 class Driver:
-    """A driver under which blocking code may run where the flow is."""
+    """A driver under which a flow may call blocking code directly."""
 
     prefers_async = False
-    """Which colour it takes where a class writes both."""
+    """Whether it takes the async definition of a hook that a class writes in both colours."""
 
     cancelled = False
-    """Whether the flow is to be told of a cancellation at its next step."""
+    """Whether a cancellation is to be raised in the flow at its next step."""
 
 
 here = _Here()
 
 
 def may_block_here() -> bool:
-    """Tell whether a flow's blocking steps are taken on the spot: it is in the worker thread, or under ``run``."""
+    """Tell whether a flow calls blocking steps directly: it is in the worker thread, or under ``run``."""
     driver = here.driver
     return driver is not None and not driver.cancelled
 
 
 @types.coroutine
 def trap(step: Step) -> Generator[Step, Any, Any]:
-    """Hand ``step`` to whoever drives the flow, and be resumed with its result or its exception."""
+    """Yield ``step`` to the driver, which resumes the flow with its result or its exception."""
     return (yield step)
 
 
 async def taken(step: Step) -> Any:
-    """Return the result of ``step``, which the driver takes."""
+    """Return the result of ``step``, which the driver runs."""
     return await trap(step)
 
 
@@ -127,7 +127,7 @@ BUILTIN_TYPES = frozenset({bool, type(None), str, int, float, bytes, dict, list,
 
 
 def is_awaitable(value: Any) -> bool:
-    """Tell whether ``value`` can be awaited, as ``inspect.isawaitable`` does, quickly for what most steps return."""
+    """Tell whether ``value`` is awaitable: ``inspect.isawaitable``, with a short cut for common types."""
     cls = type(value)
     if cls in BUILTIN_TYPES:
         return False
@@ -145,7 +145,7 @@ def settle(value: Any) -> Step:
 
 
 def drop(step: Step) -> None:
-    """Give up a step that will not be taken: a coroutine it was to await would warn that nobody did."""
+    """Discard a step that will not be run, and close its coroutine, which would warn that it was never awaited."""
     function = step.for_async
     if isinstance(function, partial) and function.func is _itself:
         value = function.args[0]
@@ -154,10 +154,10 @@ def drop(step: Step) -> None:
 
 
 async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-    """Call ``function`` where it may block: in place under ``run``, in the request's worker thread under ``arun``.
+    """Call ``function`` where it may block: directly under ``run``, in the request's worker thread under ``arun``.
 
     Args:
-        function: any sync callable (the ORM, a file, a parser). What it returns is awaited if it can be.
+        function: any sync callable (the ORM, a file, a parser). If it returns an awaitable, that is awaited.
 
     Returns:
         What ``function`` returned.
@@ -175,13 +175,13 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
 
 
 def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call ``function``, whichever colour it is written in, where that colour belongs.
+    """Call ``function``, of either colour: on the event loop if it is async, otherwise where it may block.
 
     Args:
-        function: a function, bound method, partial or callable object; a twin of a flow is entered as that flow.
+        function: a function, bound method, partial or callable object; if it is made from a flow, the flow is run.
 
     Returns:
-        To be awaited: what it returned, awaited where it can be awaited.
+        A coroutine, whose result is what ``function`` returned; if that is an awaitable, its result.
 
     Raises:
         BaseException: whatever ``function`` raised.
@@ -192,18 +192,18 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
 
 
 def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call ``function`` as ``call`` does, and give what sync code gave at once.
+    """Call ``function`` as ``call`` does, but return the result of sync code directly if it may run here.
 
-    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
+    For frequent calls, where an extra coroutine would cost as much as the call itself.
 
     Args:
         function: as for ``call``.
 
     Returns:
-        What sync code gave that may run here; else what ``call`` returns, a coroutine to be awaited.
+        What sync code returned, if it may run here; otherwise a coroutine to await, as from ``call``.
 
     Raises:
-        BaseException: whatever sync code raised that was called at once.
+        BaseException: whatever sync code raised, if it was called directly.
     """
     inner: Any = function
     owner: tuple[Any, ...] = ()
@@ -221,13 +221,13 @@ def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 
 def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call ``function`` on the event loop, and await what it gives: it is async, though its code may not say so.
+    """Call ``function`` on the event loop and await the result, even if its code does not look async.
 
     Args:
-        function: a callable that Django takes for async, by a mark; a twin of a flow is entered as that flow.
+        function: a callable that is marked as async for Django; if it is made from a flow, the flow is run.
 
     Returns:
-        To be awaited: what it gave, awaited.
+        A coroutine, whose result is that of the awaitable which ``function`` returned.
 
     Raises:
         BaseException: whatever ``function`` raised.
@@ -241,9 +241,9 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
 
 
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
+    """Call the hook ``name`` of ``obj``, in the colour in which the nearest class of its MRO defines it.
 
-    The first class of ``type(obj).__mro__`` that writes ``name`` or ``"a" + name`` decides. Where it writes both, the
+    The first class of ``type(obj).__mro__`` that defines ``name`` or ``"a" + name`` decides. If it defines both, the
     driver takes its own colour. An attribute set on the object itself comes before its class, as in Python.
 
     Args:
@@ -251,7 +251,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         name: the hook's sync name (``"has_permission"``).
 
     Returns:
-        To be awaited: what the hook returned, awaited where it can be awaited.
+        A coroutine, whose result is what the hook returned; if that is an awaitable, its result.
 
     Raises:
         AttributeError: ``obj`` has no such hook.
@@ -292,7 +292,7 @@ async def _done(value: Any) -> Any:
 
 
 async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
+    """Call a hook that no class of ``obj`` defines: ``obj`` may be a proxy of another object (``__getattr__``)."""
     value: Any = None
     for each in await blocking(_names_of_double, obj, name) or (name, "a" + name):
         value = value or await blocking(getattr, obj, each, None)
@@ -306,12 +306,12 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
 
 
 def _names_of_double(obj: Any, name: str) -> tuple[str, ...]:
-    """Return by which name an object is asked that passes for one of another class, as test doubles do.
+    """Return the name under which to call a hook of a test double, an object that reports another class as its own.
 
-    A double has both names of a hook, and its author set the answer of the one that the class writes.
+    A double has both names of a hook, and its author configured the one that the class defines.
 
     Returns:
-        The name; both where the class writes both, and none where ``obj`` passes for nothing else.
+        The name; both if the class defines both, and none if ``obj`` reports its real class.
     """
     claimed = obj.__class__
     if claimed is type(obj):
@@ -341,10 +341,10 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
 
     Args:
         name: the attribute's name.
-        default: what to return where there is none.
+        default: what to return if there is none.
 
     Returns:
-        To be awaited: its value.
+        A coroutine, whose result is the value.
 
     Raises:
         AttributeError: there is no such attribute, and no default.
@@ -362,9 +362,9 @@ async def _value(value: Any) -> Any:
 
 
 async def truth(value: Any) -> bool:
-    """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
+    """Return the truth value of ``value``, where finding out may block (a query set fetches its rows).
 
     Args:
-        value: what a check answered.
+        value: what a check returned.
     """
     return bool(value) if type(value) in BUILTIN_TYPES else await blocking(bool, value)

@@ -29,18 +29,18 @@ class _Nothing(enum.Enum):
 
 
 LATE: Final = _Nothing.LATE
-"""In place of a value: there is none yet."""
+"""Returned instead of a value: there is none yet."""
 END: Final = _Nothing.END
-"""In place of a value: there are no more."""
+"""Returned instead of a value: there are no more."""
 
 _GRACE = 5.0  # seconds that a closed generator gets to finish
 
 
 class Producer(Generic[_V]):
-    """Runs an async generator in one task, and each time it is asked, as far as its next value; never further.
+    """Runs an async generator in one task, value by value: when it is called, and no further than the next value.
 
-    One task from beginning to end, so that what a generator has open around a ``yield`` (``asyncio.timeout``, a task
-    group) stays in the task that opened it. Whoever asks may give up waiting, and ask again later.
+    One task from beginning to end, so that what the generator has open around a ``yield`` (``asyncio.timeout``, a task
+    group) stays in the task that opened it. A caller may stop waiting, and call again later.
 
     Args:
         values: the generator; it is closed in its task.
@@ -99,15 +99,15 @@ class Producer(Generic[_V]):
         return given.result()
 
     def leave_thread(self) -> None:
-        """Have the generator's sync code no longer go to the thread that waits for this loop: it waits no more."""
+        """Stop sending the generator's sync code to the thread that waited for this event loop: it no longer waits."""
         self._context.run(thread.leave_waiting)
 
     async def aclose(self) -> None:
-        """End the generator, wherever it is, and wait until it has ended.
+        """Close the generator, wherever it is, and wait until it has ended.
 
         Raises:
-            TimeoutError: it goes on, whatever it is told.
-            Exception: what it raised in the end.
+            TimeoutError: it does not end.
+            Exception: what it raised while it was closed.
         """
         was_closed, self._is_closed = self._is_closed, True
         if self._task.done():
@@ -121,14 +121,14 @@ class Producer(Generic[_V]):
             raise error
 
     def close(self) -> None:
-        """Have the generator ended, from any thread; nobody waits for it."""
+        """Close the generator, from any thread, without waiting for it."""
         was_closed, self._is_closed = self._is_closed, True
         if not (was_closed or self._task.done() or self._loop.is_closed()):
             self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 class _Caller(Executor):
-    """Runs what it is given in the thread that waits, in ``until``, for what it comes of."""
+    """Runs the calls that are submitted to it in the thread that waits in ``until``."""
 
     _waiting: CurrentThreadExecutor
 
@@ -143,10 +143,10 @@ class _Caller(Executor):
 
 
 def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None, None]:
-    """Iterate an async generator from sync code, on one event loop of its own, which runs only while one waits for it.
+    """Iterate over an async generator from sync code, on an event loop that runs only while a value is waited for.
 
-    The loop runs in a thread of its own. Sync code of the generator's runs in the thread that iterates, where Django's
-    database connections are.
+    The loop has a thread of its own. The generator's sync code runs in the thread that iterates, which has Django's
+    database connections.
 
     Args:
         make: returns the generator.
@@ -177,17 +177,17 @@ def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None
 
 
 def has_thread() -> bool:
-    """Tell whether a thread is set aside for the request's blocking code already, so that asking it costs no other."""
+    """Tell whether the request's blocking code already has a thread, so that using it takes no other."""
     return thread.is_set_aside()
 
 
 def leave_thread() -> None:
-    """Have the request's thread, if it is one of ours, serve others while the request waits."""
+    """Let the request's thread, if it is from our pool, serve other requests while this one waits."""
     thread.leave()
 
 
 def keeps_connections() -> bool:
-    """Tell whether the request has a thread in which nobody closes connections while it waits: one of asgiref's."""
+    """Tell whether the request's thread is one of asgiref's, in which connections stay open while the request waits."""
     return thread.is_asgirefs()
 
 

@@ -19,16 +19,16 @@ _ABSENT = object()
 
 
 def unchanged(owner: Any, names: Sequence[str], *others: tuple[Any, Sequence[str]]) -> Callable[[], bool]:
-    """Remember what attributes are now, and return what tells whether they are still that.
+    """Record the current values of attributes, and return a function that tells whether they are the same objects.
 
     Args:
         owner: a class, a module or a namespace.
-        names: of its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is not there
-            must not be there later; a dotted one that is not there is never the same.
-        others: further owners, each with its names.
+        names: its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is missing now
+            must still be missing later; a dotted name that is missing never counts as unchanged.
+        others: more owners, each with its names.
 
     Returns:
-        A function that is true as long as each name finds the identical object.
+        A function that returns True as long as each name finds the identical object.
     """
     owners = ((owner, names), *others)
     found = tuple(_find(each, name) for each, theirs in owners for name in theirs)

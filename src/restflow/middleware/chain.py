@@ -27,7 +27,7 @@ from restflow.flow.natures import nature_of
 from restflow.middleware.known import django_writes, know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
-"""A flow from a request to a response, which raises only what Django lets through too."""
+"""A flow from a request to a response, which raises only exceptions that Django lets through too."""
 
 logger = logging.getLogger("django.request")
 _RETRY_AFTER = 1  # seconds
@@ -40,7 +40,7 @@ class Chain:
 
     Attributes:
         layer: the outermost layer.
-        view_hooks: the methods ``process_view``, in the order they are asked; likewise the two others.
+        view_hooks: the ``process_view`` methods, in the order in which they are called; likewise the other two lists.
     """
 
     layer: Layer
@@ -50,7 +50,7 @@ class Chain:
 
 
 def load(innermost: Layer) -> Chain:
-    """Make the middleware that the settings name, around ``innermost``.
+    """Create the middleware in the settings, around ``innermost``.
 
     Args:
         innermost: the flow that resolves and calls the view.
@@ -99,13 +99,13 @@ def load(innermost: Layer) -> Chain:
 
 
 def is_hooks_alone(cls: type) -> bool:
-    """Tell whether a middleware of this class is the hooks of ``MiddlewareMixin``, called as that calls them."""
+    """Tell whether middleware of this class only has the hooks of ``MiddlewareMixin``, called in its way."""
     made: Any = cls
     return issubclass(cls, MiddlewareMixin) and made.__call__ is _Mixin.__call__ and made.__acall__ is _Mixin.__acall__
 
 
 def guarded(flow: Layer) -> Layer:
-    """Return ``flow`` with its exceptions turned into responses."""
+    """Wrap ``flow`` so that its exceptions become responses."""
 
     async def layer(request: Any) -> Any:
         try:
@@ -117,7 +117,7 @@ def guarded(flow: Layer) -> Layer:
 
 
 async def converted(request: Any, error: Exception) -> Any:
-    """Return the response to an exception."""
+    """Return the response for an exception."""
     if isinstance(error, Overloaded):
         response = HttpResponse(status=503, headers={"Retry-After": str(_RETRY_AFTER)})
         response._has_been_logged = True  # type: ignore[attr-defined]  # logging may need the thread that there isn't
@@ -135,11 +135,11 @@ def _response_for(request: Any, error: Exception) -> Any:
 
 
 def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
-    """The layers of middleware that is hooks and nothing else, as one flow: each is still guarded for itself.
+    """Combine middleware that only has hooks into one flow, in which each layer still converts its own exceptions.
 
     Args:
         neighbours: the middleware, the outermost first.
-        inner: the layer inside of them.
+        inner: the layer inside them.
     """
     befores = [_asking(each, "process_request") for each in neighbours]
     afters = [_asking(each, "process_response") for each in neighbours]
@@ -169,10 +169,11 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
 
 
 async def _outwards(afters: list[Any], request: Any, response: Any, error: Exception | None) -> Any:
-    """Take a response, or the error in its place, outwards: each layer answers what was raised inside of it, or by it.
+    """Pass a response or an error outwards; each layer converts what was raised inside it, or by itself.
 
     Args:
-        afters: what asks the ``process_response`` of the layers that the request came to, the outermost first.
+        afters: functions that call the ``process_response`` of the layers that the request reached, the outermost
+            first.
     """
     for ask in reversed(afters):
         try:
@@ -196,9 +197,9 @@ async def _outwards(afters: list[Any], request: Any, response: Any, error: Excep
 
 
 def _asking(middleware: Any, name: str) -> Callable[..., Any]:
-    """Return what asks a hook, as ``asked`` does; a response goes through a ``process_response`` that is not there.
+    """Return a function that calls a hook, as ``asked`` does; without a ``process_response``, it returns the response.
 
-    What is known of Django's function is looked up here. A request asks only whether it is still that function.
+    What is known of Django's function is looked up here; a request only checks that it is still the same function.
     """
     cls = type(middleware)
     function: Any = held(cls, name)
@@ -217,7 +218,7 @@ def _asking(middleware: Any, name: str) -> Callable[..., Any]:
 
 
 def _whole(middleware: Any, is_async: bool) -> Layer:
-    """The layer of a middleware that calls the rest of the chain itself."""
+    """Return the layer of a middleware that calls the rest of the chain itself."""
 
     async def async_layer(request: Any) -> Any:
         return await awaited(middleware, request)
@@ -237,7 +238,7 @@ def _async_way_to(inner: Layer) -> Any:
 
 def _sync_way_to(inner: Layer) -> Any:
     def get_response(request: Any) -> Any:
-        """Drive the rest in this thread, which the middleware keeps waiting: what is async goes to the event loop."""
+        """Run the rest of the chain in this thread, in which the middleware waits; async code goes to the loop."""
         return run(inner(request))
 
     return get_response

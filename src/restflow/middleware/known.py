@@ -32,7 +32,7 @@ When = Callable[..., bool]
 
 
 def know(cls: type) -> None:
-    """Learn what is known of the middleware class ``cls`` and its bases."""
+    """Mark the hooks of the middleware class ``cls`` and its bases that are known here."""
     for base in cls.__mro__:
         for name, when in KNOWN.get(f"{base.__module__}.{base.__qualname__}", {}).items():
             function: Any = vars(base).get(name)
@@ -41,17 +41,17 @@ def know(cls: type) -> None:
 
 
 def is_as_written(function: Any, module: str) -> bool:
-    """Tell whether ``function`` is from the source of ``module``, and not what another package put in its place.
+    """Tell whether ``function`` is from the source of ``module``, and was not patched by another package.
 
     Args:
-        function: what stands in the module, or in a class of it.
+        function: the attribute of the module, or of a class in it.
         module: its dotted name.
     """
     return isinstance(function, FunctionType) and function.__code__.co_filename == sys.modules[module].__file__
 
 
 def django_writes(cls: type, name: str) -> bool:
-    """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
+    """Tell whether ``name`` is defined by Django's classes only, and by no class of a project."""
     looks, answer = _looked(cls, name)
     for is_as_seen in looks:
         if not is_as_seen():  # one has been patched since
@@ -154,9 +154,9 @@ def _not_a_get(middleware: Any, request: Any, response: Any) -> bool:
 
 
 def _translations_are_loaded(middleware: Any, request: Any) -> bool:
-    """Find the language as the hook does: from memory, once Django has looked on the disk which languages it has.
+    """Find the language as the hook does: from memory, once Django has looked on disk for the languages that it has.
 
-    What the hook does next is to read the language's translations, where no request has asked for them before.
+    The hook then loads that language's translations, unless an earlier request has done so.
     """
     modules: tuple[Any, ...] = (translation, trans_real)
     if not all(is_as_written(module.get_language_from_request, module.__name__) for module in modules):

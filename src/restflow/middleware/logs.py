@@ -18,7 +18,7 @@ _CALL_HANDLERS = logging.Logger.callHandlers
 
 
 def _logs_in_place(request: Any, response: Any) -> bool:
-    """Tell whether no handler would write a word of the log."""
+    """Tell whether no handler would write anything."""
     level = logging.ERROR if response.status_code >= 500 else logging.WARNING
     if not logger.isEnabledFor(level):
         return True
@@ -42,5 +42,5 @@ def _turns_down(handler: logging.Handler) -> bool:
 
 @nonblocking(when=_logs_in_place)
 def log_refusal(request: Any, response: Any) -> None:
-    """Log a response of 4xx or 5xx, as Django does. A step: in place where nothing would be written."""
+    """Log a 4xx or 5xx response, as Django does: a step, which runs directly if nothing would be written."""
     log.log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

@@ -40,12 +40,12 @@ class BaseSerializer(
         "validate",
     ),
 ):
-    """DRF's ``BaseSerializer`` whose hooks may be ``async def``, under DRF's name or under that name with an ``a``.
+    """DRF's ``BaseSerializer``, whose hooks may be ``async def``, under DRF's name or with an ``a`` before it.
 
-    It validates, saves and represents as DRF does, in the worker thread where it may block. What is ``async def`` in it
-    runs on the request's event loop: the hooks of the class (``validate``, ``validate_<field>``, ``get_<field>``,
-    ``create``, …), the validators and defaults of its fields, and the methods of fields of your own. On a sync view or
-    in a script the same runs to its result.
+    It validates, saves and represents as DRF does, in the worker thread where it may block. Async code in it runs on
+    the request's event loop: the hooks of the class (``validate``, ``validate_<field>``, ``get_<field>``, ``create``,
+    …), the validators and defaults of its fields, and the methods of a project's own fields. On a sync view or in a
+    script, the same code runs to its result.
 
     Source: DRF 3.18, serializers.py, BaseSerializer.
     """
@@ -53,35 +53,35 @@ class BaseSerializer(
     if TYPE_CHECKING:
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
-            """Validate ``initial_data``; ``is_valid``, to be awaited."""
+            """Validate ``initial_data``: ``is_valid``, to be awaited."""
             ...
 
         async def arun_validation(self, data: Any = empty) -> Any:
-            """Return the validated value of ``data``; ``run_validation``, to be awaited."""
+            """Return the validated value of ``data``: ``run_validation``, to be awaited."""
             ...
 
         async def avalidate(self, attrs: Any) -> Any:
-            """Check all fields together; ``validate``, to be awaited."""
+            """Validate all fields together: ``validate``, to be awaited."""
             ...
 
         async def ato_internal_value(self, data: Any) -> Any:
-            """Return the native values of ``data``; ``to_internal_value``, to be awaited."""
+            """Return the native values of ``data``: ``to_internal_value``, to be awaited."""
             ...
 
         async def asave(self, **kwargs: Any) -> _IN:
-            """Create or update the instance; ``save``, to be awaited."""
+            """Create or update the instance: ``save``, to be awaited."""
             ...
 
         async def acreate(self, validated_data: Any) -> _IN:
-            """Return a new instance; ``create``, to be awaited."""
+            """Return a new instance: ``create``, to be awaited."""
             ...
 
         async def aupdate(self, instance: _IN, validated_data: Any) -> _IN:
-            """Return the instance, changed; ``update``, to be awaited."""
+            """Return the updated instance: ``update``, to be awaited."""
             ...
 
         async def ato_representation(self, instance: Any) -> Any:
-            """Return the primitive values of ``instance``; ``to_representation``, to be awaited."""
+            """Return the primitive values of ``instance``: ``to_representation``, to be awaited."""
             ...
 
     else:
@@ -100,7 +100,7 @@ class BaseSerializer(
 
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return DRF's list serializer for ``many=True``, with the async surface."""
+        """Return DRF's list serializer for ``many=True``, with the async methods."""
         made: Any = super().many_init(*args, **kwargs)
         if type(made) is drf.ListSerializer:  # DRF's default; a Meta.list_serializer_class is left alone
             made.__class__ = ListSerializer
@@ -135,7 +135,7 @@ _BY_FIELD = ("get_", "validate_")
 
 
 def _make_callable_by_sync_code(cls: type[Any]) -> None:
-    """Have the async hooks that a class and its mixins write give DRF's code, which is sync, their results."""
+    """Wrap the async hooks of a class and its mixins, so that DRF's sync code gets their results."""
     fields = getattr(cls, "_declared_fields", {}).values()
     methods = {field.method_name for field in fields if isinstance(field, drf.SerializerMethodField)}
     for base in cls.__mro__:
@@ -146,7 +146,7 @@ def _make_callable_by_sync_code(cls: type[Any]) -> None:
 
 
 def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
-    """Have the fields of a serializer await, and return what represents where DRF's function would."""
+    """Make the fields of a serializer await async code, and return a fast ``to_representation``, if there is one."""
     # Called for each item of a list.
     if drf.Serializer in type(serializer).__mro__:
         _await_in_shown(serializer, type(instance))

@@ -85,13 +85,15 @@ def _zulu(text: str) -> str:
 
 
 def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[Any], Any] | None = None) -> None:
-    """Do for one field what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``.
+    """Add one field to the representation, as DRF's loop does.
+
+    Source: DRF 3.18, serializers.py, ``Serializer.to_representation``.
 
     Args:
         field: a bound field.
-        instance: what is represented, or what stands for it.
-        ret: the representation, which is added to.
-        represent: what represents the attribute instead of the field's ``to_representation``.
+        instance: the object to represent, or a ``Read`` in place of it.
+        ret: the representation, to which the field is added.
+        represent: called with the attribute instead of the field's ``to_representation``.
     """
     try:
         attribute = attribute_of(field, instance)
@@ -129,7 +131,7 @@ def _read(value: str, attr: str, *, of_mapping: bool) -> str:
 
 
 def _path(path: tuple[str, ...], *, of_mapping: bool) -> list[str]:
-    """Return the lines that read a path, as far as models lead; ``depth`` is where it ended."""
+    """Return the lines that read a path as long as its values are models; ``depth`` is how far they came."""
     first, *others = path
     lines = [f"value = {_read('instance', first, of_mapping=of_mapping)}"]
     if others:
@@ -168,7 +170,7 @@ def _lines(key: tuple[Any, ...], k: int, *, of_mapping: bool) -> list[str]:
 
 
 def _lines_that_read(key: tuple[Any, ...], k: int, ret: str, *, of_mapping: bool) -> list[str]:
-    """Return the lines that read a value, and write it if it is of the usual type."""
+    """Return the lines that read a value and, if it is of the expected type, represent it."""
     kind, _, path, *_ = key
     represent = f", aid_{k}" if kind in {"nested", "list"} else ""
     depth = "depth" if len(path) > 1 else "0"
@@ -210,13 +212,15 @@ _numbers = count(1)
 
 
 def compiled(keys: tuple[Any, ...], of: str, *, of_mapping: bool, is_worth_it: bool) -> types.CodeType | None:
-    """Return the code of the function with these lines; None where it comes once: a client may choose the fields.
+    """Return the code of the function for these lines; None the first time, in case they never come again.
+
+    A client may choose the fields of a response.
 
     Args:
-        keys: those of the lines.
-        of: the name of the serializer's class, for tracebacks.
+        keys: the keys of the lines.
+        of: the name of the serializer class, for tracebacks.
         of_mapping: whether instances are mappings.
-        is_worth_it: whether to compile what comes the first time.
+        is_worth_it: whether to compile the first time too.
     """
     key = (keys, of, of_mapping)
     code = _codes.get(key)
@@ -248,12 +252,12 @@ def _forget() -> None:
 def function_of(
     code: types.CodeType, general: Callable[[Any], Any], lines: Sequence[tuple[Any, Line]]
 ) -> Callable[[Any], Any]:
-    """Return the function of a code that represents by these fields.
+    """Return a function that represents these fields with the given code.
 
     Args:
-        code: what ``compiled`` returned for the lines' keys.
-        general: represents an instance where the lines can't.
-        lines: the fields, and what they become.
+        code: what ``compiled`` returned for the keys of the lines.
+        general: represents an instance if the lines can't.
+        lines: the fields, each with its line.
     """
     given = [each for field, line in lines for each in (field, line.aid)]
     return types.FunctionType(code, _GLOBALS, argdefs=(general, _NO_KEY, *given))

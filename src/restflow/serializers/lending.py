@@ -53,7 +53,7 @@ setting_changed.connect(_forget)
 
 
 class Stock:
-    """The built fields of one serializer class, as long as what they are built from holds the same."""
+    """The built fields of one serializer class, kept as long as everything that they are built from is unchanged."""
 
     def __init__(self, cls: Any, meta: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
         self.builders_are_drfs = unchanged(cls, _BUILDERS)
@@ -65,7 +65,7 @@ class Stock:
         self.begin()
 
     def begin(self) -> None:
-        """Keep nothing, and note what fields are built from now."""
+        """Discard all fields, and record what fields are built from now."""
         self.kept: _Kept = {}
         self.generation = _generation[0]
         self.may_lend: bool | None = None  # unknown until fields have been built
@@ -76,7 +76,7 @@ class Stock:
         self.kept = {}  # again, because another thread may have kept some that were not checked
 
     def note(self) -> None:
-        """Note what those hold that fields are built from, and what validators among it hold."""
+        """Record the contents of everything that fields are built from, including validators."""
         held = [*self.configuration, *self.messages, *map(vars, self.model_fields)]
         self.held = [*held, *_held_by_validators(held)]
         self.held_then = _copied(self.held)
@@ -86,7 +86,7 @@ class Stock:
             self.constraints, self.together = [*meta.constraints], [*meta.unique_together]
 
     def is_model_as_noted(self) -> bool:
-        """Tell whether the model has the manager and the constraints that it had."""
+        """Tell whether the model still has the recorded manager and constraints."""
         if self.model is None:
             return True
         meta = self.model._meta
@@ -97,7 +97,7 @@ class Stock:
         )
 
     def holds(self) -> bool:
-        """Tell whether DRF would build the fields as it built those that are kept."""
+        """Tell whether DRF would now build fields like the ones that are kept."""
         if self.generation is not _generation[0] or self.held != self.held_then or not self.is_model_as_noted():
             self.begin()
         return (
@@ -108,7 +108,7 @@ class Stock:
         )
 
     def look(self, fields: Collection[Any]) -> bool:
-        """Tell whether fields of this class may be lent."""
+        """Tell whether fields of this class may be reused."""
         if self.may_lend is None:
             classes, sources = {*map(type, fields)}, {field.source for field in fields}
             if self.model is not None:
@@ -132,7 +132,7 @@ class Stock:
         return self.may_lend
 
     def is_settled(self, field: Any) -> bool:
-        """Tell whether a field of the model is what it holds: a user's class may compute what a field is built from."""
+        """Tell whether a model field is fully described by its attributes, which a project's class may compute."""
         # A field of a parent model is built from that model.
         return (
             is_frameworks(type(field))
@@ -143,7 +143,7 @@ class Stock:
 
 
 def _copied(value: Any) -> Any:
-    """Return a copy of dicts, lists, sets and tuples with the same objects in them, which compare fast."""
+    """Return a copy of nested dicts, lists, sets and tuples with the same objects in them, for a fast comparison."""
     if type(value) is dict:
         return {key: _copied(each) for key, each in value.items()}
     return type(value)(map(_copied, value)) if type(value) in {list, set, tuple} else value
@@ -158,7 +158,7 @@ def _held_by_validators(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _may_be_lent(field: Any) -> bool:
-    """Tell whether a field will be the same when it is built again, and is the same after it was used."""
+    """Tell whether building a field again would give the same field, and whether using it leaves it unchanged."""
     # FilePathField reads the disk, and choices may come from a function.
     has_choices = issubclass(type(field), drf_fields.ChoiceField)
     choices = (*field._args, field._kwargs.get("choices"))[0] if has_choices else ()
@@ -182,15 +182,15 @@ _NO_MESSAGES = object()
 
 
 def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
-    """Give a serializer fields that were built for another, if there are any.
+    """Give a serializer the fields that were built for an earlier one, if there are any.
 
     Args:
-        serializer: one that nobody can see.
-        stock: that of its class.
-        to_validate: whether it is to validate, not only to represent.
+        serializer: a private serializer, which no code of the project can reach.
+        stock: the stock of its class.
+        to_validate: whether it will validate, not only represent.
 
     Returns:
-        Whether it was given fields.
+        Whether it got fields.
     """
     own = vars(serializer)
     if not settings.FAST_VERSIONS or "fields" in own or not stock.holds():
@@ -213,10 +213,10 @@ def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
 
 
 def take_back(serializer: Any) -> None:
-    """Keep a serializer's fields for another one. If it is asked for its fields again, it builds new ones.
+    """Keep a serializer's fields for a later one; if its fields are read again, it builds new ones.
 
     Args:
-        serializer: one that nobody has seen yet, and that has done all it was made for.
+        serializer: a private serializer that is no longer needed.
     """
     own = vars(serializer)
     stock, kept = own.pop(LENT, (None, None))

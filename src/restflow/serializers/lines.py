@@ -26,7 +26,7 @@ __all__ = ["FIELDS", "Line", "are_drfs", "describe", "environment_of"]
 
 
 class Line(NamedTuple):
-    """What a field becomes: the key says all that the text of its lines depends on."""
+    """How a field is represented: ``key`` determines the text of its lines."""
 
     key: tuple[Any, ...]  # kind, name of the field, source path, and configuration of the kind
     aid: Any = None  # an object that the line uses, such as a dict of choices
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 
 def describe(field: Any) -> Line | None:
-    """Return what a field of a class in ``FIELDS`` becomes; None where the field itself has to be asked.
+    """Return the line for a field of a class in ``FIELDS``; None if the field itself has to be called.
 
     Args:
         field: a bound field.
@@ -141,7 +141,7 @@ def _primary_key(field: Any) -> _Described:
 
 
 class _Columns(dict[type, Any]):
-    """The attribute of a model that holds a foreign key, by model; None where DRF has to be asked."""
+    """A mapping from a model to the attribute that holds a foreign key; None if DRF's code has to be called."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -239,7 +239,7 @@ _HELPS: dict[type, frozenset[str]] = {
 
 
 def _as_written(owner: Any, names: Collection[str]) -> Callable[[], bool]:
-    """Return what tells whether functions are as DRF wrote them; a package may have patched them before this."""
+    """Return a function that tells whether functions are still DRF's own; it never does if they were patched before."""
     were = all(is_frameworks_function(getattr(owner, name)) for name in names)
     return unchanged(owner, sorted(names)) if were else bool
 
@@ -253,20 +253,20 @@ _functions = [
 
 
 def are_drfs(classes: Collection[type]) -> Callable[[], bool]:
-    """Return what tells whether DRF's fields represent as DRF wrote them.
+    """Return a function that tells whether DRF's fields still represent with DRF's own code.
 
     Args:
-        classes: of fields; others than DRF's may be among them.
+        classes: classes of fields; those that are not DRF's are ignored.
     """
     checks = [*_functions, *[_classes[cls] for cls in classes if cls in _classes]]
     return lambda: all(map(call, checks))
 
 
 def environment_of(lines: Sequence[Line]) -> Callable[[], Any]:
-    """Return a function that tells what the lines depend on beside the fields.
+    """Return a function that returns everything but the fields that the lines depend on: settings and the time zone.
 
     Args:
-        lines: those of one serializer.
+        lines: the lines of one serializer.
     """
     if any(line.key[0] == "datetime" for line in lines):
         return _with_timezone

@@ -63,10 +63,10 @@ _HELD = frozenset(
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
-    """Tell whether a serializer class, and what it declares, is configuration of DRF's classes and nothing else.
+    """Tell whether a serializer class only configures DRF's classes, and so runs no code of the project.
 
-    What was found is remembered, and holds while the class, its own bases and its ``Meta`` hold the same, DRF's classes
-    as many names, and the hooks that a class may write are DRF's.
+    The answer is cached, and holds while the class, its bases and its ``Meta`` hold the same objects, DRF's classes
+    have as many attributes, and the hooks that a class may override are DRF's.
     """
     answer = _answers.get(cls)
     if answer is None or not _still_holds(cls, answer):
@@ -129,10 +129,10 @@ def _is_drfs_field(field: Any) -> bool:
 
 
 def keep_private(serializer: Any) -> Any:
-    """Leave a serializer as it was built until its loops have run: no code of a user's will see it before.
+    """Mark a serializer as private: no code of the project will see it before its loops have run.
 
     Args:
-        serializer: one of a class that runs DRF's code only.
+        serializer: a serializer whose class runs only DRF's code.
 
     Returns:
         The same serializer, for ``validated`` or ``represented``.
@@ -142,21 +142,21 @@ def keep_private(serializer: Any) -> Any:
 
 
 def is_private(serializer: Any) -> bool:
-    """Tell whether a serializer was kept private, and no code of a user's has run that could have reached it."""
+    """Tell whether a serializer is still private, with no code of the project having run that could have reached it."""
     return _PRIVATE in vars(serializer)
 
 
 async def represented(serializer: Any) -> Any:
-    """Return the ``data`` of a serializer that was built for it.
+    """Return the ``data`` of a serializer that was built only for this.
 
     Returns:
-        What its ``data`` is.
+        The value of its ``data``.
     """
     return await blocking(_represented, serializer)
 
 
 async def validated(serializer: Any) -> None:
-    """Validate the data of a serializer that was built for it.
+    """Validate the data of a serializer that was built only for this.
 
     Raises:
         ValidationError: the data are not valid.
@@ -185,7 +185,7 @@ _NOTHING = object()
 
 
 def _look(serializer: Any, *, to_validate: bool = False) -> bool:
-    """Tell whether the fields of a private serializer have no code but DRF's either; else it is shown."""
+    """Tell whether the fields of a private serializer run only DRF's code too; if not, it is no longer private."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     answer = _answers.get(type(one))
     stock = None if answer is None else answer[-1]
@@ -214,7 +214,7 @@ _default_of = attrgetter("default")
 
 
 def _has_sync_sources(serializer: Any) -> bool:
-    """Tell whether no source of a field leads to async code in what is to be represented."""
+    """Tell whether no source of a field leads to async code in the objects to be represented."""
     instance, is_list = serializer.instance, type(serializer) in _LISTS
     fields = (serializer.child if is_list else serializer).fields.fields.values()
     items = instance if is_list and type(instance) is list else [instance]
@@ -230,7 +230,7 @@ def _show(serializer: Any) -> None:
 
 
 class QuickFields(BindingDict):
-    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own view."""
+    """The fields of a serializer, with a fast ``values``: DRF's own loops over them in Python for each row."""
 
     def values(self) -> ValuesView[Any]:
         """Return the fields."""

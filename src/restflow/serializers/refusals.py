@@ -47,18 +47,18 @@ _Held = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 
 def is_refusable(serializer: Any) -> bool:
-    """Tell whether a serializer is DRF's and not ours: what is async in it would not be awaited."""
+    """Tell whether a serializer is DRF's and not ours, so that its async code would not be awaited."""
     return isinstance(serializer, BaseSerializer) and not isinstance(serializer, TwoColoured)
 
 
 def refuse_async_code(serializer: Any) -> None:
-    """Refuse a serializer of DRF's that has async code, as far as that is known before it is used.
+    """Refuse a serializer of DRF's that has async code, as far as that can be known before it is used.
 
     Args:
-        serializer: any; one of ours awaits it.
+        serializer: any serializer; ours are accepted, as they await async code.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     if not is_refusable(serializer):
         return
@@ -86,21 +86,21 @@ _FUNCTIONS = frozenset({types.FunctionType, types.MethodType})
 
 
 def refuse_before(serializer: Any, *, to_validate: bool) -> None:
-    """Refuse a serializer of DRF's whose loops are about to begin, if its fields have async code.
+    """Before the loops of a serializer of DRF's begin, refuse it if its fields have async code.
 
     Args:
-        serializer: any; its fields are built where that is the first that DRF's loop would do now.
-        to_validate: whether it is to validate, not only to represent.
+        serializer: any serializer; its fields are built if DRF's loop would build them first.
+        to_validate: whether it will validate, not only represent.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     if runs_drfs_loops(serializer):
         _refuse_built(serializer, build=_builds_fields(serializer, to_validate))
 
 
 def _builds_fields(serializer: Any, to_validate: bool) -> bool:
-    """Tell whether DRF's loop begins with the fields: it does not where there is nothing to go through."""
+    """Tell whether DRF's loop begins by building the fields, which it does only if there is data to process."""
     own = vars(serializer)
     given = own.get("initial_data") if to_validate else own.get("instance")
     if isinstance(serializer, ListSerializer):
@@ -109,10 +109,10 @@ def _builds_fields(serializer: Any, to_validate: bool) -> bool:
 
 
 def refuse_after(serializer: Any) -> None:
-    """Refuse a serializer of DRF's whose loops have run, if an override has given it async code meanwhile.
+    """After the loops of a serializer of DRF's have run, refuse it if an override has added async code meanwhile.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     _refuse_built(serializer, build=getattr(_class_of_one(serializer), "fields", None) is not Serializer.fields)
 
@@ -137,11 +137,11 @@ def refuse_async_fields(serializer: Any, fields: Iterable[Any]) -> None:
     """Refuse async code in built fields.
 
     Args:
-        serializer: whose fields they are, for the message.
+        serializer: the owner of the fields, for the message.
         fields: bound fields.
 
     Raises:
-        TypeError: naming the field, and what is async in it.
+        TypeError: there is async code; the message names the field.
     """
     for field in fields:
         for what in () if has_drfs_code_only(field) else _async_code_of_field(field):
@@ -149,13 +149,13 @@ def refuse_async_fields(serializer: Any, fields: Iterable[Any]) -> None:
 
 
 def await_in(field: Any) -> None:
-    """Have a field of a serializer of ours await what is async in it; a nested serializer of DRF's is refused.
+    """Make a field of one of our serializers await the async code in it; refuse such code in a serializer of DRF's.
 
     Args:
-        field: a field that is about to be asked.
+        field: a field that is about to be used.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     become_awaiting(field)
     if is_refusable(field) and runs_drfs_loops(field):
@@ -165,14 +165,14 @@ def await_in(field: Any) -> None:
 
 
 def await_in_shown(fields: Sequence[Any], cls: type) -> None:
-    """Have fields of a serializer of ours await what is async in them, and in what they read.
+    """Make fields of one of our serializers await the async code in them, and in the attributes that they read.
 
     Args:
         fields: fields that are about to represent an instance.
         cls: the class of the instance.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     for field in fields:
         await_in(field)
@@ -182,7 +182,7 @@ def await_in_shown(fields: Sequence[Any], cls: type) -> None:
 
 
 def runs_drfs_loops(serializer: Any) -> bool:
-    """Tell whether a serializer of DRF's builds its fields right where DRF's loops begin: no code runs before it."""
+    """Tell whether a serializer of DRF's builds its fields first thing in DRF's loops, before any other code runs."""
     return all(is_frameworks_function(getattr(_class_of_one(serializer), name, None)) for name in _LOOPS)
 
 
@@ -193,11 +193,11 @@ def refuse_async_sources(serializer: Any, instances: Iterable[Any]) -> None:
     """Refuse fields of a serializer of DRF's whose source leads to async code.
 
     Args:
-        serializer: one whose fields may be built.
-        instances: what is about to be represented.
+        serializer: a serializer whose fields may be built now.
+        instances: the objects to be represented.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: there is such a field; the message names it.
     """
     for cls in set(map(type, instances)):
         for field in with_code(serializer.fields.values(), cls):
@@ -206,10 +206,10 @@ def refuse_async_sources(serializer: Any, instances: Iterable[Any]) -> None:
 
 
 def attribute_of(field: Any, instance: Any) -> Any:
-    """Return a field's attribute, as DRF does, awaited where it can be: in a serializer of DRF's, that is refused.
+    """Return a field's attribute, as DRF does, or the result of an awaitable, which a serializer of DRF's refuses.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: it is awaitable, and the serializer is DRF's; the message names the field.
     """
     value = field.get_attribute(instance)
     if is_awaitable(value):
@@ -221,10 +221,10 @@ def attribute_of(field: Any, instance: Any) -> Any:
 
 
 def refuse_source(field: Any) -> NoReturn:
-    """Refuse a field whose source leads to async code.
+    """Raise an error for a field whose source leads to async code.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: always; the message names the field.
     """
     cls = type(field.parent)
     raise TypeError(
@@ -255,12 +255,12 @@ _HOOKS = (
 
 
 def async_code_in(cls: Any) -> list[str]:
-    """Return what is async in a serializer class of DRF's, by what it and its bases write and declare.
+    """Return the names of the async code in a serializer class of DRF's, its bases and its declared fields.
 
-    What was found is remembered, and holds while its bases, its declared fields and its ``Meta`` hold the same.
+    The answer is cached, and holds while its bases, its declared fields and its ``Meta`` hold the same objects.
 
     Args:
-        cls: any class; nothing is async in one of ours, which awaits it.
+        cls: any class; for one of ours, which awaits async code, the list is empty.
     """
     if BaseSerializer not in cls.__mro__ or TwoColoured in cls.__mro__:
         return []
@@ -272,12 +272,12 @@ def async_code_in(cls: Any) -> list[str]:
 
 
 def held_now(holders: Iterable[Mapping[str, Any]]) -> _Held:
-    """Return what mappings hold, to be compared with what they hold later."""
+    """Return the contents of mappings, to be compared with their contents later."""
     return [(holder, tuple(held), tuple(held.values())) for holder in holders for held in [dict(holder)]]
 
 
 def is_as_held(held: _Held) -> bool:
-    """Tell whether mappings hold the very same as before."""
+    """Tell whether mappings still hold the identical objects."""
     return all(
         len(holder) == len(names) and all(map(is_, map(holder.get, names), values)) for holder, names, values in held
     )
@@ -296,7 +296,7 @@ def _holders(cls: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def is_drfs_own(base: type) -> bool:
-    """Tell whether a class is one of DRF's serializers, or a base of them; one of a user's may have DRF's module."""
+    """Tell whether a class is one of DRF's serializers or their bases, by identity: ``__module__`` can be set."""
     return base in _DRFS
 
 
@@ -355,7 +355,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[str]:
-    """Yield what is async in a field and in those that it holds."""
+    """Yield the names of the async code in a field and in the fields that it contains."""
     if isinstance(field, TwoColoured) or any(field is each for each in around):
         return
     own = vars(field)
@@ -393,7 +393,7 @@ def _is_async_object(value: Any) -> bool:
 
 @remembered
 def _async_methods(cls: type[Any]) -> tuple[str, ...]:
-    """Return the names of the async methods of a class of fields that DRF's code calls."""
+    """Return the names of the async methods of a field class that DRF's code calls."""
     return tuple(
         name
         for base in cls.__mro__

@@ -51,25 +51,25 @@ _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
 
 
 def know_representation(function: Any, fast: Callable[[Any, Any], _Represent | None]) -> None:
-    """Know a ``to_representation`` as one that does what DRF's does.
+    """Register a ``to_representation`` that does the same as DRF's.
 
     Args:
-        function: of a serializer class.
-        fast: called with a serializer and an instance; returns what represents instances of its class, None where the
-            function has to.
+        function: the function in a serializer class.
+        fast: called with a serializer and an instance; returns a function that represents instances of its class, or
+            None if ``function`` itself has to be called.
     """
     _known[function] = fast
 
 
 def represent(serializer: Any, method: Any) -> _Represent | None:
-    """Return what does what a method does that may be DRF's own ``to_representation``.
+    """Return a fast replacement for a method that may be DRF's own ``to_representation``.
 
     Args:
         serializer: a serializer.
-        method: the bound method that would run now.
+        method: the bound method that would be called.
 
     Returns:
-        None where the method has to run: it is another than DRF's.
+        The replacement; None if the method is not DRF's, and so has to be called.
     """
     function = getattr(method, "__func__", None)
     if not _ARE_DRFS or function not in _DRFS_OWN or getattr(method, "__self__", None) is not serializer:
@@ -94,7 +94,7 @@ def _generated(serializer: Any) -> _Represent | None:
 
 
 def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
-    """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
+    """Represent an instance, as DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
     ret: dict[str, Any] = {}
     cls = type(serializer)
     # A project's own `fields` property may build new fields at each access, so each is prepared here, when it is used.
@@ -110,25 +110,25 @@ _DRFS_OWN = frozenset({_OF_ONE, _OF_LIST})
 
 
 def representing(serializer: Any) -> _Represent | None:
-    """Return what does what a serializer's ``to_representation`` does.
+    """Return a fast replacement for a serializer's ``to_representation``.
 
     Args:
         serializer: any serializer.
 
     Returns:
-        None where the method has to be called.
+        The replacement; None if the method has to be called.
     """
     return represent(serializer, serializer.to_representation)
 
 
 def with_data(serializer: Any) -> Any:
-    """Return a serializer's ``data``, represented by the generated function where DRF would represent.
+    """Return a serializer's ``data``, represented by the generated function if DRF's code would represent it.
 
     Args:
         serializer: any serializer.
 
     Raises:
-        TypeError: it is DRF's, and has async code.
+        TypeError: it is a serializer of DRF's with async code.
     """
     if drf.BaseSerializer not in type(serializer).__mro__:
         return serializer.data
@@ -178,7 +178,7 @@ def _is_known(serializer: Any) -> bool:
 
 
 class _Representing:
-    """What a nested serializer or a list's child does with one instance after another."""
+    """Represents one instance after another with a nested serializer or a list's child."""
 
     def __init__(self, serializer: Any) -> None:
         self.serializer = serializer
@@ -212,7 +212,7 @@ for _function in (_OF_ONE, _OF_LIST):
 
 
 class _List:
-    """What ``ListSerializer.to_representation`` does. Source: DRF 3.18, serializers.py."""
+    """A replacement for ``ListSerializer.to_representation``. Source: DRF 3.18, serializers.py."""
 
     def __init__(self, serializer: Any) -> None:
         self.serializer = serializer
@@ -223,7 +223,7 @@ class _List:
 
 
 class _Bound:
-    """The generated function for a serializer's fields, and what was seen of these where it may have to be known."""
+    """The generated function for a serializer's fields, with the state of the fields for which it is valid."""
 
     def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
         self.serializer, self.fields = serializer, fields
@@ -258,7 +258,7 @@ class _Bound:
         self.seen = [*map(dict, self.own)]
 
     def holds(self) -> bool:
-        """Tell whether all is as it was when the function was made."""
+        """Tell whether everything is as it was when the function was generated."""
         are_same = LENT in vars(self.serializer) if self.is_unseen else self.is_known and self.are_fields_as_seen()
         return are_same and self.now() == self.environment and self.are_drfs()
 
@@ -277,12 +277,12 @@ class _Bound:
         return self.first(instance) if function is None else function(instance)
 
     def function_for(self, cls: type) -> _Represent | None:
-        """Return the function for instances of a class, where it is known that they are no mappings, and it is made."""
+        """Return the function for instances of a class, if it exists and they can't be mappings."""
         is_quick = not self.is_watched and issubclass(cls, Model) and not issubclass(cls, Mapping)
         return self.functions.get(False) if is_quick else None
 
     def watching(self, instance: Any) -> Any:
-        """Represent where code of a user's runs between the lines, which may change the fields for the next row."""
+        """Represent an instance when project code between the lines may change the fields for the next row."""
         if self.are_fields_as_seen():
             return self.quick(instance)
         bound = _bind(self.serializer, once=False)
@@ -318,7 +318,7 @@ def _bind(serializer: Any, *, once: bool) -> _Bound | None:
 
 
 def _line(field: Any) -> Line:
-    """Return what a field becomes."""
+    """Return the line for a field."""
     cls = type(field)
     line = describe(field) if cls in FIELDS else None
     if line is not None:

@@ -18,12 +18,12 @@ _HELD = "_restflow_held"
 
 
 def hold(http_request: Any, key: str, most: int) -> bool:
-    """Count a request, until it has ended, unless there are as many already.
+    """Count a request until it has ended, unless there are already ``most`` under the same key.
 
     Args:
-        http_request: Django's.
-        key: by whom it is.
-        most: how many there may be at the same time.
+        http_request: Django's request.
+        key: identifies the client.
+        most: how many requests there may be at the same time.
 
     Returns:
         Whether it was counted.
@@ -45,11 +45,11 @@ def _release(key: str) -> None:
 
 
 def let_go(http_request: Any, response: Any) -> None:
-    """Count a request no more: at once, or from when its stream is closed.
+    """Stop counting a request: at once or, if its response is a stream, when that is closed.
 
     Args:
-        http_request: Django's.
-        response: what the view returned; None where it raised, or its client left before.
+        http_request: Django's request.
+        response: what the view returned; None if it raised, or the client disconnected before.
     """
     for release in vars(http_request).pop(_HELD, ()):
         if isinstance(response, StreamedResponse):

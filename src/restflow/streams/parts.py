@@ -21,23 +21,23 @@ from restflow.streams.sources import Source
 logger = logging.getLogger("django.request")
 
 Represent = Callable[[list[Any]], Awaitable[list[Any]]]
-"""A flow that turns items into what is sent of them."""
+"""A flow that converts items to what is sent for them."""
 
 
 class StreamFailed(Exception):
-    """A stream failed in the middle, and all that can tell the client is the end of its connection."""
+    """A stream failed in the middle, in a format that can signal this only by closing the connection."""
 
 
 class Parts:
     """The parts of one stream, as bytes; iterated once, in either colour.
 
-    Nothing is produced ahead: an item is taken when what came before it was sent.
+    Nothing is produced ahead: an item is taken when the one before it has been sent.
 
     Args:
-        source: gives the items.
-        form: how they are written.
-        represent: turns them into what is written; None where they are that.
-        heartbeat: seconds of silence after which a sign of life is sent; None for none.
+        source: provides the items.
+        form: the format in which they are written.
+        represent: converts them to what is written; None if they are written as they are.
+        heartbeat: seconds of silence after which a heartbeat is sent; None for none.
     """
 
     def __init__(self, source: Source, form: Format, represent: Represent | None, heartbeat: float | None) -> None:
@@ -72,10 +72,10 @@ class Parts:
     # Before the first part is sent.
 
     async def abegin(self, seconds: float | None) -> None:
-        """Have the first part produced, or wait for it as long as that; on the event loop that will send it.
+        """On the event loop that will send the stream, produce the first part, or wait at most ``seconds`` for it.
 
         Raises:
-            Exception: what the source raised before it.
+            Exception: what the source raised before the first part.
         """
         producer = self._producer = Producer(self._produce())
         try:
@@ -86,7 +86,7 @@ class Parts:
         producer.leave_thread()
 
     def begin(self, seconds: float | None) -> None:
-        """Do the same where sync code will send them.
+        """Do the same if sync code will send the stream.
 
         Raises:
             Exception: what the source raised before the first part.
@@ -114,7 +114,7 @@ class Parts:
         """Yield the parts, on the event loop.
 
         Raises:
-            StreamFailed: it failed, and the format has no words for it.
+            StreamFailed: the stream failed, and the format can't represent an error.
         """
         if self._is_over:
             return
@@ -144,17 +144,21 @@ class Parts:
         return await self._producer.next(self._heartbeat)
 
     async def _rest(self) -> None:
-        """Hold nothing that can be had again while the source is silent. On our entry, threads rest by themselves."""
+        """Release what can be had again while the source is silent.
+
+        That is connections in a thread of asgiref's, and a thread of our pool if the settings allow it. Threads of our
+        pool close connections by themselves.
+        """
         if keeps_connections():
             await arun(blocking(close_free))
         elif settings.STREAMS_LEAVE_THREADS:
             leave_thread()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the parts, from sync code. An async source has one event loop for all of them.
+        """Yield the parts, from sync code; an async source runs on a single event loop.
 
         Raises:
-            StreamFailed: it failed, and the format has no words for it.
+            StreamFailed: the stream failed, and the format can't represent an error.
         """
         if self._is_over:
             return iter(())
@@ -184,7 +188,7 @@ class Parts:
     # Closing. What it raises can only be logged, since nobody receives it.
 
     async def aclose(self) -> None:
-        """End the stream, and what it is made of."""
+        """Close the stream and its source."""
         if self._is_over and self._producer is None:
             return
         producer, self._producer, self._is_over = self._producer, None, True
@@ -194,7 +198,7 @@ class Parts:
             await without_fail(partial(self._log, error))
 
     def close(self) -> None:
-        """Have the stream ended, from any thread, if it was not iterated to its end. It may block."""
+        """Close the stream, from any thread, if it was not iterated to its end; this may block."""
         if self._is_over:
             return
         self._is_over = True
@@ -205,9 +209,9 @@ class Parts:
         self.abandon()
 
     def abandon(self) -> None:
-        """Have what was begun ended where nobody asked for it: Django's handler forgets the response of who has left.
+        """Close a stream that nothing will iterate: Django's handler drops the response if the client has disconnected.
 
-        Left to the garbage collector, a generator that a task of its own runs would never end.
+        A generator that runs in a task of its own would never end if it were left to the garbage collector.
         """
         if self._producer is not None:
             self._producer.close()

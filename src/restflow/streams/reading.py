@@ -16,14 +16,14 @@ from restflow.streams.formats import EventStream, JSONList, Lines, ServerSentEve
 
 
 class _Lines:
-    """Reads items out of text, as far as they are complete: those of NDJSON, and other formats in subclasses."""
+    """Reads complete items from text: those of NDJSON here, of other formats in subclasses."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         self._text = ""
 
     def feed(self, chunk: bytes) -> Iterator[Any]:
-        """Yield the items that are complete with ``chunk``."""
+        """Yield the items that ``chunk`` completes."""
         self._text += self._decode(chunk)
         yield from self._items()
 
@@ -66,7 +66,7 @@ class _Events(_Lines):
 
 
 class _List(_Lines):
-    """Reads the items of one JSON list, each as soon as what follows it is there: a number may go on."""
+    """Reads the items of one JSON list, each once the text after it is there, since a number may continue."""
 
     _raw_decode = json.JSONDecoder().raw_decode
     _is_open = False
@@ -100,11 +100,11 @@ async def read(content_type: str, chunks: AsyncIterable[bytes]) -> AsyncGenerato
     """Yield the items of a stream.
 
     Args:
-        content_type: of the response.
-        chunks: its body, as it arrives.
+        content_type: the content type of the response.
+        chunks: the body, as it arrives.
 
     Raises:
-        ValueError: it is no stream of a known kind.
+        ValueError: the content type is not that of a known stream format.
     """
     media_type = content_type.partition(";")[0].strip()
     if media_type not in _READERS:

@@ -26,7 +26,7 @@ _BEGUN = "_restflow_begun"
 
 
 class StreamedResponse(StreamingHttpResponse):
-    """A response that is sent while its items are produced: the base of those in this module.
+    """A response that is sent while its items are produced: the base class of the responses in this module.
 
     Source: Django 5.2 to 6.1, http/response.py, ``StreamingHttpResponse``.
     """
@@ -62,7 +62,7 @@ class StreamedResponse(StreamingHttpResponse):
         self._unsent.atexit = False
 
     def when_closed(self, function: Callable[[], Any]) -> None:
-        """Have ``function`` called when the stream has ended, whichever way."""
+        """Register ``function``, to be called when the stream has ended, for whatever reason."""
         closers: list[Any] = self._resource_closers  # type: ignore[attr-defined]  # not in the stubs
         closers.append(function)
 
@@ -80,23 +80,23 @@ class SSEResponse(StreamedResponse):
     """Server-sent events, for the ``EventSource`` of a browser.
 
     Args:
-        items: a sync or async iterable, a generator, a query set; or a callable, sync or async, that returns one. It is
-            called with the ``Last-Event-ID`` that the client sends when it reconnects, None at first. Each item is a
-            ``ServerSentEvent``; a dict with ``data``, and ``event``, ``id`` or ``retry`` beside it; or the data: a
-            string as it is, anything else as compact JSON.
+        items: a sync or async iterable, a generator, a query set; or a callable, sync or async, that returns one. The
+            callable is called with the ``Last-Event-ID`` that the client sends when it reconnects, or None at first.
+            Each item is a ``ServerSentEvent``; a dict with ``data`` and optionally ``event``, ``id`` or ``retry``; or
+            the data itself: a string is sent unchanged, anything else as compact JSON.
         status: the HTTP status; 200 by default.
-        headers: further headers; they come before those that events need.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers; they override those that event streams need.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
         heartbeat: seconds of silence after which a comment is sent, which keeps proxies from closing the connection;
             None for none.
-        retry: the milliseconds after which a client that lost the connection is to come back.
-        first_within: seconds to wait for the first event before the response begins without it. What the source
-            raises in that time is an error response like any other; after that, an ``error`` event.
+        retry: the milliseconds after which a client that lost the connection should reconnect.
+        first_within: seconds to wait for the first event before the response begins without it. An exception of the
+            source in that time becomes an ordinary error response; after that, an ``error`` event.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``retry`` or ``chunk_size`` is no possible number.
+        ValueError: ``retry`` or ``chunk_size`` is not a valid number.
 
     Source: WHATWG HTML, section 9.2, "Server-sent events".
     """
@@ -142,36 +142,36 @@ class _ItemsResponse(StreamedResponse):
 
 
 class NDJSONResponse(_ItemsResponse):
-    """JSON, one item a line. If it fails in the middle, the last line is an object with ``error`` alone.
+    """JSON, one item per line; if it fails in the middle, the last line is an object whose only key is ``error``.
 
     Args:
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
-        headers: further headers.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``chunk_size`` is no possible number.
+        ValueError: ``chunk_size`` is not a valid number.
     """
 
     form = Lines
 
 
 class StreamingJSONListResponse(_ItemsResponse):
-    """One JSON list. If it fails in the middle, it is left open and the connection is closed: no JSON, no success.
+    """One JSON list; if it fails in the middle, the connection is closed, so that the client gets invalid JSON.
 
     Args:
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
-        headers: further headers.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``chunk_size`` is no possible number.
+        ValueError: ``chunk_size`` is not a valid number.
     """
 
     form = JSONList
@@ -185,11 +185,11 @@ _BY_FORMAT: dict[str, Callable[..., StreamedResponse]] = {
 
 
 def response_class_for(request: Any, name: str | None) -> Callable[..., StreamedResponse]:
-    """Return the response class of a format.
+    """Return the response class for a format.
 
     Args:
         request: DRF's request.
-        name: ``"sse"``, ``"ndjson"`` or ``"json"``; None for that of the renderer that was negotiated.
+        name: ``"sse"``, ``"ndjson"`` or ``"json"``; None for the format of the negotiated renderer.
 
     Raises:
         ValueError: there is no such format.
@@ -202,13 +202,13 @@ def response_class_for(request: Any, name: str | None) -> Callable[..., Streamed
 
 
 def get_last_event_id(request: Any) -> str | None:
-    """Return the id of the last event that a client saw before it lost the connection.
+    """Return the id of the last event that a client received before it lost the connection.
 
     Args:
         request: DRF's request, or Django's.
 
     Returns:
-        The ``Last-Event-ID`` that it sent; None at its first connection.
+        The ``Last-Event-ID`` that the client sent; None on its first connection.
     """
     sent: str | None = request.headers.get("Last-Event-ID")
     # Browsers send UTF-8, which Django's handlers decode as latin-1.
@@ -216,10 +216,11 @@ def get_last_event_id(request: Any) -> str | None:
 
 
 async def begin_stream(response: StreamedResponse, request: Any) -> None:
-    """Do what has to be done before a stream's headers are sent. A flow.
+    """Prepare a stream before its headers are sent. A flow.
 
-    The first part is produced, so that what the source raises before it is an error like the handler's. Not in a
-    transaction, which ends before the stream, as in Django: there the stream begins when the headers have been sent.
+    The first part is produced, so that an exception of the source becomes an error response like one of the handler. In
+    a transaction this is left out, because the transaction ends before the stream, as in Django: there the stream
+    begins after the headers have been sent.
 
     Args:
         response: what the handler returned.
@@ -248,10 +249,12 @@ async def begin_stream(response: StreamedResponse, request: Any) -> None:
 
 
 async def end_streams(http_request: Any) -> None:
-    """End what was begun for a request and not sent to its end: where the client left before, or another response was.
+    """End the streams that were begun for a request and not sent to their end.
+
+    The client may have disconnected, or another response may have been sent.
 
     Args:
-        http_request: Django's.
+        http_request: Django's request.
     """
     for parts in vars(http_request).pop(_BEGUN, ()):
         await parts.aclose()

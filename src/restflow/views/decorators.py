@@ -32,18 +32,18 @@ else:
 
 
 def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function a view, sync or async as it is written.
+    """Turn a function into a view, which is sync or async like the function.
 
-    DRF's decorators of policies (``permission_classes``, …) stand below it, as they do with DRF's ``api_view``.
+    DRF's policy decorators (``permission_classes``, …) go below it, as with DRF's ``api_view``.
 
     Args:
-        http_method_names: the methods that the function answers; GET by default.
+        http_method_names: the methods that the function handles; GET by default.
 
     Returns:
-        A decorator; what it returns is the ``as_view()`` of an ``APIView`` or an ``AsyncAPIView``.
+        A decorator, which returns the ``as_view()`` of an ``APIView`` or an ``AsyncAPIView``.
 
     Raises:
-        TypeError: a decorator of policies stands above it.
+        TypeError: a policy decorator is above it.
 
     Source: DRF 3.18, decorators.py, ``api_view``.
     """

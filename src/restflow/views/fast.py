@@ -97,7 +97,7 @@ switch_fast_versions_by(settings)
 
 @fast_version_of(AsyncAPIView.dispatch, when=_BEGINNING.holds)
 async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-    """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
+    """Process a request, as ``AsyncAPIView.dispatch`` does."""
     view.args, view.kwargs = args, kwargs
     view._name_action(http_request)
     # `when` has compared the class. The view itself is compared now that its ActionConfig, if any, is applied.
@@ -157,7 +157,7 @@ def _is_initial_in_place(view: Any, *args: Any, **kwargs: Any) -> bool:
 
 @fast_version_of(APIView.initial, when=_is_initial_in_place)
 async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> None:
-    """Do what comes before the handler, as ``APIView.initial`` does."""
+    """Run what comes before the handler, as ``APIView.initial`` does."""
     show_to_sentry(request)
     view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
@@ -208,7 +208,7 @@ def _has_one_serializer_class(
 async def build_of_one_class(
     view: Any, direction: str, *args: Any, private: bool = False, serializer_class: None = None, **kwargs: Any
 ) -> Any:
-    """Build a serializer of ``serializer_class``, as ``build`` does where that is the class of both directions."""
+    """Build a serializer of ``serializer_class``, as ``build`` does if requests and responses have the same class."""
     chosen = view.serializer_class
     private = private and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
     if "context" not in kwargs:

@@ -20,7 +20,7 @@ from restflow.request import read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
-    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
+    """Return DRF's ``default_response_headers``, for a view in which that and all it calls is DRF's own."""
     names = view.http_method_names
     headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
     if len(view.renderer_classes) > 1:
@@ -34,10 +34,10 @@ def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
 
 
 async def prepare_body(request: Any, handler: Any) -> None:
-    """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
+    """Before async code reads a body whose parsing may block, parse it in the thread.
 
     Args:
-        request: one of ours, that has a body.
+        request: a request of ours that has a body.
         handler: the handler that is about to be called.
     """
     if reads_on_the_loop(handler):
@@ -45,10 +45,10 @@ async def prepare_body(request: Any, handler: Any) -> None:
 
 
 def reads_on_the_loop(handler: Any) -> bool:
-    """Tell whether a handler is async code, so that what it reads of the request must not block.
+    """Tell whether a handler is async code, so that reading the request in it must not block.
 
     Args:
-        handler: a handler, as it is bound to its view.
+        handler: a handler, bound to its view.
     """
     if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
         return _is_known_async(handler.__func__)
@@ -63,7 +63,7 @@ _is_known_async = remembered(_is_async)  # only for methods, which live as long 
 
 
 async def put_headers(view: APIView, response: HttpResponseBase) -> None:
-    """Put a view's headers into its response, as ``finalize_response`` does."""
+    """Set a view's headers on its response, as ``finalize_response`` does."""
     headers = view.headers
     vary = headers.pop("Vary", None)
     if vary is not None:

@@ -67,10 +67,10 @@ class Hook:
 
     Attributes:
         name: its sync name.
-        group: of which fast versions it is a part; "" where it is always asked.
-        for_effect: whether it is called for its effect, so that a coroutine that nobody awaits is a check passed over.
-        must_be_awaited: whether async code must not drop what its async face gives; so for each ``for_effect``.
-        never_blocks: tells when DRF's own function, called with the same arguments, never blocks; None: it may.
+        group: the group that fast versions compare as a whole; "" if the hook is always called.
+        for_effect: whether it is called for its effect, so that a coroutine that is not awaited is a check skipped.
+        must_be_awaited: whether async code must await the result of its async method; implied by ``for_effect``.
+        never_blocks: a predicate of the arguments of DRF's own function, true if it does not block; None if it may.
     """
 
     name: str
@@ -148,11 +148,11 @@ ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
 
 
 def names(rows: tuple[Hook, ...], *groups: str) -> tuple[str, ...]:
-    """Return the names of rows.
+    """Return the names of hooks.
 
     Args:
         rows: one of the tables of this module.
-        groups: which groups; all rows without any.
+        groups: the groups to include; all by default.
     """
     return tuple(row.name for row in rows if not groups or row.group in groups)
 
@@ -160,7 +160,7 @@ def names(rows: tuple[Hook, ...], *groups: str) -> tuple[str, ...]:
 _ALL = (*OF_VIEWS, *OF_HELPERS, *OF_GENERIC_VIEWS)
 
 CALLED_FOR_EFFECT = tuple(row.name for row in _ALL if row.for_effect)
-"""What DRF's sync code, and users' handlers, call for its effect: with a coroutine of theirs a check is dropped."""
+"""Methods that DRF's sync code and handlers call for their effect: if one returns a coroutine, a check is skipped."""
 
 
 must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awaited), is_view=True)

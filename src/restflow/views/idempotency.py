@@ -33,14 +33,14 @@ _logger = logging.getLogger("restflow.idempotency")
 
 
 def known_mode(mode: Any, owner: str) -> str | None:
-    """Return what ``idempotency_key`` says.
+    """Return the value of ``idempotency_key``, or refuse it.
 
     Args:
         mode: the attribute's value.
-        owner: whose attribute it is.
+        owner: the name of the attribute's owner, for the error message.
 
     Raises:
-        ImproperlyConfigured: it says nothing known.
+        ImproperlyConfigured: the value is unknown.
     """
     if mode not in (None, OPTIONAL, REQUIRED):
         raise ImproperlyConfigured(f"{owner}.idempotency_key must be 'optional', 'required' or None, got {mode!r}.")
@@ -49,11 +49,11 @@ def known_mode(mode: Any, owner: str) -> str | None:
 
 
 def execute_once(view: Any, method: str | None) -> None:
-    """Have the handler of a request executed once for each ``Idempotency-Key``, where the view declares it.
+    """Make the handler of a request run once for each ``Idempotency-Key``, if the view declares ``idempotency_key``.
 
     Args:
-        view: a view whose action is named.
-        method: the request's.
+        view: a view whose action has been set.
+        method: the request's method.
     """
     mode = known_mode(getattr(view, "idempotency_key", None), type(view).__name__)
     name = (method or "").lower()
@@ -62,21 +62,21 @@ def execute_once(view: Any, method: str | None) -> None:
 
 
 class _Answer(NamedTuple):
-    """What the cache holds of a key."""
+    """What the cache stores for a key."""
 
     fingerprint: str
     token: str
     status: int = 0
-    """0 while it is executed."""
+    """0 while the request is being executed."""
     headers: tuple[tuple[str, str], ...] = ()
     content: bytes = b""
 
 
 class _Once:
-    """Stands before a handler for one request.
+    """Replaces a handler for one request.
 
     Args:
-        handler: the view's.
+        handler: the view's handler.
         mode: whether a key is required.
     """
 
@@ -88,12 +88,12 @@ class _Once:
 
     @sync
     async def handle(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Execute the handler, or answer as it was answered.
+        """Run the handler, or return the stored response of an earlier request with the same key.
 
         Raises:
-            IdempotencyKeyInvalid: the key is missing, or none.
-            IdempotencyKeyReused: it was sent with another request.
-            IdempotencyKeyInUse: the request with it is being executed.
+            IdempotencyKeyInvalid: the key is missing or invalid.
+            IdempotencyKeyReused: the key was sent with a different request.
+            IdempotencyKeyInUse: the request with this key is still being executed.
         """
         key = _key_of(request, self._mode)
         if key is not None and (answer := await blocking(self._begin, request, key)) is not None:
@@ -115,7 +115,7 @@ class _Once:
         return response
 
     def _begin(self, request: Any, key: str) -> _Answer | None:
-        """Claim the key for this request; return what is stored of an earlier one."""
+        """Claim the key for this request; return what is stored for an earlier one."""
         self._key = f"restflow.idempotency.{_digest(_client_of(request), key)}"
         self._claim = _Answer(_fingerprint(request), uuid4().hex)
         cache = caches[settings.IDEMPOTENCY_CACHE]
@@ -132,7 +132,7 @@ class _Once:
         return answer
 
     def _await_content(self, response: Any) -> None:
-        """Store an answer once it is rendered, which is after the transactions of the view and of ATOMIC_REQUESTS."""
+        """Store the response once it is rendered, which is after the transactions of the view and ATOMIC_REQUESTS."""
         if response.status_code >= 500:
             self._give_up()
         elif hasattr(response, "add_post_render_callback") and not response.is_rendered:
@@ -142,7 +142,7 @@ class _Once:
 
     @sync
     async def store(self, response: Any) -> None:
-        """Store a rendered answer."""
+        """Store a rendered response."""
         await blocking(self._store, response)
 
     def _store(self, response: Any) -> None:
@@ -159,7 +159,7 @@ class _Once:
             caches[settings.IDEMPOTENCY_CACHE].delete(self._key)
 
     def _is_ours(self) -> bool:
-        """Tell whether nobody has the key meanwhile: the claim runs out if executing takes too long."""
+        """Tell whether this request still holds the key: its claim expires if executing it takes too long."""
         found = caches[settings.IDEMPOTENCY_CACHE].get(self._key)
         return found is not None and _Answer(*found).token == self._claim.token
 
@@ -174,7 +174,7 @@ def _key_of(request: Any, mode: str) -> str | None:
 
 
 def _client_of(request: Any) -> str:
-    """Return whose keys they are: the user's, or those of whoever has the same credentials."""
+    """Return the identity that the keys belong to: the user or, without one, the request's credentials."""
     user = request.user
     if user is not None and user.is_authenticated:
         return f"user {user._meta.label if hasattr(user, '_meta') else type(user).__qualname__} {user.pk}"
@@ -188,7 +188,7 @@ def _fingerprint(request: Any) -> str:
 
 
 def _body_of(request: Any) -> str:
-    """Return the digest of a body; of one that can't be read twice, that of what it is parsed to."""
+    """Return the digest of a body; if it can't be read twice, the digest of the parsed data."""
     digest, http = hashlib.sha256(), request._request
     try:
         if http.content_type != "multipart/form-data":

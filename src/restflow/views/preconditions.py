@@ -26,20 +26,20 @@ from restflow.exceptions import PreconditionFailed, PreconditionRequired
 from restflow.flow import blocking, hook
 
 Fields = str | Sequence[str]
-"""The name of a model's field, or of several."""
+"""The name of a model field, or several names."""
 
 _HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
 def fields_of(etag: Any, owner: str) -> tuple[str, ...]:
-    """Return the names of the fields that ``etag`` means.
+    """Return the names of the fields in ``etag``.
 
     Args:
         etag: the attribute's value.
-        owner: whose attribute it is.
+        owner: the name of the attribute's owner, for the error message.
 
     Raises:
-        ImproperlyConfigured: it names none.
+        ImproperlyConfigured: it is not a name or a list of names.
     """
     names = (etag,) if isinstance(etag, str) else etag
     if names is None:
@@ -54,7 +54,7 @@ def _fields(view: Any) -> tuple[str, ...]:
 
 
 async def etag_header(view: Any, instance: Any) -> dict[str, str]:
-    """Return the header with the ETag of an instance, as it is in memory; none where the view declares no ``etag``.
+    """Return the header with the ETag of an instance as it is in memory; empty if the view has no ``etag``.
 
     Args:
         instance: what the response represents.
@@ -67,13 +67,13 @@ async def etag_header(view: Any, instance: Any) -> dict[str, str]:
 
 
 def is_fresh(view: Any, headers: dict[str, str]) -> bool:
-    """Tell whether the client has the representation already (``If-None-Match``).
+    """Tell whether the client already has the representation (``If-None-Match``).
 
     Args:
         headers: what ``etag_header`` returned.
 
     Raises:
-        PreconditionFailed: by ``If-Match``, the client wants another one.
+        PreconditionFailed: the request has an ``If-Match`` with another ETag.
     """
     if "ETag" not in headers:
         return False
@@ -84,7 +84,7 @@ def is_fresh(view: Any, headers: dict[str, str]) -> bool:
 
 
 async def check(view: Any, instance: Any) -> None:
-    """Do what ``check_precondition`` does."""
+    """Check the precondition; the implementation of ``check_precondition``."""
     fields, request = _fields(view), _http(view)
     # Django's request, because for OPTIONS DRF's metadata asks with a clone of the view's that has another method.
     if not fields or request.method in SAFE_METHODS:
@@ -96,17 +96,17 @@ async def check(view: Any, instance: Any) -> None:
 
 
 async def if_unmodified(view: Any, instance: Any, write: Callable[[], Awaitable[Any]]) -> Any:
-    """Drive a flow that writes an instance, in one transaction with the look whether that is what the client has seen.
+    """Run a flow that writes an instance, in one transaction with the check that the client has seen its state.
 
     Args:
-        write: makes the flow.
+        write: returns the flow.
 
     Returns:
         What the flow returned.
 
     Raises:
-        PreconditionFailed: the instance is another by now.
-        PreconditionRequired: the client didn't say which it has seen.
+        PreconditionFailed: the instance has changed.
+        PreconditionRequired: the request has no ``If-Match``.
     """
 
     async def checked() -> Any:
@@ -128,7 +128,7 @@ def _http(view: Any) -> HttpRequest:
 
 
 def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None:
-    """Compare an instance with what the client has seen, and with its row, which is locked where that can be."""
+    """Compare an instance with what the client has seen, and with its row, which is locked if possible."""
     state = _state(instance, fields)
     if state is None or state != _state_of_row(instance, fields):
         raise PreconditionFailed
@@ -167,7 +167,7 @@ def _etag(view: Any, instance: Any, fields: Sequence[str]) -> str | None:
 
 
 def _state(instance: Any, fields: Sequence[str]) -> str | None:
-    """Return what tells one state of an instance from another; None where the database alone knows its values."""
+    """Return a digest of an instance's state; None if a value is an expression that only the database can evaluate."""
     values = [getattr(instance, name) for name in fields]
     if any(hasattr(value, "resolve_expression") for value in values):
         return None

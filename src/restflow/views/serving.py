@@ -23,7 +23,7 @@ def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: A
 
     Args:
         initkwargs: attributes to set on each instance.
-        sync_view: the view function that DRF made, whose attributes the new one carries.
+        sync_view: the view function that DRF created, whose attributes the new one gets.
         actions: a viewset's actions by HTTP method.
     """
     flow = partial(_serve, cls, initkwargs, actions)
@@ -37,7 +37,7 @@ def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: A
 
 @remembered
 def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
-    """Refuse what the URLconf puts around a view, where that ends before the view runs."""
+    """Refuse a sync context manager that the URLconf puts around a view: it would exit before the view runs."""
     refuse_lost_context(callback, f"{name}.as_view()")
 
 
@@ -64,7 +64,7 @@ async def _serve(
 def _set_up(
     cls: type[APIView], initkwargs: dict[str, Any], actions: None, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> APIView:
-    """Make a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
+    """Create a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
     view = cls(**initkwargs)
     view.setup(request, *args, **kwargs)
     if not hasattr(view, "request"):
@@ -82,7 +82,7 @@ def _set_up_viewset(
     *args: Any,
     **kwargs: Any,
 ) -> APIView:
-    """Make a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
+    """Create a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
     view: Any = cls(**initkwargs)
     if "get" in actions and "head" not in actions:
         actions["head"] = actions["get"]
