@@ -5,9 +5,8 @@ What is lent was looked at in ``plain`` before: DRF's own simple fields, without
 
 from __future__ import annotations
 
-import copy
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from operator import call
 from typing import Any
@@ -69,25 +68,25 @@ class Stock:
         """Keep nothing, and note what fields are built from now."""
         self.kept: _Kept = {}
         self.generation = _generation[0]
-        self.built_from = copy.deepcopy(self.configuration)
         self.may_lend: bool | None = None  # not known before fields were built
         self.classes_are_drfs: list[Callable[[], bool]] = []
         self.messages: list[Any] = []
-        self.messages_then: list[Any] = []
         self.model_fields: list[Any] = []
-        self.see_model()
+        self.note()
         self.kept = {}  # what another thread kept meanwhile was not looked at
 
-    def see_model(self) -> None:
-        """Note what fields are built from that a model and its fields hold."""
+    def note(self) -> None:
+        """Note what those hold that fields are built from, and what validators among it hold."""
+        held = [*self.configuration, *self.messages, *map(vars, self.model_fields)]
+        self.held = [*held, *_held_by_validators(held)]
+        self.held_then = _copied(self.held)
         if self.model is not None:
             meta = self.model._meta
             self.manager = meta.default_manager
             self.constraints, self.together = [*meta.constraints], [*meta.unique_together]
-            self.held_by_fields = [*map(_held_by, self.model_fields)]
 
-    def is_model_as_seen(self) -> bool:
-        """Tell whether the model and its fields hold what they held."""
+    def is_model_as_noted(self) -> bool:
+        """Tell whether the model has the manager and the constraints that it had."""
         if self.model is None:
             return True
         meta = self.model._meta
@@ -95,17 +94,11 @@ class Stock:
             meta.default_manager is self.manager
             and meta.constraints == self.constraints
             and [*meta.unique_together] == self.together
-            and [field.__dict__ for field in self.model_fields] == self.held_by_fields
         )
 
     def holds(self) -> bool:
         """Tell whether DRF would build the fields as it built those that are kept."""
-        if (
-            self.generation is not _generation[0]
-            or self.configuration != self.built_from
-            or self.messages != self.messages_then
-            or not self.is_model_as_seen()
-        ):
+        if self.generation is not _generation[0] or self.held != self.held_then or not self.is_model_as_noted():
             self.begin()
         return (
             self.may_lend is not False
@@ -133,8 +126,7 @@ class Stock:
                 known = {base for cls in classes for base in cls.__mro__ if base in _classes_are_drfs}
                 self.classes_are_drfs = [_classes_are_drfs[base] for base in known]
                 self.messages = [vars(base).get("default_error_messages") for base in known]
-                self.messages_then = copy.deepcopy(self.messages)
-                self.see_model()
+                self.note()
             else:
                 self.model_fields = []
         return self.may_lend
@@ -150,12 +142,19 @@ class Stock:
         )
 
 
-def _held_by(field: Any) -> dict[str, Any]:
-    """Return what a field of a model holds, with copies of what may be changed in place: choices, validators."""
-    return {
-        name: copy.deepcopy(value) if type(value) in {dict, list, set, tuple} else value
-        for name, value in vars(field).items()
-    }
+def _copied(value: Any) -> Any:
+    """Return a copy of dicts, lists, sets and tuples with the same objects in them, which compare fast."""
+    if type(value) is dict:
+        return {key: _copied(each) for key, each in value.items()}
+    return type(value)(map(_copied, value)) if type(value) in {list, set, tuple} else value
+
+
+def _held_by_validators(value: Any) -> Iterator[dict[str, Any]]:
+    if type(value) in {dict, list, set, tuple}:
+        for each in value.values() if type(value) is dict else value:
+            yield from _held_by_validators(each)
+    elif callable(value) and is_frameworks(type(value)) and hasattr(value, "__dict__"):
+        yield vars(value)
 
 
 def _may_be_lent(field: Any) -> bool:

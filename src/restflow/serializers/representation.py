@@ -16,12 +16,11 @@ from rest_framework.fields import Field
 from rest_framework.relations import ManyRelatedField
 from rest_framework.utils.serializer_helpers import BindingDict
 
-from restflow.flow import TwoColoured
 from restflow.flow.trust import is_frameworks_function
 from restflow.serializers.fields import AwaitingField
 from restflow.serializers.generated import compiled, function_of, go_on
 from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
-from restflow.serializers.refusals import await_in, is_refusable, refuse_after, refuse_async_sources, refuse_before
+from restflow.serializers.refusals import is_refusable, refuse_after, refuse_async_sources, refuse_before
 from restflow.settings import settings
 
 __all__ = ["BOUND", "DRFS_CODE_ONLY", "LENT", "know_representation", "represent", "representing", "with_data"]
@@ -90,10 +89,7 @@ def _generated(serializer: Any) -> _Represent | None:
 def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
     """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
     ret: dict[str, Any] = {}
-    awaits = TwoColoured in type(serializer).__mro__ and DRFS_CODE_ONLY not in vars(serializer)
     for field in serializer._readable_fields:
-        if awaits:
-            await_in(field)
         go_on(field, instance, ret)
     return ret
 
