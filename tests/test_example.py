@@ -112,19 +112,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, filled: Path) -> Iterator[htt
         yield client
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    """A headless Chromium, where there is one, and playwright to drive it."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 # --- the documented sessions ----------------------------------------------------------------------------------------
 
 
