@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -41,6 +42,8 @@ ANSWERS = {
     "background task": ("howto/async", "background-tasks-after-the-response"),
     "websocket": ("howto/coming_from_fastapi", "websockets"),
 }
+# What a browser asks for by itself, of somebody else.
+OTHERS = re.compile(r"""<(?:script|img|iframe)\b[^>]*\bsrc="?(?:https?:)?//|<link\b[^>]*\brel="?stylesheet\b[^>]*//""")
 FIRST_HIT = ".md-search-result__item:first-child a.md-search-result__link"
 
 
@@ -63,7 +66,7 @@ def site(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_first_hit_of_the_search_answers(site: str, browser: Any) -> None:
+def test_the_first_hit_of_the_search_answers_and_nobody_else_is_asked(site: str, tmp_path: Path, browser: Any) -> None:
     asked: set[str] = set()
     with closing(browser.new_page()) as page:
         page.on("request", lambda request: asked.add(request.url))
@@ -79,5 +82,7 @@ def test_the_first_hit_of_the_search_answers(site: str, browser: Any) -> None:
             assert all(link.path.endswith(f"{where}/") for link in links), (question, links)
             assert section in {link.fragment for link in links}, (question, links)
     assert {url for url in asked if not url.startswith(site)} == set()
+    for built in tmp_path.rglob("*.html"):
+        assert not OTHERS.search(built.read_text()), built
     for where, _ in ANSWERS.values():
         assert list(blocks_of(ROOT / "docs" / f"{where}.md")), where
