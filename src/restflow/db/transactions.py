@@ -220,8 +220,7 @@ def atomic(using: Any = None, savepoint: bool = True, durable: bool = False) -> 
     Raises:
         TypeError: the function is async, but not an ``async def``.
 
-    Source:
-        Django 5.2 to 6.1, db/transaction.py, ``atomic``.
+    Source: Django 5.2 to 6.1, db/transaction.py, ``atomic``.
     """
     if callable(using):
         return Atomic(DEFAULT_DB_ALIAS, savepoint, durable)(using)
