@@ -5,6 +5,7 @@ A line writes a value of the usual type in place; anything else is handed to DRF
 
 from __future__ import annotations
 
+import builtins
 import datetime
 import decimal
 import linecache
@@ -105,6 +106,7 @@ def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[A
 
 
 _GLOBALS: dict[str, Any] = {
+    "__builtins__": builtins,
     "BaseManager": BaseManager,
     "Decimal": decimal.Decimal,
     "KEYS": frozenset({int, str, uuid.UUID}),  # of what type a primary key is written in place
