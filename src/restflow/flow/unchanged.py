@@ -6,6 +6,7 @@ functions.
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import types
 from collections.abc import Callable, Sequence
@@ -37,10 +38,11 @@ def unchanged(owner: Any, names: Sequence[str], *others: tuple[Any, Sequence[str
     # Each owner gets its own copy of the code, so that CPython specialises the attribute look-ups for that class: they
     # then compare a version number instead of searching the MRO.
     code = _compiled(len(owners), wanted, absent).replace()
-    return types.FunctionType(code, _BUILTINS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
+    return types.FunctionType(code, _GLOBALS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
 
 
-_BUILTINS = {"getattr": getattr, "Exception": Exception}
+# By name: what Python itself imports meanwhile, to warn of a coroutine for one, it imports by these.
+_GLOBALS = {"__builtins__": builtins}
 
 
 def _find(owner: Any, name: str) -> Any:

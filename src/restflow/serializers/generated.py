@@ -5,6 +5,7 @@ A line writes values of the usual type itself, and leaves any other to DRF's fie
 
 from __future__ import annotations
 
+import builtins
 import datetime
 import decimal
 import linecache
@@ -107,6 +108,7 @@ def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[A
 
 
 _GLOBALS: dict[str, Any] = {
+    "__builtins__": builtins,
     "BaseManager": BaseManager,
     "Decimal": decimal.Decimal,
     "KEYS": frozenset({int, str, uuid.UUID}),  # the types of primary keys that are written as they are
