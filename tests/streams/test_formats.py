@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.serializers.json import DjangoJSONEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIRequestFactory
@@ -113,6 +114,18 @@ def test_half_of_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
 def test_lines_and_lists_are_json_as_drf_writes_it(items: Any, lines: bytes, whole: bytes) -> None:
     assert sent(NDJSONResponse(items)) == lines
     assert sent(StreamingJSONListResponse(items)) == whole
+
+
+def test_an_encoder_and_a_content_type_may_be_given_as_in_drf_restflow_2() -> None:
+    class Encoder(DjangoJSONEncoder):
+        def default(self, o: Any) -> Any:
+            return sorted(o) if isinstance(o, set) else super().default(o)
+
+    given: Any = {"encoder": Encoder, "content_type": "application/vnd.x"}
+    lines, whole = NDJSONResponse([{2, 1}], **given), StreamingJSONListResponse([{2, 1}, None], **given)
+    assert (sent(lines), sent(whole)) == (b"[1,2]\n", b"[[1,2],null]")
+    assert lines["Content-Type"] == whole["Content-Type"] == "application/vnd.x"
+    assert SSEResponse([], content_type="text/x")["Content-Type"] == "text/x"
 
 
 @pytest.mark.parametrize("chunk_size", [None, 1, 2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -14,8 +13,6 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse, StreamingHttpResponse
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import ValidationError
@@ -32,7 +29,6 @@ from restflow.views import (
     ModelViewSet,
 )
 from tests.databases import fresh
-from tests.matrix import examples
 from tests.shop.models import Author
 from tests.site import ENTRIES, Site
 
@@ -332,22 +328,6 @@ def test_a_claim_that_ran_out_is_nobodys(base: Any) -> None:
     with Site({"": view.as_view()}) as site:
         assert [post(site).status for _ in range(3)] == [400, 200, 200]
     assert len(view.executed) == 3
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(
-    st.text(st.characters(codec="latin-1"), max_size=300),
-    st.binary(max_size=40) | st.sampled_from([b"{", b'{"a": 1e999}', b'"\\ud800"', b"a=1&b=%ff"]),
-    st.sampled_from(
-        ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "x"]
-    ),
-)
-def test_no_key_and_no_body_breaks_a_view(key: str, body: bytes, content_type: str) -> None:
-    view = executing(AsyncAPIView, created, idempotency_key="required")
-    headers = {"idempotency-key": key, "content-type": content_type}
-    with Site({"": view.as_view()}, entry="restflow") as site:
-        for _ in range(2):
-            assert asyncio.run(site.asend("POST", "/", body=body, headers=headers)).status < 500
 
 
 def test_a_declaration_that_means_nothing_is_refused() -> None:

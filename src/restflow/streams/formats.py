@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json import JSONEncoder
 from typing import Any, ClassVar, Final
 
 from rest_framework.renderers import JSONRenderer
@@ -103,21 +104,24 @@ def milliseconds(value: Any) -> int:
     return value
 
 
-def encoded(data: Any) -> bytes:
+_RENDERER = JSONRenderer()
+
+
+def encoded(data: Any, renderer: JSONRenderer = _RENDERER) -> bytes:
     """Return data as JSON, as DRF's renderer writes it.
 
     Raises:
         TypeError: it can't be represented as JSON.
         ValueError: the same.
     """
-    return _RENDERER.render(data) if data is not None else b"null"
-
-
-_RENDERER = JSONRenderer()
+    return renderer.render(data) if data is not None else b"null"
 
 
 class Format:
     """How a stream is written; this base class writes JSON, one item per line.
+
+    Args:
+        encoder: writes JSON in place of DRF's encoder.
 
     Attributes:
         media_type: its media type.
@@ -135,6 +139,11 @@ class Format:
     failure: bytes | None = None
     heartbeat: bytes = b""
 
+    def __init__(self, encoder: type[JSONEncoder] | None = None) -> None:
+        self._renderer = _RENDERER
+        if encoder is not None:
+            self._renderer = type("Renderer", (JSONRenderer,), {"encoder_class": encoder})()
+
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
         """Return items in the form in which they are sent.
 
@@ -142,11 +151,11 @@ class Format:
             items: at least one.
             is_first: whether these are the first items.
         """
-        return b"".join(encoded(item) + b"\n" for item in items)
+        return b"".join(encoded(item, self._renderer) + b"\n" for item in items)
 
     def is_light(self, items: list[Any]) -> bool:
         """Tell whether items may be written on the event loop."""
-        return is_light(items)
+        return self._renderer is _RENDERER and is_light(items)
 
 
 class EventStream(Format):
@@ -163,6 +172,7 @@ class EventStream(Format):
     heartbeat = b":\n\n"
 
     def __init__(self, retry: int | None = None) -> None:
+        super().__init__()
         self.opening = b"" if retry is None else ServerSentEvent(retry=retry).encode()
 
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
@@ -194,4 +204,4 @@ class JSONList(Format):
 
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
         """Return items in the form in which they are sent."""
-        return (b"" if is_first else b",") + b",".join(map(encoded, items))
+        return (b"" if is_first else b",") + b",".join(encoded(item, self._renderer) for item in items)

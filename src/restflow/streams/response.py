@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from inspect import isasyncgenfunction
+from json import JSONEncoder
 from typing import Any, ClassVar
 from weakref import finalize
 
@@ -40,15 +41,16 @@ class StreamedResponse(StreamingHttpResponse):
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
         chunk_size: int | None = None,
         heartbeat: float | None = None,
         represent: Represent | None = None,
     ) -> None:
         given = dict(headers or {})
         names = {name.lower() for name in given}
-        super().__init__(
-            status=status, headers=given, content_type=None if "content-type" in names else form.media_type
-        )
+        if content_type is None and "content-type" not in names:
+            content_type = form.media_type
+        super().__init__(status=status, headers=given, content_type=content_type)
         for name, value in form.headers.items():
             if name.lower() not in names:
                 self[name] = value
@@ -86,6 +88,7 @@ class SSEResponse(StreamedResponse):
             the data itself: a string is sent unchanged, anything else as compact JSON.
         status: the HTTP status; 200 by default.
         headers: more headers; they override those that event streams need.
+        content_type: replaces the format's own.
         chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
         heartbeat: seconds of silence after which a comment is sent, which keeps proxies from closing the connection;
@@ -107,6 +110,7 @@ class SSEResponse(StreamedResponse):
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
         chunk_size: int | None = None,
         heartbeat: float | None = HEARTBEAT,
         retry: int | None = None,
@@ -119,6 +123,7 @@ class SSEResponse(StreamedResponse):
             form,
             status=status,
             headers=headers,
+            content_type=content_type,
             chunk_size=chunk_size,
             heartbeat=heartbeat,
             represent=represent,
@@ -135,10 +140,20 @@ class _ItemsResponse(StreamedResponse):
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
         chunk_size: int | None = None,
+        encoder: type[JSONEncoder] | None = None,
         represent: Represent | None = None,
     ) -> None:
-        super().__init__(items, self.form(), status=status, headers=headers, chunk_size=chunk_size, represent=represent)
+        super().__init__(
+            items,
+            self.form(encoder),
+            status=status,
+            headers=headers,
+            content_type=content_type,
+            chunk_size=chunk_size,
+            represent=represent,
+        )
 
 
 class NDJSONResponse(_ItemsResponse):
@@ -148,8 +163,10 @@ class NDJSONResponse(_ItemsResponse):
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
         headers: more headers.
+        content_type: replaces the format's own.
         chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
+        encoder: writes JSON in place of DRF's encoder.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
@@ -166,8 +183,10 @@ class StreamingJSONListResponse(_ItemsResponse):
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
         headers: more headers.
+        content_type: replaces the format's own.
         chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
+        encoder: writes JSON in place of DRF's encoder.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
