@@ -154,14 +154,17 @@ class Workers:
             self.rest()
 
     def rest(self) -> None:
-        """Call ``resting`` in the current thread, without the lock, and log exceptions, as it must go on."""
+        """Call ``resting`` in the current thread, without the lock; log exceptions, as the thread must go on."""
         try:
             self.resting()
         except Exception:
             logger.exception("What a thread has open could not be given back.")
 
     def ask(self, callback: Callable[[], bool]) -> bool:
-        """Call ``holding`` or ``locking``, without the lock in the thread concerned; an exception means True."""
+        """Call ``holding`` or ``locking`` in the thread concerned, without the lock.
+
+        An exception is logged, and means True.
+        """
         try:
             return callback()
         except Exception:
