@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar
 
 from asgiref.current_thread_executor import CurrentThreadExecutor
 from asgiref.sync import ThreadSensitiveContext
@@ -191,4 +191,43 @@ def keeps_connections() -> bool:
     return thread.is_asgirefs()
 
 
-__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections", "leave_thread"]
+class _Ends(Protocol):
+    async def aclose(self) -> None: ...
+
+
+_BEGUN = "_restflow_begun"
+
+
+def end_with_request(http_request: Any, stream: _Ends) -> None:
+    """Have a stream closed at the end of the request, if it has not been sent to its end by then.
+
+    Args:
+        http_request: Django's request.
+        stream: what has been begun.
+    """
+    vars(http_request).setdefault(_BEGUN, []).append(stream)
+
+
+async def end_streams(http_request: Any) -> None:
+    """Close the streams that were begun for a request and not sent to their end.
+
+    The client may have disconnected, or another response may have been sent.
+
+    Args:
+        http_request: Django's request.
+    """
+    for stream in vars(http_request).pop(_BEGUN, ()):
+        await stream.aclose()
+
+
+__all__ = [
+    "END",
+    "LATE",
+    "Producer",
+    "end_streams",
+    "end_with_request",
+    "has_thread",
+    "iterated",
+    "keeps_connections",
+    "leave_thread",
+]
