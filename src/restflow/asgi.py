@@ -44,12 +44,12 @@ from restflow.flow import (
     withdraw,
     without_fail,
 )
+from restflow.flow.streaming import end_streams
 from restflow.middleware import load
 from restflow.middleware.known import is_as_written
 from restflow.middleware.logs import log_refusal
 from restflow.settings import settings
 from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
-from restflow.streams import end_streams
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
 __dir__ = __all__.copy

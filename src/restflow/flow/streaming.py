@@ -33,6 +33,7 @@ LATE: Final = _Nothing.LATE
 END: Final = _Nothing.END
 """Returned instead of a value: there are no more."""
 
+_BEGUN = "_restflow_begun"
 _GRACE = 5.0  # seconds that a closed generator gets to finish
 
 
@@ -191,4 +192,36 @@ def keeps_connections() -> bool:
     return thread.is_asgirefs()
 
 
-__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections", "leave_thread"]
+def end_with_request(http_request: Any, stream: Any) -> None:
+    """Note a stream that was begun for a request.
+
+    Args:
+        http_request: Django's request.
+        stream: has an async ``aclose``.
+    """
+    vars(http_request).setdefault(_BEGUN, []).append(stream)
+
+
+async def end_streams(http_request: Any) -> None:
+    """End the streams that were begun for a request and not sent to their end.
+
+    The client may have disconnected, or another response may have been sent.
+
+    Args:
+        http_request: Django's request.
+    """
+    for stream in vars(http_request).pop(_BEGUN, ()):
+        await stream.aclose()
+
+
+__all__ = [
+    "END",
+    "LATE",
+    "Producer",
+    "end_streams",
+    "end_with_request",
+    "has_thread",
+    "iterated",
+    "keeps_connections",
+    "leave_thread",
+]

@@ -16,7 +16,6 @@ from restflow.streams.response import (
     StreamFailed,
     StreamingJSONListResponse,
     begin_stream,
-    end_streams,
     get_last_event_id,
     response_class_for,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "StreamedResponse",
     "StreamingJSONListResponse",
     "begin_stream",
-    "end_streams",
     "get_last_event_id",
     "hold",
     "let_go",

@@ -16,14 +16,13 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 
 from restflow.flow import awaited, blocking, call, may_block_here, on_loop
-from restflow.flow.streaming import has_thread
+from restflow.flow.streaming import end_with_request, has_thread
 from restflow.streams.formats import EventStream, Format, JSONList, Lines, milliseconds
 from restflow.streams.parts import Parts, Represent, StreamFailed
 from restflow.streams.sources import Unopened, source_of
 
 HEARTBEAT = 15.0
 FIRST_WITHIN = 1.0
-_BEGUN = "_restflow_begun"
 
 
 class StreamedResponse(StreamingHttpResponse):
@@ -262,21 +261,9 @@ async def begin_stream(response: StreamedResponse, request: Any) -> None:
         return
     if is_asgi:
         await awaited(parts.abegin, response.first_within)
-        vars(http_request).setdefault(_BEGUN, []).append(parts)
+        end_with_request(http_request, parts)
     else:
         await blocking(parts.begin, response.first_within)
-
-
-async def end_streams(http_request: Any) -> None:
-    """End the streams that were begun for a request and not sent to their end.
-
-    The client may have disconnected, or another response may have been sent.
-
-    Args:
-        http_request: Django's request.
-    """
-    for parts in vars(http_request).pop(_BEGUN, ()):
-        await parts.aclose()
 
 
 def _is_in_a_transaction() -> bool:
@@ -292,7 +279,6 @@ __all__ = [
     "StreamedResponse",
     "StreamingJSONListResponse",
     "begin_stream",
-    "end_streams",
     "get_last_event_id",
     "response_class_for",
 ]
