@@ -33,6 +33,7 @@ LATE: Final = _Nothing.LATE
 END: Final = _Nothing.END
 """Returned instead of a value: there are no more."""
 
+_BEGUN = "_restflow_begun"
 _GRACE = 5.0  # seconds that a closed generator gets to finish
 
 
