@@ -196,8 +196,6 @@ class _Ends(Protocol):
     async def aclose(self) -> None: ...
 
 
-_BEGUN = "_restflow_begun"
-
 
 def end_with_request(http_request: Any, stream: _Ends) -> None:
     """Have a stream closed at the end of the request, if it has not been sent to its end by then.
