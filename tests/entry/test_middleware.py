@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIHandler as DjangoASGIHandler
 from django.core.signals import got_request_exception
 from django.http import HttpResponse
 from django.middleware import common
@@ -106,8 +107,10 @@ def test_middleware_that_is_not_used_says_so_in_debug(reason: str, caplog: pytes
     caplog.set_level("DEBUG", "django.request")
     stack.not_used_0 = stack.not_used(reason)  # type: ignore[attr-defined]
     with override_settings(MIDDLEWARE=[stack.path_of(stack.not_used, 0)], DEBUG=True):
-        ASGIHandler()
-    assert f"MiddlewareNotUsed: 'tests.entry.stack.not_used_0'{reason and ': not here'}" in caplog.messages
+        for handler in (DjangoASGIHandler, ASGIHandler):
+            handler()
+    theirs, ours = (message for message in caplog.messages if message.startswith("MiddlewareNotUsed"))
+    assert ours == theirs
 
 
 def test_a_view_that_gives_no_response_is_named() -> None:

@@ -25,6 +25,15 @@ _R = TypeVar("_R")
 _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
+_CONTEXT: Any = BaseException.__context__
+
+
+def _leave_as_it_was(error: BaseException, traceback: Any, context: Any) -> None:
+    """Undo what raising an exception again does to it, though its class be frozen (a dataclass)."""
+    error.with_traceback(traceback)
+    _CONTEXT.__set__(error, context)
+
+
 class Step:
     """A request of a flow to its driver: a callable for each driver, and whether calling it returns an awaitable.
 
@@ -61,7 +70,7 @@ class Step:
         try:
             raise handled
         except BaseException:
-            handled.__traceback__, handled.__context__ = seen
+            _leave_as_it_was(handled, *seen)
             return function(*self.args, **self.kwargs)
         finally:
             del handled, seen
@@ -75,7 +84,7 @@ class Step:
         try:
             raise handled
         except BaseException:
-            handled.__traceback__, handled.__context__ = seen
+            _leave_as_it_was(handled, *seen)
             return await function(*self.args, **self.kwargs)
         finally:
             del handled, seen

@@ -77,7 +77,7 @@ def load(innermost: Layer) -> Chain:
             middleware = factory(get_response)
         except MiddlewareNotUsed as reason:
             if settings.DEBUG:
-                logger.debug("MiddlewareNotUsed: %r%s", path, f": {reason}" if str(reason) else "")
+                _log_not_used(path, str(reason))
             continue
         if middleware is None:
             raise ImproperlyConfigured(f"Middleware factory {path} returned None.")
@@ -96,6 +96,13 @@ def load(innermost: Layer) -> Chain:
             neighbours, inner = [], guarded(_whole(middleware, is_async))
         chain.layer = _hooks_of(neighbours, inner) if neighbours else inner
     return chain
+
+
+def _log_not_used(path: str, reason: str) -> None:
+    if reason:
+        logger.debug("MiddlewareNotUsed(%r): %s", path, reason)
+    else:
+        logger.debug("MiddlewareNotUsed: %r", path)
 
 
 def is_hooks_alone(cls: type) -> bool:
