@@ -45,7 +45,7 @@ def _release(key: str) -> None:
 
 
 def let_go(http_request: Any, response: Any) -> None:
-    """Count a request no more: at once, or from when its stream is closed.
+    """Count a request no more: at once, or from when its stream has ended.
 
     Args:
         http_request: Django's.
@@ -53,6 +53,6 @@ def let_go(http_request: Any, response: Any) -> None:
     """
     for release in vars(http_request).pop(_HELD, ()):
         if isinstance(response, StreamedResponse):
-            response.when_closed(release)
+            response.parts.when_over(release)
         else:
             release()
