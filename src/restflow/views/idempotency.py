@@ -174,12 +174,26 @@ def _key_of(request: Any, mode: str) -> str | None:
 
 
 def _client_of(request: Any) -> str:
-    """Return whose keys they are: the user's, or those of whoever has the same credentials."""
-    user = request.user
+    """Return whose keys they are, on one host: another's users, a tenant's, may have the same primary keys.
+
+    The user's; where there is none, or one that no database has, those of whoever has the same credentials.
+    """
+    http, user = request._request, request.user
+    name = ""
     if user is not None and user.is_authenticated:
-        return f"user {user._meta.label if hasattr(user, '_meta') else type(user).__qualname__} {user.pk}"
-    session = getattr(getattr(request._request, "session", None), "session_key", None)
-    return f"credentials {request.META.get('HTTP_AUTHORIZATION', '')} {session}"
+        if user.pk is not None:
+            return f"{http.get_host()} user {_named(user)}"
+        name = str(user.get_username() if hasattr(user, "get_username") else "")
+    session = getattr(getattr(http, "session", None), "session_key", None)
+    credentials = (http.META.get("HTTP_AUTHORIZATION", ""), _named(request.auth), session, name)
+    return f"{http.get_host()} credentials {credentials!r}"
+
+
+def _named(value: Any) -> str:
+    """Return what tells a user, or what it was authenticated by, from another."""
+    if getattr(value, "pk", None) is not None:
+        return f"{value._meta.label if hasattr(value, '_meta') else type(value).__qualname__} {value.pk}"
+    return value if isinstance(value, str) else ""
 
 
 def _fingerprint(request: Any) -> str:
