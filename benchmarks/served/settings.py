@@ -3,7 +3,7 @@
 ``BENCH_STACK`` names the module of ``benchmarks.served.stacks`` that has the URLs, ``BENCH_DATABASE`` the database, and
 ``BENCH_POOL`` the size of Django's pool; without one, each thread keeps its connection. ``BENCH_HEALTH_CHECKS`` has a
 connection checked before it is used, and ``BENCH_APPLICATION_NAME`` is what PostgreSQL knows it by. ``BENCH_SQLITE`` is
-the file of a second database.
+the file of a second database, and ``BENCH_LEAVE_THREADS`` is set for streams that give their threads back.
 """
 
 import os
@@ -53,6 +53,7 @@ REST_FRAMEWORK: dict[str, Any] = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.r
 ROOT_URLCONF = f"benchmarks.served.stacks.{STACK}"
 SECRET_KEY = "benchmarks"
 USE_TZ = True
+RESTFLOW = {"STREAMS_LEAVE_THREADS": "BENCH_LEAVE_THREADS" in os.environ}
 
 # As their own benchmarks set the peers up.
 DMR_SETTINGS = {"validate_responses": False}

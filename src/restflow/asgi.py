@@ -173,7 +173,7 @@ class ASGIHandler(DjangoASGIHandler):
                 await watched(answer, partial(self.listen_for_disconnect, receive), quiet=RequestAborted)
         finally:
             await end_streams(request)
-        await self._close(answered[0] if answered else None, has_lease)
+            await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
         answered.append(await self.run_get_response(request))  # kept first: it must be closed even if sending fails

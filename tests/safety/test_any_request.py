@@ -82,29 +82,24 @@ VIEWS = {
 }
 URLS = {f"{name}/{number}": view for name, views in VIEWS.items() for number, view in enumerate(views)}
 
-names = st.sampled_from(
-    [b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"accept", b"content-type"]
-)
+names = st.sampled_from([b"idempotency-key", b"if-match", b"if-none-match", b"last-event-id", b"accept"])
 known = st.sampled_from(
     [
-        *(
-            b"*",
-            b'"',
-            b'W/"x"',
-            b'"x", "y"',
-            b'"\xff"',
-            b'"\xed\xa0\x80"',
-            b"a" * 300,
-            b"a" * 1500,
-            b"\x00",
-            b"a\r\nb: c",
-            b"",
-        ),
+        *(b"*", b'"', b'W/"x"', b'"x", "y"', b'"\xff"', b'"\xed\xa0\x80"', b"a" * 9000, b"\x00", b"a\r\nb: c", b""),
         *(b"*/*", b"text/event-stream", b"application/json", b"text/event-stream; indent=x", b"a/b;c", b";q=1"),
-        *(b"multipart/form-data; boundary=x", b"application/x-www-form-urlencoded; charset=x"),
     ]
 )
-headers = st.lists(st.tuples(names, known | st.binary(max_size=30)), max_size=6)
+content_types = st.sampled_from(  # Django makes no request of one that is too long, or has a NUL in its charset
+    [
+        *(b"", b"x", b"application/json", b"application/json; charset=x", b"multipart/form-data; boundary=x"),
+        *(b"multipart/form-data", b"application/x-www-form-urlencoded", b"text/event-stream; \xff"),
+    ]
+)
+headers = st.builds(
+    lambda others, content_type: [*others, (b"content-type", content_type)],
+    st.lists(st.tuples(names, known | st.binary(max_size=30)), max_size=6),
+    content_types,
+)
 bodies = st.binary(max_size=40) | st.sampled_from(
     [
         b"{",

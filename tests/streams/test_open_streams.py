@@ -18,7 +18,8 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.authentication import BaseAuthentication
-from restflow.responses import SSEResponse
+from restflow.responses import SSEResponse, StreamingJSONListResponse
+from restflow.streams import StreamFailed
 from restflow.throttling import BaseThrottle, OpenStreamsThrottle
 from restflow.views import AsyncAPIView
 from tests.site import ENTRIES, Site
@@ -118,6 +119,19 @@ def test_what_has_ended_is_not_counted_whichever_way_it_ended(entry: str, view: 
     assert answers(of(failing), entry, 3) == [404] * 3
     assert answers(of(breaking), entry, 3) == [500] * 3
     assert answers(of(lambda *_: SSEResponse(["x"])), entry, 3, **{"x-refuse": "1"}) == [429] * 3
+
+
+@each_entry
+@each_view
+def test_a_list_that_is_left_open_is_not_counted(entry: str, view: Any) -> None:
+    failing = view(lambda *_: StreamingJSONListResponse(as_sync([1, ValueError()])), **ATTRIBUTES)
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(StreamFailed):
+                answers(failing, entry, 1)
+    finally:
+        gc.enable()
 
 
 @each_entry

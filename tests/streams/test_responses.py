@@ -112,6 +112,18 @@ def test_a_failure_in_the_middle_can_be_told_and_is_logged_once_without_its_word
     assert all(record.exc_info[1] is items[1] and record.request.path == "/x/" for record in logged.records)  # type: ignore[attr-defined, index]
 
 
+@each_way
+@each_view
+def test_a_generator_that_is_cancelled_by_what_it_awaits_has_failed(way: str, view: Any) -> None:
+    async def items() -> Any:
+        yield 1
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    assert WAYS[way](view(lambda *_: NDJSONResponse(items())))[2] == b'1\n{"error":' + WORDS + b"}\n"
+
+
 @each_view
 def test_an_error_before_the_first_part_has_the_form_that_the_view_names(view: Any) -> None:
     made = view(

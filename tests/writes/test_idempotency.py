@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
@@ -218,6 +218,33 @@ def test_nobody_gets_the_answer_of_another(base: Any) -> None:
         for token in ("a", "b", "a"):
             post(site, authorization=token)
     assert len(view.executed) == 4
+
+
+class ByKey(BasicAuthentication):
+    """Of services: without a user, or with one that is in no database."""
+
+    def authenticate(self, request: Any) -> Any:
+        key = request.headers["X-Api-Key"]
+        return (User(username=key), None) if key.startswith("user") else (AnonymousUser(), key)
+
+
+@colours
+@pytest.mark.parametrize("names", [("a", "b"), ("user a", "user b")])
+def test_nor_does_who_has_no_primary_key(base: Any, names: tuple[str, str]) -> None:
+    view = executing(base, lambda request: Response(request.headers["X-Api-Key"]), authentication_classes=[ByKey])
+    with Site({"": view.as_view()}) as site:
+        answers = [post(site, x_api_key=name).json() for name in (*names, *names)]
+    assert answers == [*names, *names]
+    assert len(view.executed) == 2
+
+
+@colours
+def test_nor_does_the_user_of_another_host(base: Any) -> None:
+    view = executing(base, lambda request: Response(request.get_host()), authentication_classes=[ByName])
+    hosts = ["a.example", "b.example", "a.example"]
+    with Site({"": view.as_view()}, ALLOWED_HOSTS=[".example"]) as site:
+        assert [post(site, x_name="ada", host=host).json() for host in hosts] == hosts
+    assert len(view.executed) == 2
 
 
 @colours

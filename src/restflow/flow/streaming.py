@@ -71,9 +71,13 @@ class Producer(Generic[_V]):
             self._given.set_result(value)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
+        if task.cancelled():  # by what it awaited, unless it was closed: its values are not at their end
+            error: BaseException | None = RuntimeError("What a stream's generator awaited was cancelled.")
+        else:
+            error = task.exception()
         if error is not None and not self._is_closed and self._given is not None:
             self._given.set_exception(error)
+            self._given.exception()  # whoever waits for it may be cancelled too, and nobody else is to be told
         self._give(END)
 
     async def next(self, seconds: float | None = None) -> _V | _Nothing:
@@ -194,7 +198,6 @@ def keeps_connections() -> bool:
 
 class _Ends(Protocol):
     async def aclose(self) -> None: ...
-
 
 
 def end_with_request(http_request: Any, stream: _Ends) -> None:

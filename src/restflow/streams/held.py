@@ -45,7 +45,7 @@ def _release(key: str) -> None:
 
 
 def let_go(http_request: Any, response: Any) -> None:
-    """Stop counting a request: at once or, if its response is a stream, when that is closed.
+    """Stop counting a request: at once or, if its response is a stream, when the stream has ended.
 
     Args:
         http_request: Django's request.
@@ -53,6 +53,6 @@ def let_go(http_request: Any, response: Any) -> None:
     """
     for release in vars(http_request).pop(_HELD, ()):
         if isinstance(response, StreamedResponse):
-            response.when_closed(release)
+            response.parts.when_over(release)
         else:
             release()

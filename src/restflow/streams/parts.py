@@ -47,6 +47,7 @@ class Parts:
         self.request: Any = None
         self._is_first = True
         self._is_over = False
+        self._endings: list[Callable[[], Any]] = []
         self._producer: Producer[bytes] | None = None
         self._iterator: Generator[bytes, None, None] | None = None  # iterates an async source for sync code
         self._ahead: list[Any] = []  # parts that were produced before the response was iterated
@@ -136,12 +137,16 @@ class Parts:
             return self._ahead.pop()
         if self._producer is None:
             self._producer = Producer(self._produce())
-        if self.source.is_async and settings.RELEASE_AFTER is not None:
-            part = await self._producer.next(settings.RELEASE_AFTER)
+        heartbeat, moment = self._heartbeat, settings.RELEASE_AFTER
+        if self.source.is_async and moment is not None:
+            if heartbeat is not None:
+                moment = min(moment, heartbeat)
+                heartbeat -= moment
+            part = await self._producer.next(moment)
             if part is not LATE:
                 return part
             await self._rest()
-        return await self._producer.next(self._heartbeat)
+        return await self._producer.next(heartbeat)
 
     async def _rest(self) -> None:
         """Release what can be had again while the source is silent.
@@ -187,6 +192,16 @@ class Parts:
 
     # Closing. What it raises can only be logged, since nobody receives it.
 
+    def when_over(self, function: Callable[[], Any]) -> None:
+        """Have ``function`` called when the stream has ended, whichever way; at once, if it has."""
+        self._endings.append(function)
+        if self._is_over:
+            self._tell()
+
+    def _tell(self) -> None:
+        while self._endings:
+            self._endings.pop()()
+
     async def aclose(self) -> None:
         """Close the stream and its source."""
         if self._is_over and self._producer is None:
@@ -196,6 +211,8 @@ class Parts:
             await (arun(self.source.close()) if producer is None else producer.aclose())
         except Exception as error:
             await without_fail(partial(self._log, error))
+        finally:
+            self._tell()
 
     def close(self) -> None:
         """Close the stream, from any thread, if it was not iterated to its end; this may block."""
@@ -215,6 +232,7 @@ class Parts:
         """
         if self._producer is not None:
             self._producer.close()
+        self._tell()
 
     def _close_source(self) -> None:
         self._is_over = True
@@ -222,6 +240,7 @@ class Parts:
             run(self.source.close())
         except Exception as error:
             self._log(error)
+        self._tell()
 
     def _log(self, error: Exception) -> None:
         path = getattr(self.request, "path", "")

@@ -58,14 +58,9 @@ class StreamedResponse(StreamingHttpResponse):
         self.parts = Parts(source, form, represent, heartbeat)
         self._iterator: Any = self.parts
         self.is_async = on_loop()
-        self.when_closed(self.parts.close)
+        self._resource_closers.append(self.parts.close)  # type: ignore[attr-defined]  # not in the stubs
         self._unsent = finalize(self, self.parts.abandon)
         self._unsent.atexit = False
-
-    def when_closed(self, function: Callable[[], Any]) -> None:
-        """Register ``function``, to be called when the stream has ended, for whatever reason."""
-        closers: list[Any] = self._resource_closers  # type: ignore[attr-defined]  # not in the stubs
-        closers.append(function)
 
     def __iter__(self) -> Iterator[bytes]:
         """Return the parts, for sync code."""

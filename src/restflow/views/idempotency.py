@@ -174,12 +174,26 @@ def _key_of(request: Any, mode: str) -> str | None:
 
 
 def _client_of(request: Any) -> str:
-    """Return the identity that the keys belong to: the user or, without one, the request's credentials."""
-    user = request.user
+    """Return the identity that the keys belong to: the user or, without one in a database, the request's credentials.
+
+    On each host its own, because the users of two tenants may have the same primary keys.
+    """
+    http, user = request._request, request.user
+    name = ""
     if user is not None and user.is_authenticated:
-        return f"user {user._meta.label if hasattr(user, '_meta') else type(user).__qualname__} {user.pk}"
-    session = getattr(getattr(request._request, "session", None), "session_key", None)
-    return f"credentials {request.META.get('HTTP_AUTHORIZATION', '')} {session}"
+        if user.pk is not None:
+            return f"{http.get_host()} user {_named(user)}"
+        name = str(user.get_username() if hasattr(user, "get_username") else "")
+    session = getattr(getattr(http, "session", None), "session_key", None)
+    credentials = (http.META.get("HTTP_AUTHORIZATION", ""), _named(request.auth), session, name)
+    return f"{http.get_host()} credentials {credentials!r}"
+
+
+def _named(value: Any) -> str:
+    """Return what identifies a user, or the object (a token, say) that it was authenticated by."""
+    if getattr(value, "pk", None) is not None:
+        return f"{value._meta.label if hasattr(value, '_meta') else type(value).__qualname__} {value.pk}"
+    return value if isinstance(value, str) else ""
 
 
 def _fingerprint(request: Any) -> str:
