@@ -319,7 +319,7 @@ class ASGIHandler(DjangoASGIHandler):
         if is_marked_async(view):
             return await awaited(view, request, *args, **kwargs)
 
-        def called() -> list[Any]:
+        def called() -> list[Any]:  # a list, because blocking() would await a coroutine
             return [view(request, *args, **kwargs)]
 
         (response,) = called() if never_blocks(view, request, *args, **kwargs) else await blocking(called)
