@@ -319,12 +319,11 @@ class ASGIHandler(DjangoASGIHandler):
         if is_marked_async(view):
             return await awaited(view, request, *args, **kwargs)
 
-        def called() -> Any:
-            response = view(request, *args, **kwargs)
-            self.check_response(response, view)
-            return response
+        def called() -> list[Any]:  # a list, because blocking() would await a coroutine
+            return [view(request, *args, **kwargs)]
 
-        return called() if never_blocks(view, request, *args, **kwargs) else await blocking(called)
+        (response,) = called() if never_blocks(view, request, *args, **kwargs) else await blocking(called)
+        return response
 
     async def _by_exception_hooks(self, request: Any, error: Exception) -> Any:
         for method in self._exception_middleware:

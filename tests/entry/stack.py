@@ -198,4 +198,12 @@ async def alate(request: Any) -> HttpResponse:
     return act("view", "call") or Rendered("none.html")
 
 
-VIEWS = {"view": view, "aview": aview, "late": late, "alate": alate}
+def nothing(request: Any) -> Any:
+    return act("view", "call")
+
+
+async def anothing(request: Any) -> Any:
+    return act("view", "call")
+
+
+VIEWS = {"view": view, "aview": aview, "late": late, "alate": alate, "nothing": nothing, "anothing": anothing}

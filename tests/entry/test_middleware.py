@@ -58,6 +58,7 @@ def _cases(draw: st.DrawFn) -> tuple[list[str], str, dict[str, str]]:
 @example((["hooks_0", "sync_function_1", "own_acall_2"], "alate", {"response.render": "fail"}))
 @example((["hooks_0", "own_acall_1", "hooks_2"], "aview", {"view.call": "fail", "own_acall_1.exception": "respond"}))
 @example((["hooks_0"], "alate", {"response.render": "fail", "hooks_0.exception": "respond"}))
+@example((["hooks_0"], "nothing", {"hooks_0.exception": "respond"}))
 @hypothesis_settings(max_examples=120, deadline=None)
 def test_the_same_is_called_in_the_same_order_and_answered_alike(case: Any) -> None:
     names, view, plan = case
