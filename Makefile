@@ -116,7 +116,7 @@ coverage: $(VENV)/.test
 	@echo "The tests take about fifteen minutes on two cores, when they are measured."
 	@$(PYTEST) --cov=restflow $(PYTEST_ARGS)
 
-lint: $(VENV)/.lint
+lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -124,6 +124,7 @@ lint: $(VENV)/.lint
 	cd $(BOOKSHOP) && PYTHONPATH=. $(PY) -m mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python --project $(BOOKSHOP)
 	$(BIN)/lint-imports
+	$(PY) -m pytest -q tests/docs/test_types.py # mypy and pyright on the code of the pages
 
 bench: $(VENV)/.bench
 	@$(PY) -m benchmarks $(BENCH_ARGS)
