@@ -91,7 +91,8 @@ run: $(VENV)/.example $(DATABASE)
 	@echo
 	@echo "The bookshop opens at (Ctrl-C closes it):"
 	@echo
-	@echo "  http://127.0.0.1:$(PORT)/                    all addresses"
+	@echo "  http://127.0.0.1:$(PORT)/                    the shop: streams, sellers asked at once, events"
+	@echo "  http://127.0.0.1:$(PORT)/api/                all addresses"
 	@echo "  http://127.0.0.1:$(PORT)/api/books/          the books, a page at a time"
 	@echo "  http://127.0.0.1:$(PORT)/api/authors/        the authors"
 	@echo "  http://127.0.0.1:$(PORT)/api/books/1/offers/ five sellers, asked at once"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,16 @@ def fast_versions() -> Iterator[None]:
     """Has the fast versions taken, whatever RESTFLOW_FAST says."""
     with override_settings(RESTFLOW={"FAST_VERSIONS": True}):
         yield
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """A headless Chromium, where there is one, and playwright to drive it."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

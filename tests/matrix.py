@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from itertools import combinations, product
 from typing import Any
 
@@ -39,19 +40,24 @@ def some(cases: Iterable[Any], *, together: int = 1) -> list[Any]:
     pairs = [list(combinations(values, 2)) for values in shown]
     wanted = [set(combinations(values, together)) for values in shown]
     missing = set().union(*wanted)
-    chosen: set[int] = set()
     times: Counter[Any] = Counter()
+
+    def key(index: int) -> tuple[int, int, int]:
+        """Order the cases: what shows most that is missing, then what was shown the least, comes first."""
+        seen = sum(times[each] for each in (*shown[index], *pairs[index]))
+        return -len(wanted[index] & missing), seen, index
+
+    chosen: list[int] = []
+    queue = sorted(map(key, range(len(cases))))
     while missing:
-        best = min(
-            (index for index in range(len(cases)) if wanted[index] & missing),
-            key=lambda index: (
-                -len(wanted[index] & missing),
-                sum(times[each] for each in (*shown[index], *pairs[index])),
-            ),
-        )
-        chosen.add(best)
-        missing -= wanted[best]
-        times.update((*shown[best], *pairs[best]))
+        # A choice puts others further back, never forward: who still comes before the next comes first of all.
+        best = key(heappop(queue)[-1])
+        if queue and best > queue[0]:
+            heappush(queue, best)
+            continue
+        chosen.append(best[-1])
+        missing -= wanted[best[-1]]
+        times.update((*shown[best[-1]], *pairs[best[-1]]))
     return [cases[index] for index in sorted(chosen)]
 
 

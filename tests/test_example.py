@@ -223,7 +223,7 @@ def test_the_page_has_its_files_from_the_shop(shop: httpx.Client) -> None:
 
 def test_every_field_of_an_action_config_is_used() -> None:
     source = (BOOKSHOP / "shop" / "viewsets.py").read_text(encoding="utf-8")
-    configs = source[source.index("CHANGE = ") : source.index("async def list")]
+    configs = source[source.index("OFFERS = ") : source.index("async def list")]
     unused = [field.name for field in dataclasses.fields(ActionConfig) if f"{field.name}=" not in configs]
     assert not unused
 
@@ -290,10 +290,51 @@ def test_a_book_that_is_sent_twice_with_one_key_is_listed_once(tmp_path: Path, f
     assert len(shelf) == 1
 
 
-def test_sellers_are_asked_at_once(shop: httpx.Client) -> None:
-    answer = shop.get("/api/books/2/offers/").json()
-    assert len(answer["offers"]) == 5
-    assert answer["in_flight"] > 1
+def test_sellers_are_asked_at_once_and_by_sync_code_in_turn(shop: httpx.Client) -> None:
+    at_once = shop.get("/api/books/2/offers/").json()
+    in_turn = shop.get("/api/books/2/offers-in-turn/").json()
+    assert len(at_once["offers"]) == len(in_turn["offers"]) == 5
+    assert at_once["in_flight"] > 1
+    assert in_turn["in_flight"] == 1
+
+
+def test_all_books_arrive_line_by_line(shop: httpx.Client) -> None:
+    with shop.stream("GET", "/api/books/arriving/") as answer:
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        assert "content-length" not in answer.headers
+        titles = [json.loads(line)["title"] for line in answer.iter_lines()]
+    assert titles[:2] == ["Sense and Sensibility", "Pride and Prejudice"]
+    assert len(titles) >= 368
+
+
+def test_the_front_page_asks_for_the_shops_own_addresses_only(shop: httpx.Client) -> None:
+    page = shop.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert set(re.findall(r"https?://[^'\"]+", page.text)) == {"http://www.w3.org/2000/svg"}  # a name, asked of nobody
+    addresses = set(re.findall(r'"(/[^"]*)"', page.text)) - {"/api/books/listed/", "/api/books/shelf/"}
+    assert len(addresses) >= 7
+    for address in addresses:
+        assert shop.get(address).status_code == 200, address
+
+
+def test_the_front_page_in_a_browser(tmp_path: Path, filled: Path, browser: Any) -> None:
+    expect = pytest.importorskip("playwright.sync_api").expect
+    with open_shop(tmp_path, filled) as client, closing(browser.new_page()) as page:
+        page.goto(str(client.base_url))
+        expect(page.locator("#state")).to_have_text("Listening")
+        for count in range(1, 4):
+            page.click("#list")
+            expect(page.locator("#events li")).to_have_count(count)
+        page.click("#list")
+        expect(page.locator("#said")).to_contain_text("403: Your shelf is full")
+        page.click("text=Take one off")
+        expect(page.locator("#said")).to_contain_text("204")
+        expect(page.locator("#again")).to_be_enabled(timeout=30_000)
+        assert page.locator("#shelf i").count() >= 368
+        expect(page.locator("#offers")).to_contain_text("the lowest of 5 prices")
+        for width in 390, 1280:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_books_are_streamed_as_they_are_listed_and_those_that_were_missed(shop: httpx.Client) -> None:
@@ -343,7 +384,7 @@ def test_every_book_has_its_latest_review(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("headers", [{}, AS_DEMO], ids=["anonymous", "demo"])
 def test_browsable_api(shop: httpx.Client, headers: dict[str, str]) -> None:
-    addresses = ["/", *shop.get("/").json().values()]
+    addresses = ["/api/", *shop.get("/api/").json().values()]
     for address in addresses:
         page = shop.get(address, headers={"accept": "text/html,*/*;q=0.8", **headers})
         assert page.status_code == 200

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +114,9 @@ def test_a_module_of_components_has_its_names_and_its_classes_are_drfs(module: s
         assert name in ours.__all__
         theirs = getattr(drfs, name, None)
         assert not inspect.isclass(theirs) or issubclass(getattr(ours, name), theirs)
+
+
+def test_the_entry_is_imported_before_the_settings_are_named() -> None:
+    """An ``asgi.py`` imports first, and sets ``DJANGO_SETTINGS_MODULE`` then, as `startproject` writes it."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run([sys.executable, "-c", "import restflow.asgi"], env=environment, check=True)

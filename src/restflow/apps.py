@@ -9,7 +9,7 @@ from django.core import checks
 
 
 class RestflowConfig(AppConfig):
-    """``"restflow"`` in ``INSTALLED_APPS``: has ``manage.py check`` look at the project's views."""
+    """The app ``"restflow"`` for ``INSTALLED_APPS``: makes ``manage.py check`` check the project's views."""
 
     name = "restflow"
 
@@ -19,7 +19,7 @@ class RestflowConfig(AppConfig):
 
 
 def _check_views(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    # DRF's views import the classes that its settings name, and those may import models: not before there is a need.
+    # Imported late: DRF's views import the classes that its settings name, and these may import models.
     from restflow.checks import check_views
 
     return check_views(app_configs, **kwargs)

@@ -1,4 +1,4 @@
-"""The entry: an ASGI handler in place of Django's, for any project. Goes to a thread only for what may block."""
+"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread."""
 
 from __future__ import annotations
 
@@ -33,21 +33,23 @@ from restflow.flow import (
     arun,
     asked,
     awaited,
+    blocking,
     call,
     forget_request,
     is_marked_async,
     last_call,
+    never_blocks,
     provide,
     watched,
     withdraw,
     without_fail,
 )
+from restflow.flow.streaming import end_streams
 from restflow.middleware import load
 from restflow.middleware.known import is_as_written
 from restflow.middleware.logs import log_refusal
 from restflow.settings import settings
 from restflow.signals import AT_END, AT_START, Receivers, close_in_place, closes_in_place
-from restflow.streams import end_streams
 
 __all__ = ["ASGIHandler", "get_asgi_application"]
 __dir__ = __all__.copy
@@ -62,19 +64,19 @@ _AS_WRITTEN = is_as_written(_GET_RESPONSE_ASYNC, base.__name__)
 
 
 def _after_call() -> bool:
-    """Have the thread let go of the request's event loop, and tell whether it has a connection to be closed."""
+    """Drop the thread's references to the request's event loop, and tell whether it has a connection to close."""
     forget_request()
     return holds_a_session()
 
 
 def get_asgi_application() -> ASGIHandler:
-    """Set Django up, and return the application for an ASGI server, in place of ``django.core.asgi``'s."""
+    """Set up Django, and return the application for an ASGI server, in place of that of ``django.core.asgi``."""
     django.setup(set_prefix=False)
     return ASGIHandler()
 
 
 class ASGIHandler(DjangoASGIHandler):
-    """Django's ``ASGIHandler``, where a request that blocks nowhere uses no thread, and one that does, one.
+    """Django's ``ASGIHandler``, except that a request uses one thread if it blocks anywhere, and none otherwise.
 
     Source: Django 5.2 to 6.1, core/handlers/asgi.py, ``ASGIHandler``; core/handlers/base.py, ``BaseHandler``.
     """
@@ -96,15 +98,15 @@ class ASGIHandler(DjangoASGIHandler):
         super().__init__()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Serve a connection: one request, or the server's lifespan.
+        """Handle a connection: a request, or the server's lifespan.
 
         Args:
-            scope: what the connection is.
-            receive: gives the next message of the server.
-            send: takes a message to the server.
+            scope: the ASGI scope of the connection.
+            receive: returns the next message from the server.
+            send: sends a message to the server.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: the connection is neither.
         """
         if scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -112,7 +114,7 @@ class ASGIHandler(DjangoASGIHandler):
             await super().__call__(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Start when the server does, and end when it has served its last request."""
+        """Handle the lifespan: acknowledge the start of the server and, at its shutdown, close the threads."""
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -123,12 +125,12 @@ class ASGIHandler(DjangoASGIHandler):
                 return
 
     async def handle(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Serve a request.
+        """Handle a request.
 
         Args:
-            scope: what is asked.
-            receive: gives the body, then the client's disconnect.
-            send: takes the response.
+            scope: the ASGI scope of the request.
+            receive: returns the body, then the client's disconnect.
+            send: sends the response.
         """
         try:
             body_file = await self.read_body(receive)
@@ -138,12 +140,12 @@ class ASGIHandler(DjangoASGIHandler):
             if sys.version_info >= (3, 12):
                 context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
                 await self._lease(context, scope, body_file, receive, send)
-            else:  # pragma: no cover - Python 3.11, where a task doesn't tell its context: one is made that is known
+            else:  # pragma: no cover - Python 3.11, whose tasks don't tell their context: make one
                 context = copy_context()
                 await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
 
     async def _lease(self, context: Context, scope: Any, body_file: Any, receive: Receive, send: Send) -> None:
-        """Serve a request in the task whose context is given, with a lease on a thread unless it has one already."""
+        """Handle a request in the task with the given context, with a lease on a thread unless it has one already."""
         lease = self.workers.lease(context, beginning=partial(self._begin, scope), ending=self._end)
         provided = provide(lease)
         try:
@@ -174,17 +176,18 @@ class ASGIHandler(DjangoASGIHandler):
             await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
-        answered.append(await self.run_get_response(request))  # it has to be closed, whether it is sent or not
+        answered.append(await self.run_get_response(request))  # kept first: it must be closed even if sending fails
         await self.send_response(answered[0], send)
 
     async def read_body(self, receive: Receive) -> Any:
         """Read the request's body.
 
         Args:
-            receive: gives its parts.
+            receive: returns the parts of the body.
 
         Returns:
-            A file: in memory where it came in one part and is small, else Django's, which is rolled over to the disk.
+            A file: in memory if the body came in one part and is small, otherwise Django's, which is moved to disk if
+            large.
 
         Raises:
             RequestAborted: the client disconnected.
@@ -204,16 +207,16 @@ class ASGIHandler(DjangoASGIHandler):
 
         return await super().read_body(again)
 
-    # The signals, and the response's end.
+    # Signals, and closing the response.
 
     def _begin(self, scope: Any) -> None:
-        """Do in the request's thread what Django's receivers do when a request starts."""
+        """In the request's thread, call Django's receivers for the start of a request."""
         if connections.all(initialized_only=True):
             for receiver in self._started.djangos():
                 receiver(signal=request_started, sender=type(self), scope=scope)
 
     def _end(self) -> None:
-        """Do in the request's thread what Django's receivers do when a request has ended."""
+        """In the request's thread, call Django's receivers for the end of a request."""
         try:
             if connections.all(initialized_only=True):
                 discard_unfinished()
@@ -223,7 +226,7 @@ class ASGIHandler(DjangoASGIHandler):
             logger.exception("A database connection could not be closed.")
 
     async def _close(self, response: Any, has_lease: bool) -> None:
-        """Close the response, which ends the request; end it where the client left before there was a response."""
+        """Close the response, which ends the request; without one, as the client disconnected, end the request."""
         if has_lease and self._finished.are_djangos() and closes_in_place(response):
             close_in_place(response)
             return
@@ -232,10 +235,10 @@ class ASGIHandler(DjangoASGIHandler):
     # The response.
 
     def load_middleware(self, is_async: bool = True) -> None:
-        """Make the chain of middleware.
+        """Load the middleware chain.
 
         Args:
-            is_async: as Django's signature has it; this handler knows no other kind.
+            is_async: part of Django's signature; ignored, as this handler is always async.
         """
         chain = load(self._respond)
         self._chain = chain.layer
@@ -249,7 +252,7 @@ class ASGIHandler(DjangoASGIHandler):
         self._middleware_chain = middleware_chain
 
     async def get_response_async(self, request: Any) -> Any:
-        """Take a request through the middleware to its view.
+        """Pass a request through the middleware to its view.
 
         Args:
             request: Django's request.
@@ -258,7 +261,7 @@ class ASGIHandler(DjangoASGIHandler):
             The response.
         """
         if not _AS_WRITTEN or base.BaseHandler.get_response_async is not _GET_RESPONSE_ASYNC:
-            return await super().get_response_async(request)  # another package put its own there
+            return await super().get_response_async(request)  # another package patched it: call theirs
         return await arun(self._get_response(request))
 
     async def _get_response(self, request: Any) -> Any:
@@ -272,7 +275,7 @@ class ASGIHandler(DjangoASGIHandler):
         return response
 
     async def _respond(self, request: Any) -> Any:
-        """Resolve and call the view, with the hooks of the middleware that belong there.
+        """Resolve and call the view, with the middleware hooks that belong there.
 
         Source: Django 5.2 to 6.1, core/handlers/base.py, ``_get_response_async``.
         """
@@ -287,7 +290,7 @@ class ASGIHandler(DjangoASGIHandler):
         if response is None:
             aliases = _atomic_databases(callback)
             view = callback if aliases else self.make_view_atomic(callback)
-            asking = partial(_asked, view, request, *args, **kwargs)
+            asking = partial(self._called, view, request, *args, **kwargs)
             try:
                 response = await (transacted(aliases, asking) if aliases else asking())
             except Exception as error:
@@ -308,6 +311,20 @@ class ASGIHandler(DjangoASGIHandler):
                     raise
         return response
 
+    async def _called(self, view: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a view as Django does: what a sync one gives is not awaited.
+
+        A coroutine would be that of an async view, and whatever the wrapper around it opened has ended by now.
+        """
+        if is_marked_async(view):
+            return await awaited(view, request, *args, **kwargs)
+
+        def called() -> list[Any]:  # a list, because blocking() would await a coroutine
+            return [view(request, *args, **kwargs)]
+
+        (response,) = called() if never_blocks(view, request, *args, **kwargs) else await blocking(called)
+        return response
+
     async def _by_exception_hooks(self, request: Any, error: Exception) -> Any:
         for method in self._exception_middleware:
             response = await _asked(method, request, error)
@@ -317,7 +334,7 @@ class ASGIHandler(DjangoASGIHandler):
 
 
 def _asking(function: Any) -> Callable[..., Any]:
-    """Return what calls what Django's handler calls: on the event loop what Django takes for async."""
+    """Return a function that calls ``function``, on the event loop if Django treats it as async."""
     return partial(awaited if is_marked_async(function) else asked, function)
 
 
@@ -327,7 +344,7 @@ async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _atomic_databases(view: Any) -> list[str]:
-    """Return the aliases of the databases in whose transaction an async view has to be; Django refuses it."""
+    """Return the aliases of the databases with ATOMIC_REQUESTS for an async view, which Django itself refuses."""
     exempt: set[str] = getattr(view, "_non_atomic_requests", set())
     aliases = [name for name, each in connections.settings.items() if each["ATOMIC_REQUESTS"] and name not in exempt]
     return aliases[::-1] if aliases and is_marked_async(view) else []

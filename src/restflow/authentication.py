@@ -1,7 +1,7 @@
-"""DRF's authentication classes with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's authentication classes, with hooks in two colours. Authenticators written for DRF work unchanged.
 
-Flows that ask a user's hooks as steps, and DRF's code for what is not asked of a user. ``request.py`` asks the
-authenticators of a view.
+The flows here call the hooks that a project may override as steps, and leave the rest to DRF's code. ``credentials.py``
+calls the authenticators of a view.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ __all__ = [
 __dir__ = __all__.copy
 
 Credentials = tuple[Any, Any] | None
-"""A user and what authenticated it, or None where the request has no credentials of the kind."""
+"""A user and its authentication, or None if the request has no credentials of that kind."""
 
 
 class BaseAuthentication(TwoColoured, drf.BaseAuthentication, hooks=("authenticate", "authenticate_header")):
-    """An authentication whose ``authenticate`` and ``authenticate_header`` may be written in either colour.
+    """Base class of authenticators whose ``authenticate`` and ``authenticate_header`` may be of either colour.
 
-    Write ``authenticate`` or ``aauthenticate``, sync or ``async def``: whichever name is called, the nearest override
-    answers.
+    Write ``authenticate`` or ``aauthenticate``, sync or ``async def``. Whichever name is called, the nearest override
+    runs.
 
     Source: DRF 3.18, authentication.py.
     """
@@ -43,20 +43,20 @@ class BaseAuthentication(TwoColoured, drf.BaseAuthentication, hooks=("authentica
 
 
 class _Reader:
-    """Stands for an authenticator while DRF's own code reads the request.
+    """Replaces an authenticator while DRF's own code reads the request.
 
-    What that code would ask of the authenticator, a flow asks next, in whichever colour it is written.
+    The methods that DRF's code would call on the authenticator are called afterwards by a flow, in either colour.
     """
 
     def __init__(self, keyword: Any = None) -> None:
         self.keyword = keyword
 
     def authenticate_credentials(self, *credentials: Any) -> tuple[Any, ...]:
-        """Return the credentials that were read."""
+        """Return the credentials that DRF's code read."""
         return credentials
 
     def enforce_csrf(self, request: Any) -> None:
-        """Leave it to the flow."""
+        """Do nothing: the flow enforces CSRF."""
 
 
 class BasicAuthentication(drf.BasicAuthentication, BaseAuthentication, hooks=("authenticate_credentials",)):
@@ -67,10 +67,10 @@ class BasicAuthentication(drf.BasicAuthentication, BaseAuthentication, hooks=("a
 
     @sync
     async def authenticate(self, request: Request) -> Credentials:
-        """Take the user name and the password of the ``Authorization`` header.
+        """Authenticate by the user name and password in the ``Authorization`` header.
 
         Returns:
-            The user and None, or None where the header is missing or of another scheme.
+            The user and None; None if the header is missing or has another scheme.
 
         Raises:
             AuthenticationFailed: the header is malformed, or ``authenticate_credentials`` refuses.
@@ -95,10 +95,10 @@ class TokenAuthentication(drf.TokenAuthentication, BaseAuthentication, hooks=("a
 
     @sync
     async def authenticate(self, request: Request) -> Credentials:
-        """Take the token of the ``Authorization`` header.
+        """Authenticate by the token in the ``Authorization`` header.
 
         Returns:
-            The user and the token, or None where the header is missing or of another scheme.
+            The user and the token; None if the header is missing or has another scheme.
 
         Raises:
             AuthenticationFailed: the header is malformed, or ``authenticate_credentials`` refuses.
@@ -124,10 +124,10 @@ class SessionAuthentication(drf.SessionAuthentication, BaseAuthentication, hooks
 
     @sync
     async def authenticate(self, request: Request) -> Credentials:
-        """Take the user of the session.
+        """Authenticate the user of the session.
 
         Returns:
-            The user and None, or None where nobody is logged in.
+            The user and None; None if no user is logged in.
 
         Raises:
             PermissionDenied: ``enforce_csrf`` refuses.
@@ -144,4 +144,4 @@ class SessionAuthentication(drf.SessionAuthentication, BaseAuthentication, hooks
 
 
 class RemoteUserAuthentication(drf.RemoteUserAuthentication, BaseAuthentication):
-    """Authentication by the web server, which passes the user's name on. Source: DRF 3.18, authentication.py."""
+    """Authentication by the web server, which passes on the user's name. Source: DRF 3.18, authentication.py."""

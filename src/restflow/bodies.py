@@ -1,4 +1,4 @@
-"""The body of a request: where it is, how large, what it brought, and whether its JSON could be rendered again.
+"""The body of a request: where it is stored, how large it is, and whether its JSON can be rendered again.
 
 Looks at Django's requests and at parsed data. Called by ``restflow.request``.
 """
@@ -21,7 +21,7 @@ from restflow.large import LARGEST_IN_PLACE, EncoderInTurns
 TOO_DEEP = "JSON parse error - The document is nested too deeply."
 _NOT_RENDERED = "JSON parse error - The document holds a number or a character that can't be represented: {error}."
 
-# What a number beyond a float's range looks like once all digits are "0": an exponent of three digits, or 200 in a row.
+# With all digits replaced by "0", a number that may be beyond a float's range has a three-digit exponent or 200 digits.
 _NUMBERS = bytes(ord("0" if chr(c) in "0123456789+" else "e" if chr(c) in "eE" else ".") for c in range(256))
 _LARGE, _LONG = b"e000", b"0" * 200
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -34,7 +34,7 @@ def is_json(parser: Any) -> bool:
 
 
 def why_not_rendered(data: Any, parser: Any) -> str:
-    """Return why the data of a body can't be rendered as JSON; "" where they can."""
+    """Return why the data of a body can't be rendered as JSON; "" if it can."""
     strict = getattr(parser, "strict", api_settings.STRICT_JSON)
     try:
         text = json.dumps(data, cls=EncoderInTurns, allow_nan=not strict, ensure_ascii=not api_settings.UNICODE_JSON)
@@ -45,29 +45,29 @@ def why_not_rendered(data: Any, parser: Any) -> str:
         return _NOT_RENDERED.format(error=error.reason)
     except ValueError as error:
         return _NOT_RENDERED.format(error=error)
-    except TypeError:  # the parser made objects of its own
+    except TypeError:  # the parser returned objects that can't be walked
         return ""
     return ""
 
 
 def may_not_render(body: bytes | None, encoding: str) -> bool:
-    """Tell whether a body may hold what JSON can't be made of; a look at the bytes clears nearly all.
+    """Tell whether a body may contain what JSON can't represent; a look at the bytes clears nearly all bodies.
 
     Args:
-        body: the body; None where it was not kept.
-        encoding: of the body.
+        body: the body; None if it was not kept.
+        encoding: the encoding of the body.
     """
     if body is None or encoding.lower() not in _LIKE_ASCII:
         return True
     if b"\\" in body and _SURROGATE.search(body):
         return True
     numbers = body.translate(_NUMBERS)
-    return numbers.rfind(_LARGE) >= 0 or numbers.rfind(_LONG) >= 0  # three times as fast as "in"
+    return numbers.rfind(_LARGE) >= 0 or numbers.rfind(_LONG) >= 0  # rfind is three times as fast as `in`
 
 
 def uploads_of(http_request: Any) -> list[Any]:
-    """Return the files that a request brought, those under way too."""
-    files: Any = getattr(http_request, "_files", {})  # a plain dict where DRF's FileUploadParser gave it
+    """Return the files uploaded with a request, including incomplete ones."""
+    files: Any = getattr(http_request, "_files", {})  # a plain dict if DRF's FileUploadParser set it
     stored = chain.from_iterable(
         files.getlist(name) if isinstance(files, MultiValueDict) else [files[name]] for name in files
     )
@@ -82,7 +82,7 @@ def close_all(files: list[Any]) -> None:
 
 
 class KeptOpen:
-    """A stream that its reader does not close."""
+    """Wraps a stream so that its reader does not close it."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -100,7 +100,7 @@ def is_rewindable(stream: Any) -> bool:
 
 
 def is_in_place(http_request: Any) -> bool:
-    """Tell whether the body of a Django request is in memory, and small."""
+    """Tell whether the body of a Django request is small, and in memory."""
     return _is_in_memory(http_request) and size_of(http_request) <= LARGEST_IN_PLACE
 
 
@@ -109,19 +109,19 @@ def _is_in_memory(http_request: Any) -> bool:
     if hasattr(http_request, "_body") or http_request._read_started:
         return True
     stream = http_request._stream
-    if isinstance(stream, tempfile.SpooledTemporaryFile):  # what Django's ASGI handler reads a body into
+    if isinstance(stream, tempfile.SpooledTemporaryFile):  # Django's ASGI handler reads bodies into one
         return not getattr(stream, "_rolled", True)
     return isinstance(stream, io.BytesIO)
 
 
 def size_of(http_request: Any) -> int:
-    """Return how many bytes of the body of a Django request are to be parsed; 0 under WSGI, where no loop waits."""
+    """Return how many bytes of a Django request's body remain to be parsed; 0 under WSGI, where no event loop waits."""
     if hasattr(http_request, "_body"):
         return len(http_request._body)
     stream = http_request._stream
     if isinstance(stream, KeptOpen):
         stream = stream.stream
-    if http_request._read_started or not is_rewindable(stream):  # read by other code, so it can't be parsed
+    if http_request._read_started or not is_rewindable(stream):  # other code has read it, so it can't be parsed
         return 0
     size: int = stream.seek(0, io.SEEK_END)
     stream.seek(0)

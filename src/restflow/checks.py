@@ -1,7 +1,7 @@
-"""Django's system checks of restflow's views: what would go wrong, or cost, at the first request.
+"""Django system checks for restflow's views: what would fail, or be slow, at the first request.
 
-Looks at the views that the URLconf leads to, serves none and sends no query. Called by
-``manage.py check``, where the app is installed.
+Looks at the views in the URLconf; runs none of them and sends no query. Called by ``manage.py check`` if the app is
+installed.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ _Messages = Iterator[CheckMessage]
 
 
 def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Check all of restflow's views that the URLconf reaches, and what DRF's views ask that only restflow's await.
+    """Check all restflow views in the URLconf, and what DRF's views use that only restflow's would await.
 
     Args:
-        app_configs: the apps to be checked; the URLconf is that of the whole project, whichever they are.
-        kwargs: further arguments of Django's.
+        app_configs: the apps to check; ignored, as the URLconf is that of the whole project.
+        kwargs: more arguments of Django's.
 
     Returns:
-        What is wrong, each once.
+        The problems found, each once.
     """
     try:
         views = list(_views(get_resolver().url_patterns)) if getattr(settings, "ROOT_URLCONF", None) else []
-    except Exception:  # Django's own checks say what is wrong with the URLconf
+    except Exception:  # Django's own checks report a broken URLconf
         return []
     found: dict[tuple[Any, ...], CheckMessage] = {}
     for view in views:
@@ -73,7 +73,7 @@ def check_views(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 @dataclass
 class _View(DeclaredView):
-    """A view that a URL leads to."""
+    """A view in the URLconf."""
 
     callback: Any = None
 
@@ -99,7 +99,7 @@ def _views(patterns: Iterable[Any]) -> Iterator[_View]:
 
 
 def _served(callback: Any) -> Any:
-    """Return the view function that a URL leads to, from inside what it is wrapped in."""
+    """Return the view function of a URL, from inside its wrappers."""
     if not hasattr(callback, "cls"):
         for layer in layers(callback):
             if type(layer) is types.FunctionType and "cls" in vars(layer):
@@ -119,7 +119,7 @@ def _name(cls: type) -> str:
 
 
 def _unknown_actions(views: list[_View]) -> _Messages:
-    """Find the keys of ``action_configs`` that no viewset of the class that has them has an action for."""
+    """Find the keys of a class's ``action_configs`` that are an action of none of its viewsets."""
     known: dict[tuple[Any, str], bool] = {}
     for view in views:
         if not view.is_viewset:
@@ -156,7 +156,7 @@ def _exception_handler(views: list[_View]) -> _Messages:
 
 
 def _wrappers(view: _View) -> _Messages:
-    """Look at what the URLconf puts around an async view."""
+    """Check the wrappers that the URLconf puts around an async view."""
     callback = view.callback
     if not issubclass(view.cls, AsyncAPIView) or is_coroutine_function(callback):
         return
@@ -173,7 +173,7 @@ def _wrappers(view: _View) -> _Messages:
         wrapper = f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})" if code else repr(callback)
         yield Warning(
             f"{wrapper} is a sync wrapper around {view}.as_view(), which is async. What it is given is a coroutine: "
-            "where it touches the response, each request fails.",
+            "where it touches that, or is without functools.wraps, each request fails.",
             hint="Make the wrapper `async def` where inspect.iscoroutinefunction(view) says so, and await the view.",
             obj=view.cls,
             id="restflow.W006",
@@ -272,7 +272,7 @@ def _sync_handlers(view: _View) -> _Messages:
         written = [(base, vars(base)[name]) for base in view.cls.__mro__ if name in vars(base)]
         if len(written) < 2 or may_give_coroutine(written[0][1]):
             continue
-        # To write one of ours in sync is how a viewset is ported.
+        # A sync override of an async action is a normal step of porting a viewset.
         theirs = [base for base, raw in written[1:] if may_give_coroutine(raw) and not is_ours(base)]
         for base in theirs[:1]:
             yield Warning(
@@ -290,7 +290,7 @@ def _caches(view: _View) -> _Messages:
     for throttle in view.components("throttle_classes", view.configs):
         if not issubclass(throttle, SimpleRateThrottle) or issubclass(throttle, ThrottleInTwoColours):
             continue
-        cache = type(throttle.cache.get.__self__)  # throttle.cache may be a proxy
+        cache = type(throttle.cache.get.__self__)  # through a method, because throttle.cache may be a proxy
         if issubclass(cache, (LocMemCache, DummyCache)):
             continue
         definition = plan_of(throttle).definition("allow_request")
@@ -313,7 +313,7 @@ def _caches(view: _View) -> _Messages:
 
 
 def _idempotency(view: _View) -> _Messages:
-    """Find keys that are kept where no two processes agree on who executes."""
+    """Find idempotency keys in a cache whose ``add`` is not atomic between processes."""
     declared = [view.attribute("idempotency_key"), *(config.idempotency_key for config in view.configs.values())]
     name = restflow_settings.IDEMPOTENCY_CACHE
     if any(declared) and isinstance(caches[name], (LocMemCache, DummyCache, FileBasedCache)):
@@ -327,7 +327,7 @@ def _idempotency(view: _View) -> _Messages:
 
 
 def _scopes(views: list[_View]) -> _Messages:
-    """Find the scopes that are counted in two places: by DRF's throttles in Django's cache, and by restflow's."""
+    """Find the scopes that are counted twice: by DRF's throttles in Django's cache, and by restflow's."""
     found: dict[str, dict[bool, type]] = {}
     for view in views:
         for throttle in view.components("throttle_classes", view.configs):
@@ -362,14 +362,14 @@ def _post_fetches(view: _View) -> _Messages:
 
 
 def _why_not(post_fetch: PostFetch) -> FieldError | None:
-    """Return what Django says of the names that ``post_fetch`` reads of its rows; the items' can't be known."""
+    """Return Django's error about the names that ``post_fetch`` reads from its rows; the items are unknown here."""
     try:
         rows = post_fetch.queryset.all()
         rows.values(*post_fetch.values, *post_fetch.queries, **post_fetch.values_dict)
         rows.order_by(*post_fetch.order_by)
     except FieldError as error:
         return error
-    except Exception:  # a query set that is sliced, or a manager that queries: what a request says
+    except Exception:  # a sliced query set, or a manager that queries: requests will report it
         return None
     return None
 

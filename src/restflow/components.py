@@ -1,6 +1,6 @@
-"""DRF's components: which of their methods restflow asks in whichever colour they are written, and what is refused.
+"""Components (permissions, parsers, paginators, ...): which methods may be async, and which are refused if they are.
 
-Looks at classes; makes none and calls none. Asked when a view is taken into use, and at a class's first use.
+Looks at classes; creates and calls nothing. Called by ``as_view``, and when a class is first used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from restflow.flow import at_first_use, gives_coroutine, plan_of, remembered
 from restflow.flow.trust import is_drfs, is_ours
 
-# By the attribute of a view that names a component: the methods of it that the view itself calls.
+# The attributes of a view that name components, and the methods that the view calls on each.
 HOOKS = {
     "permission_classes": ("has_permission", "has_object_permission"),
     "authentication_classes": ("authenticate", "authenticate_header"),
@@ -29,22 +29,22 @@ HOOKS = {
     "metadata_class": ("determine_metadata",),
     "versioning_class": ("determine_version",),
 }
-# DRF's code calls these itself, but what they return is awaited: it hands it on, or restflow sees to it.
+# DRF's code calls these, and restflow awaits what they return.
 _HANDED_ON = ("authenticate_credentials", "enforce_csrf", "throttle_failure", "throttle_success")
 _AWAITED = frozenset({*(hook for hooks in HOOKS.values() for hook in hooks), *_HANDED_ON})
 
 
 @at_first_use
 def refuse_dropped(component: type) -> None:
-    """Refuse a component of which DRF's own code would take a coroutine for a value: for a yes, a key, a body.
+    """Refuse a component of which DRF's code would use a coroutine as a value: as a permission granted, a key, a body.
 
     Args:
-        component: the class of a component, or any other whose hooks are asked.
+        component: the class of a component, or any other class whose hooks are called.
 
     Raises:
-        TypeError: naming the method, and what to write instead.
+        TypeError: there is such a method; the message names it, and what to write instead.
     """
-    # Views, fields and serializers have all their methods awaited.
+    # All methods of views, fields and serializers are awaited.
     if APIView in component.__mro__ or Field in component.__mro__:
         return
     for method in sorted(_async_overrides(component) - _AWAITED - {*getattr(component, "_restflow_hooks", ())}):
@@ -57,20 +57,20 @@ def refuse_dropped(component: type) -> None:
         )
 
 
-# What is called of a component that needs no base of DRF's.
+# What is called on components that need no base class of DRF's.
 _CALLED = {"content_negotiation_class": "select_parser", "parser_classes": "parse", "renderer_classes": "render"}
 
 
 @remembered
 def refuse_dropped_as(attribute: str, component: type) -> None:
-    """Refuse a component as ``refuse_dropped`` does, whatever its bases are.
+    """Refuse a component as ``refuse_dropped`` does, whatever its base classes.
 
     Args:
-        attribute: the attribute of a view that names it.
-        component: its class.
+        attribute: the attribute of a view that names the component.
+        component: the class of the component.
 
     Raises:
-        TypeError: naming the method, and what to write instead.
+        TypeError: there is such a method; the message names it, and what to write instead.
     """
     plan_of(component)
     method = _CALLED.get(attribute, "")
@@ -82,7 +82,7 @@ def refuse_dropped_as(attribute: str, component: type) -> None:
 
 
 def _async_overrides(component: type) -> set[str]:
-    """Return the names of the async methods and properties that stand for sync ones of DRF's."""
+    """Return the names of the async methods and properties that override sync ones of DRF's."""
     drfs = [base for base in component.__mro__ if is_drfs(base)]
     theirs = {name for base in drfs for name in vars(base) if not name.startswith("__")}
     return {
@@ -95,7 +95,7 @@ def _async_overrides(component: type) -> set[str]:
 
 
 def _is_called_by_drfs(component: type, method: str) -> bool:
-    """Tell whether DRF's code comes to call ``method``: unless all methods of the class that do are overridden."""
+    """Tell whether DRF's code may call ``method``, because some method of the class that calls it is not overridden."""
     callers = {
         name
         for base in component.__mro__
@@ -115,7 +115,7 @@ def _leads_to_drfs(component: type, name: str) -> bool:
 
 
 def _twin_of(component: type, method: str) -> str:
-    """Return the name of restflow's class that awaits ``method`` of the DRF class it is built on; "" without one."""
+    """Return the name of restflow's class that awaits ``method`` of the DRF class it is based on, or ""."""
     for base in component.__mro__:
         package, _, module = base.__module__.partition(".")
         if package == "rest_framework" and importlib.util.find_spec(f"restflow.{module}"):

@@ -1,6 +1,6 @@
-"""Who makes a request: its authenticators asked, in either colour, and the user that they give looked at.
+"""Authentication: calls a request's authenticators, in either colour, and checks the user that they return.
 
-Asks authenticators, of a user's too, as steps of a flow. Called by the views, and by ``restflow.request`` where
+Runs a project's authenticators as steps of a flow. Called by the views, and by ``restflow.request`` when
 ``request.user`` is read.
 """
 
@@ -22,7 +22,7 @@ from restflow.flow.steps import drop, is_awaitable, settle
 
 
 async def authenticate(request: Any) -> None:
-    """Ask the request's authenticators in turn, in whichever colour each is written.
+    """Call the request's authenticators in turn, in either colour.
 
     Raises:
         APIException: an authenticator refused.
@@ -30,7 +30,7 @@ async def authenticate(request: Any) -> None:
     Source: DRF 3.18, request.py, ``Request._authenticate``.
     """
     for authenticator in request.authenticators:
-        if hasattr(type(authenticator), "enforce_csrf"):  # others than DRF's have it under the same name
+        if hasattr(type(authenticator), "enforce_csrf"):  # third-party authenticators use the same name
             _have_csrf_enforced(authenticator)
         try:
             credentials = await hook(authenticator, "authenticate", request)
@@ -46,7 +46,7 @@ async def authenticate(request: Any) -> None:
     await _not_authenticated(request)
 
 
-# What DRF's permissions, and Django's, ask of a user.
+# The attributes of a user that Django's and DRF's permissions read.
 _ASKED_OF_USERS = (
     "is_active",
     "is_anonymous",
@@ -60,22 +60,22 @@ _ASKED_OF_USERS = (
 
 
 def refuse_async_user(user: Any) -> None:
-    """Refuse a user that DRF's permissions would take for one who is authenticated, because a coroutine is true.
+    """Refuse a user with async attributes: a coroutine is true, so permissions would see an authenticated user.
 
     Args:
-        user: whatever a request has for its user; of a lazy one, what it was evaluated to.
+        user: any object that a request has as its user; of a lazy object, the one that it was evaluated to.
 
     Raises:
-        TypeError: naming what is async.
+        TypeError: the user, or one of its attributes, is async; the message names it.
     """
     user = user._wrapped if issubclass(type(user), LazyObject) else user
     if is_awaitable(user):
         drop(settle(user))
-        raise TypeError(f"An authentication gave {user!r} for the user. Await it in an `async def authenticate`.")
+        raise TypeError(f"An authenticator returned {user!r} as the user. Await it in an `async def authenticate`.")
     cls: Any = type(user)
     if (name := _async_answer(cls)) is not None:
         raise TypeError(
-            f"{cls.__module__}.{cls.__qualname__}.{name} is async, and permissions would take its coroutine for a yes. "
+            f"{cls.__module__}.{cls.__qualname__}.{name} is async, and permissions would take its coroutine for True. "
             f"Write {name} sync."
         )
 
@@ -90,7 +90,7 @@ _DRFS_NOT_AUTHENTICATED = vars(drf.Request)["_not_authenticated"]
 
 
 class _Enforced:
-    """An ``enforce_csrf`` for DRF's own code to call, which would drop the coroutine of an async one."""
+    """Wraps an ``enforce_csrf`` for DRF's own code, which would drop the coroutine of an async one."""
 
     def __init__(self, enforce_csrf: Any) -> None:
         self.enforce_csrf = enforce_csrf
@@ -100,15 +100,15 @@ class _Enforced:
 
 
 def _have_csrf_enforced(authenticator: Any) -> None:
-    """Have an override of ``enforce_csrf`` awaited: dropped, it would let forged requests in."""
+    """Make DRF's code await an override of ``enforce_csrf``; otherwise forged requests would be accepted."""
     cls = type(authenticator)
     if cls.enforce_csrf is _DRFS_ENFORCE_CSRF and not hasattr(cls, "aenforce_csrf") and not vars(authenticator):
         return
     if "enforce_csrf" in getattr(authenticator, "_restflow_hooks", ()):
-        return  # of ours, which asks it in either colour; other classes of two colours may still be DRF's here
+        return  # ours ask it in either colour; for other classes, DRF's code runs here
     enforce_csrf = getattr(authenticator, _name_of_enforce_csrf(authenticator))
     if not callable(enforce_csrf):
-        return  # a switch of somebody's
+        return  # the project turned the check off
     function = getattr(enforce_csrf, "__func__", None)
     is_drfs = type(enforce_csrf) is types.MethodType and function is _DRFS_ENFORCE_CSRF
     if not (is_drfs or isinstance(enforce_csrf, _Enforced)):
@@ -116,13 +116,13 @@ def _have_csrf_enforced(authenticator: Any) -> None:
 
 
 def _name_of_enforce_csrf(authenticator: Any) -> str:
-    """Return the name under which the definition stands that is nearest to the object."""
+    """Return the name of the definition that is nearest to the object."""
     owners = (vars(authenticator), *map(vars, type(authenticator).__mro__))
     return next(name for owner in owners for name in ("enforce_csrf", "aenforce_csrf") if name in owner)
 
 
 async def _not_authenticated(request: Any) -> None:
-    """Have the request know nobody."""
+    """Mark the request as not authenticated."""
     is_drfs = type(request)._not_authenticated is _DRFS_NOT_AUTHENTICATED
     if is_drfs and api_settings.UNAUTHENTICATED_TOKEN is None and _is_nobody(api_settings.UNAUTHENTICATED_USER):
         request._not_authenticated()
@@ -132,13 +132,13 @@ async def _not_authenticated(request: Any) -> None:
 
 @remembered
 def _is_nobody(user: Any) -> bool:
-    """Tell whether making an unauthenticated user runs no code but Django's."""
+    """Tell whether creating an unauthenticated user runs only Django's code."""
     name = f"{getattr(user, '__module__', '')}.{getattr(user, '__qualname__', '')}"
     return user is None or name == "django.contrib.auth.models.AnonymousUser"
 
 
 async def authenticated(request: Any) -> None:
-    """Have ``request.user`` and ``request.auth`` set, asking the authenticators unless they were asked before.
+    """Set ``request.user`` and ``request.auth`` by calling the authenticators, unless that has been done.
 
     Raises:
         APIException: an authenticator refused.
@@ -146,10 +146,10 @@ async def authenticated(request: Any) -> None:
 
     Source: DRF 3.18, views.py, ``perform_authentication``, and request.py, ``user``.
     """
-    if getattr(type(request), "user", None) is not drf.Request.user:  # a property of the user's own
+    if getattr(type(request), "user", None) is not drf.Request.user:  # the project's own property
         await blocking(getattr, request, "user")
     elif "_user" not in vars(request) and not hasattr(request._request, "_user"):
-        is_known = facts_of(type(request)._authenticate).flow is authenticate  # DRF's own, and that of our request
+        is_known = facts_of(type(request)._authenticate).flow is authenticate  # DRF's own method, or ours
         if is_known and not request.authenticators:
             await _not_authenticated(request)
             return

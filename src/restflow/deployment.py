@@ -1,6 +1,6 @@
-"""System checks of the settings by which a project with async views is served.
+"""System checks of the settings for serving a project with async views.
 
-Reads Django's settings, and imports the middleware that they name. Called by ``restflow.checks``.
+Reads Django's settings and imports the middleware that they name. Called by ``restflow.checks``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from restflow.middleware.chain import is_hooks_alone
 from restflow.settings import settings
 
 _LAYERS = 20
-_SMALLEST_POOL = 4  # psycopg_pool's default of min_size, which max_size has by default
+_SMALLEST_POOL = 4  # psycopg_pool's default min_size, and so its default max_size
 
 
 def is_on_our_entry() -> bool | None:
-    """Tell whether ``ASGI_APPLICATION`` leads to our handler; False if to Django's, None if it doesn't say.
+    """Tell whether ``ASGI_APPLICATION`` is our handler: False if it is Django's, None if that can't be told.
 
-    Channels' router and what wraps an application (``ASGIStaticFilesHandler``) are looked into.
+    Channels' routers and wrappers of applications (``ASGIStaticFilesHandler``) are searched.
     """
     try:
         application: Any = import_string(getattr(django_settings, "ASGI_APPLICATION", None) or "")
-    except Exception:  # whoever serves it says what is wrong with it
+    except Exception:  # the server will report what is wrong with it
         return None
     for _ in range(_LAYERS):
         router = getattr(application, "application_mapping", None)
@@ -42,13 +42,13 @@ def is_on_our_entry() -> bool | None:
 
 
 def check_deployment() -> Iterator[CheckMessage]:
-    """Check the settings that are the whole project's, where it has async views."""
+    """Check project-wide settings, for a project with async views."""
     yield from _connections_left_behind()
     yield from _small_pools()
     yield from _sync_middleware()
 
 
-# The application is imported only where it matters who serves the project.
+# Imported only if a check depends on the project's ASGI application.
 
 
 def _connections_left_behind() -> Iterator[CheckMessage]:
@@ -75,7 +75,7 @@ def _small_pools() -> Iterator[CheckMessage]:
             continue
         given = pool if isinstance(pool, dict) else {}
         size = given.get("max_size") or given.get("min_size", _SMALLEST_POOL)
-        # Without our entry, nobody may have as many threads as it has by default.
+        # WORKER_THREADS has a default, which only counts if the project uses the entry that has these threads.
         if size < settings.WORKER_THREADS and ("WORKER_THREADS" in settings.user_settings or is_on_our_entry()):
             yield Warning(
                 f"The pool of the database {alias!r} has {size} connections, and WORKER_THREADS allows "
@@ -92,7 +92,7 @@ def _sync_middleware() -> Iterator[CheckMessage]:
     for path in django_settings.MIDDLEWARE:
         try:
             factory: Any = import_string(path)
-        except ImportError:  # no request is served without it, and Django says so
+        except ImportError:  # Django reports this itself
             continue
         if not (getattr(factory, "async_capable", False) or (isinstance(factory, type) and is_hooks_alone(factory))):
             yield Warning(

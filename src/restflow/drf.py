@@ -1,14 +1,13 @@
-"""What restflow knows of DRF's own code: which functions never block, and which call hooks themselves.
+"""What restflow knows of DRF's functions: which never block, and which call hooks themselves.
 
-Marks DRF's functions and changes nothing of them. Views and components ask it. ``permits`` stands here, by which each
-permission is asked, because DRF's ``&``, ``|`` and ``~`` call their operands themselves.
+Records facts about DRF's functions without changing them. Used by views and components. ``permits``, through which
+every permission is called, is here because DRF's ``&``, ``|`` and ``~`` call their operands directly.
 
-Each function is known by identity, so an override of it in a subclass is not covered and runs as a user's code does. A
-function that never blocks only at times has a predicate; in doubt a predicate says no, and the function is called in
-the worker thread.
+A function is known by identity, so an override in a subclass is treated as a project's code. A function that blocks
+only at times has a predicate; if that can't tell, the function is called in the worker thread.
 
-DRF's settings name components, and are read while DRF's views are imported: the modules of components must not need
-these, nor does this one.
+DRF imports the components that its settings name while its views are imported. So modules of components must not
+import those views, and neither must this one.
 
 Source: DRF 3.18 (``permissions.py``, ``authentication.py``, ``negotiation.py``, ``versioning.py``).
 """
@@ -63,14 +62,14 @@ def _foreign(cls: type) -> tuple[type, ...]:
 
 
 def only_configures(component: Any) -> bool:
-    """Tell whether a component runs no code but DRF's and ours.
+    """Tell whether a component runs only DRF's code and ours.
 
     Args:
         component: an instance, or its class.
 
     Returns:
-        False where it, or a class of someone else's in its MRO, holds anything but numbers, strings and containers of
-        them.
+        False if it, or a class in its MRO that is neither DRF's nor ours, holds anything but numbers, strings and
+        containers of them.
     """
     cls = component if isinstance(component, type) else type(component)
     own = getattr(component, "__dict__", None) if component is not cls else None
@@ -84,7 +83,7 @@ def only_configures(component: Any) -> bool:
 
 
 def members(holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Go through what a class or an object holds, but for what Python keeps there for itself.
+    """Iterate over the attributes that a class or an object holds, without those that Python itself keeps there.
 
     Args:
         holder: its ``__dict__``.
@@ -93,11 +92,11 @@ def members(holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def is_inert(value: Any, depth: int = 8) -> bool:
-    """Tell whether reading ``value``, whatever is done with it, runs no code: a lazy string or a subclass may.
+    """Tell whether using ``value`` runs no code, as a lazy string or a subclass might.
 
     Args:
-        value: anything; a container is inert where all that it holds is.
-        depth: how far to look into containers; one that goes deeper is not inert.
+        value: anything; a container is inert if all its contents are.
+        depth: how many levels of containers to inspect; a deeper one is not inert.
     """
     if type(value) in _CONTAINERS:
         held = value.items() if type(value) is dict else value
@@ -110,7 +109,7 @@ def _configured(component: Any, *args: Any, **kwargs: Any) -> bool:
 
 
 METACLASSES = {type, permissions.BasePermissionMetaclass}
-"""Metaclasses that make instances as `type` does; restflow's own join them."""
+"""Metaclasses that create instances as `type` does; restflow's own is added."""
 
 
 _object: Any = object
@@ -118,10 +117,10 @@ _MAKERS = _object.__init__, _object.__new__
 
 
 def all_made_in_place(classes: Iterable[Any]) -> bool:
-    """Tell whether making an instance of each class runs no code of a user's.
+    """Tell whether creating an instance of each class runs no code of a project.
 
     Args:
-        classes: components' classes, in a list or a tuple.
+        classes: the classes of components, in a list or a tuple.
     """
     for cls in classes:
         if not (type(cls) in METACLASSES and cls.__init__ is _MAKERS[0] and cls.__new__ is _MAKERS[1]) and not (
@@ -132,14 +131,14 @@ def all_made_in_place(classes: Iterable[Any]) -> bool:
 
 
 def _is_composed_in_place(permission: Any) -> bool:
-    """Tell whether making a composed permission, of DRF's own holders, runs no code of a user's."""
+    """Tell whether creating a composed permission, with DRF's own holders, runs no code of a project."""
     maker = type(permission).__call__
     if maker is permissions.OperandHolder.__call__:
         return all_made_in_place((permission.op1_class, permission.op2_class))
     return maker is permissions.SingleOperandHolder.__call__ and all_made_in_place((permission.op1_class,))
 
 
-# What DRF's throttles ask when they are made.
+# Methods that DRF's throttles call in __init__.
 _HOW_MADE = ("__init__", "THROTTLE_RATES", "get_rate", "parse_rate", "rate", "scope")
 _THROTTLES_MAKERS: Any = (throttling.SimpleRateThrottle.__init__, throttling.ScopedRateThrottle.__init__)
 
@@ -163,22 +162,22 @@ def is_plain_list(classes: Any) -> TypeGuard[Sequence[Any]]:
 
 
 async def instance_of(cls: Any) -> Any:
-    """Make an instance of a component's class, in place where that runs no code of a user's.
+    """Create an instance of a component's class, directly if that runs no code of a project, otherwise in the thread.
 
     Args:
-        cls: a class, or whatever gives an instance when it is called.
+        cls: a class, or any callable that returns an instance.
     """
     return cls() if all_made_in_place((cls,)) else await blocking(cls)
 
 
 @remembered
 def _is_plain_user(cls: type, field: str) -> bool:
-    """Tell whether ``field`` of a user of class ``cls``, and its truth, are read without running unknown code."""
+    """Tell whether reading ``field`` of a user of class ``cls``, or the user's truth value, runs no unknown code."""
     if cls is type(None):
         return True
     if (cls.__module__, cls.__name__) == ("django.contrib.auth.models", "AnonymousUser"):
         return True
-    # Models can't be imported before the apps are ready; where there is a user, they are.
+    # Imported here, because models can't be imported before the apps are ready.
     from django.contrib.auth.base_user import AbstractBaseUser
 
     if not issubclass(cls, AbstractBaseUser) or hasattr(cls, "__bool__") or hasattr(cls, "__len__"):
@@ -196,8 +195,8 @@ def user_is_known(request: Any, field: str = "is_authenticated") -> bool:
         field: ``"is_authenticated"`` or ``"is_staff"``.
 
     Returns:
-        False while authentication is still to come, or where the user is a lazy or deferred object, or of a class that
-        runs code of its own.
+        False if the request has not been authenticated yet, or the user is a lazy or deferred object, or of a class
+        that runs code of its own.
     """
     user = getattr(request, "__dict__", {}).get("_user", _UNSET)
     if user is _UNSET:
@@ -228,27 +227,27 @@ def _sees_no_session_user(authenticator: Any, request: Any) -> bool:
 
 
 def touches_no_connection(*args: Any, **kwargs: Any) -> bool:
-    """Tell whether DRF's ``set_rollback`` does nothing, whatever request it is called in."""
+    """Tell whether DRF's ``set_rollback`` does nothing, whatever the request."""
     return not any(settings["ATOMIC_REQUESTS"] for settings in connections.settings.values())
 
 
 def know(function: Callable[..., Any], when: Callable[..., bool] = always) -> None:
-    """Know a function of DRF's as one that never blocks; what a package has put in its place is not covered.
+    """Mark a function of DRF's as one that never blocks, unless another package has replaced it.
 
     Args:
-        function: what stands in DRF's class.
-        when: tells, of its arguments, whether that holds.
+        function: the attribute of DRF's class.
+        when: a predicate of its arguments, true if it does not block.
     """
     if is_frameworks_function(function):
         nonblocking(when=when)(function)
 
 
 def know_as_flow(function: Callable[..., Any], flow: Callable[..., Any]) -> None:
-    """Have a flow driven in place of a function of DRF's; what a package has put there is called instead.
+    """Run a flow in place of a function of DRF's, unless another package has replaced that.
 
     Args:
-        function: what stands in DRF's class.
-        flow: a flow of the same arguments, or a method made of one.
+        function: the attribute of DRF's class.
+        flow: a flow with the same arguments, or a method made from one.
     """
     if is_frameworks_function(function):
         stand_in(function, flow)
@@ -288,30 +287,30 @@ know(authentication.TokenAuthentication.authenticate, _sees_no_credentials)
 know(authentication.SessionAuthentication.authenticate, _sees_no_session_user)
 
 
-# DRF's operators call their operands directly; these flows ask them in whichever colour they are written.
+# DRF's operators call their operands directly. These flows call them as hooks, in either colour.
 
 
 _OPERATORS = (permissions.AND, permissions.OR, permissions.NOT)
 
 
 def _asks_in_any_colour(operator: Any) -> bool:
-    """Tell whether an operator, DRF's or ours, still asks its operands by the flows below."""
+    """Tell whether an operator, DRF's or ours, still runs the flows below, which call its operands in either colour."""
     hooks = (operator.has_permission, operator.has_object_permission)
     return all(type(hook) is types.FunctionType and nature_of(hook).flow is not None for hook in hooks)
 
 
 async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
-    """Ask a permission, of whichever colour, simple or composed.
+    """Call a permission, of either colour, simple or composed.
 
     Args:
-        obj: one object, to ask ``has_object_permission`` about it.
+        obj: an object, if ``has_object_permission`` is to be called for it.
 
     Returns:
-        Whether it allows.
+        Whether access is permitted.
     """
     if isinstance(permission, _OPERATORS) and not _asks_in_any_colour(type(permission)):
-        # A subclass that calls super(), or a wrapper patched around it, comes to DRF's own code,
-        # which would take an operand's coroutine for a yes.
+        # A subclass that calls super(), or a patched wrapper, ends in DRF's own code, which would take an operand's
+        # coroutine for a yes.
         for name in vars(permission).keys() & {"op1", "op2"}:
             if not isinstance(operand := getattr(permission, name), _Operand):
                 setattr(permission, name, _Operand(operand))
@@ -320,7 +319,7 @@ async def permits(permission: Any, request: Any, view: Any, *obj: Any) -> bool:
 
 
 class _Operand:
-    """An operand that sync code asks, whatever its colour."""
+    """Wraps an operand of either colour for sync code to call."""
 
     def __init__(self, permission: Any) -> None:
         self.permission = permission
@@ -341,7 +340,7 @@ class And:
     op2: Any
 
     async def has_permission(self, request: Any, view: Any) -> bool:
-        """Tell whether both operands allow; the second is not asked where the first refuses."""
+        """Tell whether both operands allow; the second is called only if the first does."""
         return await permits(self.op1, request, view) and await permits(self.op2, request, view)
 
     async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
@@ -356,12 +355,12 @@ class Or:
     op2: Any
 
     async def has_permission(self, request: Any, view: Any) -> bool:
-        """Tell whether an operand allows; the second is not asked where the first does."""
+        """Tell whether an operand allows; the second is called only if the first does not."""
         return await permits(self.op1, request, view) or await permits(self.op2, request, view)
 
     async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
-        """Tell whether an operand allows both the view and the object."""
-        # An operand that refuses the view says nothing of the object (DRF issue 7117).
+        """Tell whether one operand allows both the view and the object."""
+        # An operand that refused the view must not grant access to the object (DRF issue 7117).
         for operand in (self.op1, self.op2):
             if await permits(operand, request, view) and await permits(operand, request, view, obj):
                 return True

@@ -1,7 +1,7 @@
-"""Errors in one form for all views: DRF's own, an envelope, or problem details (RFC 9457).
+"""Errors in one format for all views: DRF's own, an envelope, or problem details (RFC 9457).
 
-``exception_handler`` writes what DRF's handler answers in that form; it is one sync function, for views of both colours
-and for DRF's that were not moved. Reads the view's ``error_format`` and the settings; sends nothing to a database.
+``exception_handler`` reformats what DRF's handler answers. It is one sync function, used by views of both colours and
+by DRF's own views. Reads the view's ``error_format`` and the settings; does not query.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ JSON, PROBLEM_JSON, HTML = "application/json", "application/problem+json", "text
 
 
 class ErrorCode(StrEnum):
-    """The codes of errors, which don't change from release to release; DRF's own where it has one."""
+    """The codes of errors, which stay the same between releases; DRF's own code if it has one."""
 
     NOT_AUTHENTICATED = "not_authenticated"
     AUTHENTICATION_FAILED = "authentication_failed"
@@ -78,14 +78,14 @@ class ErrorCode(StrEnum):
 
 
 class APIException(drf.APIException):
-    """DRF's ``APIException`` with a stable code, and details that a client can read.
+    """DRF's ``APIException`` with a stable code, and details for the client.
 
     A subclass sets ``status_code``, ``default_detail``, and its code as ``code`` or, as in DRF, as ``default_code``.
 
     Args:
         detail: the message, as in DRF.
         code: the code of this one error.
-        details: what else there is to say, as JSON.
+        details: additional data, as JSON.
         status_code: the status of this one error.
 
     Source: DRF 3.18, exceptions.py, ``APIException``.
@@ -118,7 +118,7 @@ class APIException(drf.APIException):
 
 
 class PreconditionFailed(APIException):
-    """What the client has seen (``If-Match``) is not what is there. Source: RFC 9110, section 13.1.1."""
+    """The instance has changed since the client saw it (``If-Match``). Source: RFC 9110, section 13.1.1."""
 
     status_code = 412
     default_detail = _lazy("This was changed meanwhile. Get it again, and repeat the change.")
@@ -126,7 +126,7 @@ class PreconditionFailed(APIException):
 
 
 class PreconditionRequired(APIException):
-    """The client has to say what it has seen. Source: RFC 6585, section 3."""
+    """The request must have an ``If-Match`` header. Source: RFC 6585, section 3."""
 
     status_code = 428
     default_detail = _lazy("Send the ETag of what you change in the header If-Match.")
@@ -134,7 +134,7 @@ class PreconditionRequired(APIException):
 
 
 class IdempotencyKeyInvalid(APIException):
-    """The header ``Idempotency-Key`` is missing, or holds no key."""
+    """The ``Idempotency-Key`` header is missing or invalid."""
 
     status_code = 400
     default_detail = _lazy("Send a key of 1 to 255 ASCII characters in the header Idempotency-Key.")
@@ -142,7 +142,7 @@ class IdempotencyKeyInvalid(APIException):
 
 
 class IdempotencyKeyReused(APIException):
-    """The key of another request was sent."""
+    """The ``Idempotency-Key`` was used for a different request."""
 
     status_code = 422
     default_detail = _lazy("This Idempotency-Key was sent with another request.")
@@ -150,39 +150,39 @@ class IdempotencyKeyReused(APIException):
 
 
 class IdempotencyKeyInUse(APIException):
-    """The request with this key is being executed."""
+    """The request with this ``Idempotency-Key`` is still being executed."""
 
     status_code = 409
     default_detail = _lazy("The request with this Idempotency-Key is being executed.")
     code = ErrorCode.IDEMPOTENCY_KEY_IN_USE.value
-    wait = 1  # DRF's handlers answer with it in Retry-After
+    wait = 1  # exception handlers put it into Retry-After
 
 
 def format_error(code: str, message: Any, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the envelope of an error.
+    """Return an error in the envelope format.
 
     Args:
-        code: an ``ErrorCode``, or a code of the project's.
+        code: an ``ErrorCode``, or a code of the project's own.
         message: a sentence for people; a lazy one is translated.
-        details: what else there is to say; of data that are not valid, the messages by field.
+        details: additional data; for invalid data, the messages by field.
     """
     return {"error": {"code": str(code), "message": str(message), "details": details or {}}}
 
 
 def format_of(view: Any) -> str:
-    """Return the form of a view's errors: the view's ``error_format``, the settings', or the envelope.
+    """Return the format of a view's errors: that of the view's ``error_format``, of the settings, or the envelope.
 
     Raises:
-        ImproperlyConfigured: there is no such form.
+        ImproperlyConfigured: there is no such format.
     """
     return known_format(getattr(view, "error_format", None)) or known_format(settings.ERROR_FORMAT) or ENVELOPE
 
 
 def known_format(name: Any) -> str | None:
-    """Return the name of a form of errors, or None.
+    """Return the name of an error format, or None.
 
     Raises:
-        ImproperlyConfigured: there is no such form.
+        ImproperlyConfigured: there is no such format.
     """
     if name is not None and name not in FORMATS:
         raise ImproperlyConfigured(f"There is no error format {name!r}: it is one of {', '.join(map(repr, FORMATS))}.")
@@ -196,16 +196,17 @@ def _answers_in_place(exc: Exception, context: Any) -> bool:
 
 @nonblocking(when=_answers_in_place)
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Answer an exception as DRF's handler does, in the form that the view or the settings name.
+    """Handle an exception as DRF's handler does, and answer in the error format of the view or of the settings.
 
     For ``REST_FRAMEWORK["EXCEPTION_HANDLER"]``, where it serves views of both colours, and DRF's own.
 
     Args:
-        exc: what a view raised.
-        context: what DRF tells handlers; ``view`` and ``request`` are read.
+        exc: the exception that a view raised.
+        context: DRF's context for handlers; ``view`` and ``request`` are used.
 
     Returns:
-        The response, with DRF's status and headers; None for what DRF doesn't handle, which is raised again.
+        The response, with DRF's status and headers; None for exceptions that DRF doesn't handle, which are raised
+        again.
 
     Source: DRF 3.18, views.py, ``exception_handler``; RFC 9457.
     """
@@ -229,7 +230,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 
 
 class _Error:
-    """What an error says, in whichever form.
+    """The contents of an error, in any format.
 
     Args:
         exc: an exception of DRF's.
@@ -259,7 +260,7 @@ class _Error:
         """Return the error as problem details.
 
         Args:
-            request: the request; None is one that nobody knows.
+            request: the request; None if it is unknown.
         """
         problem = {
             "type": settings.PROBLEM_TYPE.replace("{code}", quote(self.code)),
@@ -277,7 +278,7 @@ class _Error:
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # a status of the project's own
+    except ValueError:  # not a registered status
         return "Error"
 
 
@@ -288,7 +289,7 @@ def _code_of(exc: Any) -> Any:
 
 
 def _stable(code: Any, status: int, is_invalid: bool) -> str:
-    """Return the code of an error, which is one of the status where DRF has but ``error``."""
+    """Return the code of an error; if DRF only has ``error``, one derived from the status."""
     if is_invalid and code == drf.ValidationError.default_code:
         return ErrorCode.VALIDATION_ERROR.value
     if code != drf.APIException.default_code:
@@ -299,7 +300,7 @@ def _stable(code: Any, status: int, is_invalid: bool) -> str:
 
 
 def _by_field(detail: Any) -> dict[str, Any]:
-    """Return what is wrong by field; of a list, by index, and what is wrong with the whole under DRF's own key."""
+    """Return error messages by field; of a list, by index, with general messages under DRF's own key."""
     if isinstance(detail, dict):
         return dict(detail)
     whole = [each for each in detail if isinstance(each, str)]
@@ -308,7 +309,7 @@ def _by_field(detail: Any) -> dict[str, Any]:
 
 
 def _located(detail: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
-    """Yield each message with its code, and a JSON pointer to what is wrong in the request's body.
+    """Yield each message with its code, and a JSON pointer to the invalid part of the request's body.
 
     Source: RFC 9457, section 3, whose pointers are URI fragments; RFC 6901, sections 3 and 6.
     """
@@ -330,25 +331,25 @@ def _token(key: Any) -> str:
 
 
 class ProblemResponse(Response):
-    """Problem details, as ``application/problem+json`` where the client gets JSON; the browsable API shows a page."""
+    """Problem details, as ``application/problem+json`` for clients that get JSON; the browsable API shows a page."""
 
     @property
     def content_type(self) -> str | None:
-        """The media type, by the renderer that was chosen; None has DRF take the renderer's."""
+        """The media type, from the negotiated renderer; with None, DRF uses the renderer's."""
         renderer = getattr(self, "accepted_renderer", None)
         return problem_media_type(renderer.media_type) if renderer is not None else None
 
     @content_type.setter
     def content_type(self, value: str | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # DRF's
-        """Take what DRF gives, which is nothing."""
+        """Ignore what DRF sets, which is None."""
 
 
 def problem_media_type(media_type: str | None) -> str | None:
-    """Return the media type of problem details where others would have ``media_type``; None: the same."""
+    """Return the media type of problem details for a renderer of ``media_type``; None if it stays the same."""
     return PROBLEM_JSON if (media_type or "").partition(";")[0].strip().lower() in _ERRORS_AS_JSON else None
 
 
-# Whoever is to get a stream gets an error as JSON.
+# A client that asked for a stream gets errors as JSON.
 _ERRORS_AS_JSON = frozenset({JSON, EventStreamRenderer.media_type, NDJSONRenderer.media_type})
 
 
@@ -356,7 +357,9 @@ _ERRORS_AS_JSON = frozenset({JSON, EventStreamRenderer.media_type, NDJSONRendere
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400 to what Django refused, in the settings' form; for ``handler400``.
+    """Return a 400 for a request that Django refused, in the settings' error format; for ``handler400``.
+
+    Source: Django, views/defaults.py, for this function and the next three.
 
     Source: Django, views/defaults.py, as the next three.
     """
@@ -364,22 +367,22 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403 to a ``PermissionDenied`` of Django's, in the settings' form; for ``handler403``."""
+    """Return a 403 for a ``PermissionDenied`` of Django's, in the settings' error format; for ``handler403``."""
     return _answered(request, drf.PermissionDenied(_said_by(exception)), 403, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404 to a URL that leads nowhere, and to ``Http404``, in the settings' form; for ``handler404``."""
+    """Return a 404 for a URL without a view, or an ``Http404``, in the settings' error format; for ``handler404``."""
     return _answered(request, drf.NotFound(_said_by(exception)), 404, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 to an error that nobody handled, in the settings' form; for ``handler500``."""
+    """Return a 500 for an unhandled exception, in the settings' error format; for ``handler500``."""
     return _answered(request, drf.APIException(), 500)
 
 
 def _said_by(exception: Exception) -> str | None:
-    """Return the message of an exception; a URL that leads nowhere has the patterns that were tried."""
+    """Return the message of an exception; None for a URL without a view, whose exception has the patterns tried."""
     message = exception.args[0] if exception.args else None
     return message if isinstance(message, str) and message else None
 

@@ -1,6 +1,6 @@
-"""DRF's filter backends with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's filter backends, with hooks in two colours. Backends written for DRF work unchanged.
 
-Classes alone: how they filter is DRF's code. ``views/generics.py`` asks them.
+Only classes: the filtering is DRF's code. Called by ``views/generics.py``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __dir__ = __all__.copy
 
 
 class BaseFilterBackend(TwoColoured, drf.BaseFilterBackend, hooks=("filter_queryset",)):
-    """A filter backend whose ``filter_queryset`` may be written in either colour.
+    """Base class of filter backends whose ``filter_queryset`` may be of either colour.
 
-    Write ``filter_queryset`` or ``afilter_queryset``, sync or ``async def``: whichever name is called, the nearest
-    override answers.
+    Write ``filter_queryset`` or ``afilter_queryset``, sync or ``async def``. Whichever name is called, the nearest
+    override runs.
 
     Source: DRF 3.18, filters.py.
     """
@@ -30,14 +30,14 @@ class SearchFilter(
     BaseFilterBackend,
     hooks=("construct_search", "get_search_fields", "get_search_terms", "must_call_distinct"),
 ):
-    """Search by ``?search=`` in the view's ``search_fields``; its own hooks may be of either colour too.
+    """Searches the view's ``search_fields`` for ``?search=``; its own hooks may be of either colour too.
 
     Source: DRF 3.18, filters.py.
     """
 
 
 class UnaccentedSearchFilter(drf.UnaccentedSearchFilter, SearchFilter):
-    """Search as ``SearchFilter`` does, whatever the accents, on PostgreSQL. Source: DRF 3.18, filters.py."""
+    """Searches as ``SearchFilter`` does, ignoring accents, on PostgreSQL. Source: DRF 3.18, filters.py."""
 
 
 class OrderingFilter(
@@ -51,7 +51,7 @@ class OrderingFilter(
         "remove_invalid_fields",
     ),
 ):
-    """Order by ``?ordering=`` among the view's ``ordering_fields``; its own hooks may be of either colour too.
+    """Orders by ``?ordering=``, one of the view's ``ordering_fields``; its own hooks may be of either colour too.
 
     Source: DRF 3.18, filters.py.
     """

@@ -1,7 +1,7 @@
-"""What is too large for the event loop, and how such JSON is read and written in the worker thread.
+"""Bodies that are too large for the event loop, and how such JSON is read and written in the worker thread.
 
-The json module is written in C and keeps Python's interpreter to itself until it is done, in a thread no less than on
-the event loop. So large JSON is read with hooks and written in pieces: between them other threads have their turn.
+The json module is written in C and holds the GIL until it is done, in a thread too. So large JSON is read with hooks
+and written in pieces, between which other threads can run.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from rest_framework.exceptions import ParseError
 from rest_framework.utils import json
 from rest_framework.utils.encoders import JSONEncoder
 
-_DRFs: Any = parsers  # whose stubs leave functions out
+_DRFs: Any = parsers  # Any: the stubs lack some of its functions
 
 __all__ = ["LARGEST_IN_PLACE", "EncoderInTurns", "ParserInTurns", "is_light"]
 
 LARGEST_IN_PLACE = 64 * 1024
-"""Bytes of a body, or of an answer by estimate, that are parsed or rendered on the event loop.
+"""The size in bytes up to which a body is parsed, or a response (by estimate) rendered, on the event loop.
 
 Measured on Python 3.13: ordinary JSON of this size is read, or written, in 0.4 ms, which is what three trips to the
 thread cost. The worst, ``[1e100,…]``, is read and checked in 4 ms: less than the 5 ms for which Python lets any thread
 keep the interpreter.
 """
 
-_EACH = 16  # what a value adds to JSON, its key and punctuation included; a string's characters come on top
+_EACH = 16  # bytes of JSON for a value with its key and punctuation; a string's characters are added
 _SCALARS = frozenset({bool, float, int, type(None)})
 _WRITTEN_BY_DRF = (
     datetime.date,
@@ -44,17 +44,17 @@ _WRITTEN_BY_DRF = (
 _ITEMS: tuple[Any, ...] = (dict.items, OrderedDict.items)
 _ITERATIONS: tuple[Any, ...] = (list.__iter__, tuple.__iter__)
 _MOST = LARGEST_IN_PLACE // _EACH
-_DEEPEST = 32  # below, JSON is written at once: Python code gives up sooner than C where it calls itself
+_DEEPEST = 32  # deeper JSON is written by C code at once: the Python code would hit the recursion limit
 
 
 def is_light(data: Any) -> bool:
-    """Tell whether data may be rendered as JSON on the event loop: they are small, and rendering them can't block.
+    """Tell whether data may be rendered as JSON on the event loop: it is small, and rendering it can't block.
 
     Args:
-        data: what is to be rendered.
+        data: the data to render.
 
     Returns:
-        False for what makes more than ``LARGEST_IN_PLACE`` of JSON, and where anything in it runs code of its own when
+        False if it makes more than ``LARGEST_IN_PLACE`` bytes of JSON, or if anything in it runs code of its own when
         it is rendered: a query set, a generator, a lazy string.
     """
     allowance = LARGEST_IN_PLACE
@@ -64,7 +64,7 @@ def is_light(data: Any) -> bool:
         if allowance < 0:
             return False
         for value in values:
-            # By the type alone: isinstance would believe, and so evaluate, a lazy object.
+            # By type(), because isinstance evaluates lazy objects.
             kind = type(value)
             if kind is str:
                 allowance -= len(value)
@@ -82,7 +82,7 @@ def is_light(data: Any) -> bool:
 
 
 class EncoderInTurns(JSONEncoder):
-    """DRF's encoder, which gives other threads a turn after each ``LARGEST_IN_PLACE`` that it writes.
+    """DRF's encoder, except that it lets other threads run after each ``LARGEST_IN_PLACE`` bytes that it writes.
 
     Source: DRF 3.18, utils/encoders.py.
     """
@@ -92,13 +92,13 @@ class EncoderInTurns(JSONEncoder):
 
         Args:
             o: any data.
-            _one_shot: whether it is wanted at once.
+            _one_shot: whether the json module may use its C code for the whole.
 
         Raises:
-            ValueError: there is no JSON of it.
+            ValueError: it can't be represented as JSON.
         """
         indent: Any = self.indent
-        # With indents, it is Python code that writes.
+        # With an indent, the json module uses its Python code.
         return self._pieces(o, 0) if indent is None else super().iterencode(o, _one_shot)
 
     def _pieces(self, value: Any, depth: int) -> Iterator[str]:
@@ -129,7 +129,7 @@ class EncoderInTurns(JSONEncoder):
             yield from self._pieces(self.default(value), depth + 1)
 
     def _neighbours(self, items: Iterable[Any]) -> Iterator[tuple[str, list[Any], bool]]:
-        """Part items into those that are written at once, with what separates them, and those too large for that."""
+        """Divide items into groups that are written in one piece, and items too large for that, with separators."""
         rest, separator, start, count = list(items), "", 0, _MOST
         while start < len(rest):
             group = rest[start : start + count]
@@ -147,7 +147,7 @@ class EncoderInTurns(JSONEncoder):
 
 
 class ParserInTurns(parsers.JSONParser):
-    """DRF's parser, which gives other threads a turn at each number and object that it reads.
+    """DRF's parser, except that it lets other threads run at each number and object that it reads.
 
     Source: DRF 3.18, parsers.py, ``JSONParser``.
     """
@@ -158,10 +158,10 @@ class ParserInTurns(parsers.JSONParser):
         Args:
             stream: the body.
             media_type: its media type.
-            parser_context: what DRF tells parsers; ``encoding`` is read.
+            parser_context: DRF's context for parsers; ``encoding`` is used.
 
         Raises:
-            ParseError: it is malformed.
+            ParseError: the body is malformed.
         """
         encoding = _DRFs.get_encoding(parser_context or {})
         try:
@@ -177,7 +177,7 @@ class ParserInTurns(parsers.JSONParser):
             raise ParseError(f"JSON parse error - {error}") from error
 
 
-# Python functions, because a call of one is where the interpreter is given up.
+# Python functions, because the interpreter can switch threads when one is called.
 
 
 def _float(text: str) -> float:

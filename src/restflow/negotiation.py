@@ -1,6 +1,6 @@
-"""DRF's content negotiation, which parses all media types anew for each request, with what it chose remembered.
+"""DRF's content negotiation, with its choices remembered: DRF parses all media types anew for each request.
 
-Reads the request and asks DRF. Called by ``views/base.py`` and ``views/fast.py``.
+Reads the request and calls DRF. Called by ``views/base.py`` and ``views/fast.py``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _limits_of = attrgetter("max_accept_header_length", "max_accept_tokens", "max_me
 _media_type_of = attrgetter("media_type")
 _STRINGS = frozenset({str})
 _DJANGOS = frozenset({ASGIRequest, WSGIRequest})
-_LONGEST_REMEMBERED = 256  # characters of a header: browsers send half of that
+_LONGEST_REMEMBERED = 256  # characters; browsers' Accept headers have half of that
 
-# All of DRF's code by which the choice is made.
+# The functions of DRF that make the choice.
 _DRFS_CODE = (
     "DefaultContentNegotiation.select_renderer",
     "DefaultContentNegotiation._get_parsed_accept_list",
@@ -44,7 +44,7 @@ _was_drfs = all(is_frameworks_function(getattr(raw, "fget", raw)) for raw in att
 
 
 class _Accept:
-    """All that DRF's negotiation reads of a request whose URL names no format."""
+    """Everything that DRF's negotiation reads from a request whose URL specifies no format."""
 
     query_params: Mapping[str, str] = MappingProxyType({})
 
@@ -53,7 +53,7 @@ class _Accept:
 
 
 class _Renderer:
-    """All that DRF's negotiation reads of a renderer where no format is named."""
+    """Everything that DRF's negotiation reads from a renderer if no format is specified."""
 
     def __init__(self, media_type: str) -> None:
         self.media_type = media_type
@@ -61,7 +61,7 @@ class _Renderer:
 
 @lru_cache(maxsize=512)
 def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) -> tuple[int, str] | None:
-    """Return the place of the renderer that DRF chooses, and its media type; None where it chooses none."""
+    """Return the index of the renderer that DRF chooses, and its media type; None if it chooses none."""
     renderers = [*map(_Renderer, media_types)]
     try:
         chosen, media_type = _Default().select_renderer(_Accept(accept), renderers)
@@ -73,18 +73,18 @@ def _choice(accept: str, media_types: tuple[str, ...], limits: tuple[int, ...]) 
 def chosen_before(
     request: Any, renderers: Sequence[Any], negotiator: Any, format_suffix: Any
 ) -> tuple[Any, str] | None:
-    """Return what DRF's default negotiation chose by this Accept header, among the same media types.
+    """Return the cached choice of DRF's default negotiation for this Accept header and these media types.
 
     Args:
         renderers: the view's renderers.
         negotiator: the view's content negotiation.
-        format_suffix: the format that the URL's suffix names, if any.
+        format_suffix: the format in the URL's suffix, if any.
 
     Returns:
-        The renderer and the media type, and no code but DRF's has run; None where that is not known.
+        The renderer and the media type, found without running a project's code; None if that is not possible.
 
     Raises:
-        NotAcceptable: DRF chose none of them.
+        NotAcceptable: DRF chose none of the renderers.
 
     Source: DRF 3.18, negotiation.py, ``DefaultContentNegotiation.select_renderer``.
     """
@@ -102,13 +102,13 @@ def chosen_before(
         return None
     http_request: Any = request._request
     own = vars(http_request)
-    # Django parses all headers for `headers`: more work than all of negotiation.
+    # From META: `request.headers` would parse all headers, which costs more than the negotiation.
     headers, name = (own["headers"], "accept") if "headers" in own else (http_request.META, "HTTP_ACCEPT")
     accept, media_types = headers.get(name, "*/*"), (*map(_media_type_of, renderers),)
     if len(accept) > _LONGEST_REMEMBERED or not _STRINGS.issuperset(map(type, media_types)):
         return None
     choice = _choice(accept, media_types, _limits_of(negotiator))
-    if choice is None:  # as DRF refuses; asking it would parse the header a second time
+    if choice is None:  # raised here, because calling DRF would parse the header a second time
         raise exceptions.NotAcceptable(available_renderers=renderers)
     return renderers[choice[0]], choice[1]
 
@@ -125,7 +125,7 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
     """Choose the renderer and the media type of a response.
 
     Args:
-        view: the view; its ``format_kwarg`` is the format that the URL's suffix names, if any.
+        view: the view; its ``format_kwarg`` is the format in the URL's suffix, if any.
         renderers: the view's renderers.
         negotiator: the view's content negotiation, of either colour.
 
@@ -133,8 +133,8 @@ async def negotiate(view: Any, request: Any, renderers: Sequence[Any], negotiato
         The renderer and the media type.
 
     Raises:
-        NotAcceptable: no renderer gives what the client accepts.
-        Http404: the format asked for is not the view's.
+        NotAcceptable: no renderer produces a media type that the client accepts.
+        Http404: the view has no renderer for the requested format.
     """
     chosen = chosen_before(request, renderers, negotiator, view.format_kwarg)
     return chosen or await hook(negotiator, "select_renderer", request, renderers, view.format_kwarg)

@@ -1,6 +1,6 @@
-"""DRF's paginations with hooks in two colours, and one that does not count; DRF's own work as they are.
+"""DRF's paginators with hooks in two colours, and one that does not count. Paginators written for DRF work unchanged.
 
-DRF's code reads the query set, as one step that may block. Generic views and the view helpers ask them.
+DRF's code evaluates the query set, in one step that may block. Called by generic views and the view helpers.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ _LINKS = ("get_html_context", "get_next_link", "get_previous_link", "get_results
 
 
 class BasePagination(TwoColoured, drf.BasePagination, hooks=("paginate_queryset", "get_paginated_response", *_LINKS)):
-    """A pagination whose ``paginate_queryset`` and ``get_paginated_response`` may be written in either colour.
+    """Base class of paginators whose ``paginate_queryset`` and ``get_paginated_response`` may be of either colour.
 
-    Write ``paginate_queryset`` or ``apaginate_queryset``, sync or ``async def``: whichever name is called, the nearest
-    override answers. So it is for the methods that DRF's paginations call themselves (``get_page_size``, ``get_count``,
-    ``get_next_link``, …): DRF's code runs in the worker thread, and an ``async def`` it comes to on the event loop.
+    Write ``paginate_queryset`` or ``apaginate_queryset``, sync or ``async def``. Whichever name is called, the nearest
+    override runs. This is also true of the methods that DRF's paginators call themselves (``get_page_size``,
+    ``get_count``, ``get_next_link``, …): DRF's code runs in the worker thread, and an ``async def`` that it calls on
+    the event loop.
 
     Source: DRF 3.18, pagination.py.
     """
@@ -54,18 +55,18 @@ class LimitOffsetPagination(drf.LimitOffsetPagination, BasePagination, hooks=("g
     """Pages by limit and offset: ``?limit=100&offset=400``. Source: DRF 3.18, pagination.py."""
 
     def get_limit(self, request: Request) -> int | None:
-        """Return how many items are asked for.
+        """Return the requested number of items.
 
         Returns:
-            The limit, ``max_limit`` at most; None where pages are not wanted.
+            The limit, at most ``max_limit``; None for no pagination.
 
         Raises:
-            ParseError: no database takes a limit so large; in DRF it ends in a 500.
+            ParseError: the limit is too large for any database; in DRF this is a 500.
 
         Source: DRF 3.18, pagination.py, ``LimitOffsetPagination.get_limit``.
         """
         limit: int | None = super().get_limit(request)
-        if limit is not None and limit > sys.maxsize // 2:  # an offset is to be added
+        if limit is not None and limit > sys.maxsize // 2:  # leaves room for adding an offset
             raise ParseError(_("Invalid limit."))
         return limit
 
@@ -76,17 +77,17 @@ class CursorPagination(
     """Pages by a cursor into an ordered query set: ``?cursor=cD0…``. Source: DRF 3.18, pagination.py."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """Return the page that the cursor says.
+        """Return the page at the cursor.
 
         Args:
             queryset: an ordered query set.
 
         Returns:
-            The page; None where pages are not wanted.
+            The page; None for no pagination.
 
         Raises:
-            NotFound: the cursor is invalid. So is one whose position can't be compared with what the query set is
-                ordered by; in DRF it ends in a 500.
+            NotFound: the cursor is invalid, or its position can't be compared with the fields that the query set is
+                ordered by; in DRF the latter is a 500.
 
         Source: DRF 3.18, pagination.py, ``CursorPagination.paginate_queryset``.
         """
@@ -107,22 +108,22 @@ else:
 
 
 class _UncountedPaginator(_Paginator):
-    """A paginator that reads a page and one row more, and so knows whether another follows."""
+    """A paginator that reads a page and one more row, to know whether another page follows."""
 
     num_pages: Any = math.inf
-    """Once a page was read: its number, or the next where another follows."""
+    """Once a page has been read: its number or, if another page follows, the next."""
 
     def page(self, number: Any) -> Page[Any]:
-        """Read a page.
+        """Fetch a page.
 
         Args:
-            number: its number, from 1 on; a digit string too.
+            number: its number, starting at 1; may be a string of digits.
 
         Returns:
-            The page, of rows that are fetched.
+            The page, with its rows fetched.
 
         Raises:
-            InvalidPage: ``number`` is no such number, or the page is empty and not the first.
+            InvalidPage: ``number`` is invalid, or the page is empty and not the first.
         """
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
@@ -136,10 +137,10 @@ class _UncountedPaginator(_Paginator):
 
 
 class FastPageNumberPagination(PageNumberPagination):
-    """Pages by number without ``COUNT(*)``: one query reads a page and one row more, to know whether a next exists.
+    """Pages by number without ``COUNT(*)``: one query reads a page and one more row, to know whether another follows.
 
-    The response has ``next``, ``previous`` and ``results``, and no ``count``. ``?page=last`` is a 404: the last page is
-    not known. In all else, and by all its attributes, as ``PageNumberPagination``.
+    The response has ``next``, ``previous`` and ``results``, and no ``count``. ``?page=last`` is a 404, since the last
+    page is not known. Everything else, including all attributes, is as in ``PageNumberPagination``.
     """
 
     django_paginator_class = _UncountedPaginator
@@ -148,21 +149,21 @@ class FastPageNumberPagination(PageNumberPagination):
 
     @property
     def has_next(self) -> bool:
-        """Whether another page follows the one that was read; False before one is."""
+        """Whether another page follows the one that was read; False until one is."""
         page: Page[Any] | None = getattr(self, "page", None)
         return page is not None and page.has_next()
 
     def get_page_number(self, request: Request, paginator: Any) -> int | str:
-        """Return the number of the page asked for.
+        """Return the number of the requested page.
 
         Args:
             paginator: the Django paginator of the query set.
 
         Returns:
-            The number, as it was sent.
+            The number, as the client sent it.
 
         Raises:
-            NotFound: the last page was asked for.
+            NotFound: the last page was requested.
 
         Source: DRF 3.18, pagination.py, ``PageNumberPagination.get_page_number``.
         """
@@ -176,7 +177,7 @@ class FastPageNumberPagination(PageNumberPagination):
         """Return the response for a page: links and results.
 
         Args:
-            data: the page's items, serialized.
+            data: the serialized items of the page.
         """
         links = {"next": await hook(self, "get_next_link"), "previous": await hook(self, "get_previous_link")}
         return Response({**links, "results": data})
@@ -187,10 +188,10 @@ class FastPageNumberPagination(PageNumberPagination):
         """Return the OpenAPI schema of a page.
 
         Args:
-            schema: the schema of its results.
+            schema: the schema of the results.
 
         Returns:
-            DRF's, without ``count``.
+            DRF's schema, without ``count``.
 
         Source: DRF 3.18, pagination.py, ``PageNumberPagination.get_paginated_response_schema``.
         """

@@ -1,7 +1,7 @@
-"""DRF's permissions with hooks in two colours; DRF's own, and any written for DRF, work as they are.
+"""DRF's permissions, with hooks in two colours. Permissions written for DRF work unchanged.
 
-Classes alone: what they decide is DRF's code. ``views/policies.py`` asks them by ``permits`` in ``restflow.drf``, where
-the flows of ``&``, ``|`` and ``~`` stand too.
+Only classes: the decisions are DRF's code. ``views/policies.py`` calls them through ``permits`` in ``restflow.drf``,
+which has the flows of ``&``, ``|`` and ``~`` too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ must_be_awaited("has_permission", "has_object_permission", is_view=False)
 
 
 class AND(drf.AND):
-    """What ``A & B`` makes. Source: DRF 3.18, permissions.py."""
+    """The permission that ``A & B`` creates. Source: DRF 3.18, permissions.py."""
 
     has_permission: Any = sync(And.has_permission)
     has_object_permission: Any = sync(And.has_object_permission)
@@ -46,7 +46,7 @@ class AND(drf.AND):
 
 
 class OR(drf.OR):
-    """What ``A | B`` makes. Source: DRF 3.18, permissions.py."""
+    """The permission that ``A | B`` creates. Source: DRF 3.18, permissions.py."""
 
     has_permission: Any = sync(Or.has_permission)
     has_object_permission: Any = sync(Or.has_object_permission)
@@ -55,7 +55,7 @@ class OR(drf.OR):
 
 
 class NOT(drf.NOT):
-    """What ``~A`` makes. Source: DRF 3.18, permissions.py."""
+    """The permission that ``~A`` creates. Source: DRF 3.18, permissions.py."""
 
     has_permission: Any = sync(Not.has_permission)
     has_object_permission: Any = sync(Not.has_object_permission)
@@ -64,7 +64,7 @@ class NOT(drf.NOT):
 
 
 class _Composing:
-    """The operators of permissions. A composed one can be awaited as its parts can."""
+    """The operators of permissions, which give composed permissions async methods, like their operands."""
 
     def __and__(self, other: Any) -> Any:
         return _composed(AND, self, other)
@@ -88,15 +88,15 @@ def _composed(operator: Any, *operands: Any) -> Any:
 
 
 class OperandHolder(_Composing, drf.OperandHolder):
-    """The class, so to speak, of a permission composed of two. Source: DRF 3.18, permissions.py."""
+    """Acts as the class of a permission composed of two others. Source: DRF 3.18, permissions.py."""
 
 
 class SingleOperandHolder(_Composing, drf.SingleOperandHolder):
-    """The class, so to speak, of a permission that is negated. Source: DRF 3.18, permissions.py."""
+    """Acts as the class of a negated permission. Source: DRF 3.18, permissions.py."""
 
 
 class BasePermissionMetaclass(_Composing, drf.BasePermissionMetaclass):
-    """DRF's metaclass, which composes. Beside a class of DRF's on the left, Python asks it first."""
+    """DRF's metaclass, with our operators, which Python tries first even if a class of DRF's is on the left."""
 
 
 METACLASSES.add(BasePermissionMetaclass)
@@ -108,10 +108,10 @@ class BasePermission(
     metaclass=BasePermissionMetaclass,
     hooks=("has_permission", "has_object_permission"),
 ):
-    """A permission whose ``has_permission`` and ``has_object_permission`` may be written in either colour.
+    """Base class of permissions whose ``has_permission`` and ``has_object_permission`` may be of either colour.
 
-    Write ``has_permission`` or ``ahas_permission``, sync or ``async def``: whichever name is called, the nearest
-    override answers. Composed with ``&``, ``|`` and ``~``, operands of any colour are asked as DRF asks them.
+    Write ``has_permission`` or ``ahas_permission``, sync or ``async def``. Whichever name is called, the nearest
+    override runs. Operands of ``&``, ``|`` and ``~`` may be of any colour, and are called as DRF calls them.
 
     Source: DRF 3.18, permissions.py.
     """
@@ -120,32 +120,32 @@ class BasePermission(
     ahas_object_permission = twin("has_object_permission")
 
 
-# DRF's class comes first: what it writes is nearer than BasePermission's defaults.
+# DRF's class is listed first, so that its methods come before BasePermission's defaults.
 
 
 class AllowAny(drf.AllowAny, BasePermission):
-    """Allow any access. Source: DRF 3.18, permissions.py."""
+    """Allows any access. Source: DRF 3.18, permissions.py."""
 
 
 class IsAuthenticated(drf.IsAuthenticated, BasePermission):
-    """Allow access to authenticated users. Source: DRF 3.18, permissions.py."""
+    """Allows access to authenticated users. Source: DRF 3.18, permissions.py."""
 
 
 class IsAdminUser(drf.IsAdminUser, BasePermission):
-    """Allow access to users with ``is_staff``. Source: DRF 3.18, permissions.py."""
+    """Allows access to users with ``is_staff``. Source: DRF 3.18, permissions.py."""
 
 
 class IsAuthenticatedOrReadOnly(drf.IsAuthenticatedOrReadOnly, BasePermission):
-    """Allow authenticated users, and others to read. Source: DRF 3.18, permissions.py."""
+    """Allows authenticated users any access, and everyone else to read. Source: DRF 3.18, permissions.py."""
 
 
 class DjangoModelPermissions(drf.DjangoModelPermissions, BasePermission):
-    """Ask Django's model permissions of the view's query set. Source: DRF 3.18, permissions.py."""
+    """Checks Django's permissions for the model of the view's query set. Source: DRF 3.18, permissions.py."""
 
 
 class DjangoModelPermissionsOrAnonReadOnly(drf.DjangoModelPermissionsOrAnonReadOnly, DjangoModelPermissions):
-    """Ask Django's model permissions, and let anyone read. Source: DRF 3.18, permissions.py."""
+    """Checks Django's model permissions, and allows everyone to read. Source: DRF 3.18, permissions.py."""
 
 
 class DjangoObjectPermissions(drf.DjangoObjectPermissions, DjangoModelPermissions):
-    """Ask Django's object permissions; 404 where the object may not be seen. Source: DRF 3.18, permissions.py."""
+    """Checks Django's object permissions; a 404 for objects that may not be read. Source: DRF 3.18, permissions.py."""

@@ -1,6 +1,6 @@
-"""``PostFetch``: related rows for a page that is already fetched, in one query.
+"""``PostFetch``: fetches the related rows of a page that has already been fetched, in one query.
 
-Queries the database, and writes to the items it is given. Called by users, and by the view helpers with
+Queries the database, and sets attributes on the given items. Called by users, and by the view helpers for
 ``post_fetches=``.
 """
 
@@ -29,30 +29,30 @@ _Keyed = tuple[Any, tuple[Any, ...]]
 
 
 class PostFetch(TwoColoured, hooks=("fetch",)):
-    """Attach related rows to items that were fetched, paginated or built elsewhere, with one query for all of them.
+    """Attaches related rows to items that were fetched, paginated or built elsewhere, with one query for all of them.
 
-    For joins that ``prefetch_related`` can't make: rows of ``.values()``, dicts, other databases, the latest N of each.
-    It holds no state of a fetch, so one instance serves all requests.
+    For joins that ``prefetch_related`` can't make: rows of ``.values()``, dicts, other databases, the latest N per
+    item. It holds no state of a fetch, so one instance serves all requests.
 
     ``PostFetch(Review.objects.all(), "latest_review", ["rating"], order_by=["-created"], book_id="pk")`` gives each
     book its latest review.
 
     Args:
-        queryset: where the related rows come from.
-        to_attr: the attribute, or the key where the item is a dict, that receives them.
+        queryset: the query set of the related rows.
+        to_attr: the attribute that receives the rows, or the key if the item is a dict.
         values: the fields of the related rows. A row is attached as a dict of these and of the fields in ``queries``.
-        values_dict: further values of each row, as expressions by name.
+        values_dict: more values of each row, as expressions by name.
         limit: 1 attaches the first match or None, N a list of up to N, None a list of all. The database returns at most
-            ``limit`` rows a key.
-        order_by: the order of the matches; without it the query set's own.
+            ``limit`` rows per key.
+        order_by: the order of the matches; by default that of the query set.
         queries: ``secondary_field="base_field"`` pairs that join a related row to an item.
 
     Raises:
-        TypeError: ``queryset`` is a model, or no query set for another reason, or sliced; a keyword is no argument and
-            can't be a pair; ``values`` or ``values_dict`` hold what belongs into the other.
+        TypeError: ``queryset`` is a model, or otherwise not a query set, or sliced; a keyword is not an argument and
+            can't be a pair; ``values`` or ``values_dict`` has an entry that belongs in the other.
         ValueError: ``limit`` is not a positive number, no pair is given, or ``values`` or ``order_by`` is a string.
-        FieldError: the related rows have no such field. The first fetch raises it where that can't be known yet: until
-            Django has loaded all models, and where a manager has a ``get_queryset`` of its own.
+        FieldError: the related rows have no such field. Raised by the first fetch if that is not known earlier: until
+            Django has loaded all models, or if a manager has a ``get_queryset`` of its own.
     """
 
     _is_checked = False
@@ -97,7 +97,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             The items, as a list.
 
         Raises:
-            AttributeError: an instance has no attribute of a base field's name.
+            AttributeError: an instance has no attribute with the name of a base field.
             KeyError: a dict has no such key.
             ValueError: ``to_attr`` is a field of an instance's model.
             FieldError: the related rows have no such field.
@@ -107,7 +107,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
     afetch = asynchronous(fetch)
 
     def _check(self, rows: QuerySet[Any, Any]) -> None:
-        """Have Django look for every name that a fetch asks of its rows."""
+        """Make Django look up every name that a fetch reads from the related rows."""
         if rows.query.is_sliced:
             raise TypeError("PostFetch filters its query set, and one that is sliced can't be: say limit= instead.")
         for name, base in self.queries.items():
@@ -125,7 +125,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             self._check(self.queryset.all())
         found = list(items)
         joins_of = {kind: self._joins(kind) for kind in set(map(type, found))}
-        # One group, and so one query, unless foreign keys of several models among the items hold different columns.
+        # Usually one group, so one query. Items of several models may have foreign keys to different columns.
         groups: dict[tuple[str, ...], list[_Keyed]] = {}
         for item in found:
             joins = joins_of[type(item)]
@@ -148,7 +148,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             for row, key in self._rows(lookups, asked):
                 matches.setdefault(key, []).append(row)
         for item, key in group:
-            # Each item gets rows of its own: what a serializer does to one must not show in another.
+            # Each item gets its own copies, so that changing one row does not change another item's.
             rows = [dict(row) for row in matches.get(key, ())]
             _write(item, self.to_attr, rows if self.limit != 1 else rows[0] if rows else None)
 
@@ -177,12 +177,12 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
             yield {name: row[source[name]] for name in shown}, key
 
     def _rank(self, queryset: QuerySet[Any, Any], lookups: Iterable[str], shown: Mapping[str, Any]) -> Window:
-        # The order as Django compiles it, which knows of relations, reversed query sets and "?"; Django's own sliced
+        # Django's compiler resolves the ordering (relations, reversed query sets, "?"); Django's own sliced
         # prefetch (db/models/fields/related_descriptors.py) ranks the same way.
         compiler = queryset.query.get_compiler(using=queryset.db)
         order = [expression for expression, _ in compiler.get_order_by()]
         partition = [F(lookup) for lookup in lookups]
-        if queryset.query.distinct:  # rows that will turn out equal share a rank
+        if queryset.query.distinct:  # equal rows, of which one will remain, share a rank
             order += list(shown.values())
             return Window(DenseRank(), partition_by=partition, order_by=order)
         return Window(RowNumber(), partition_by=partition, order_by=order or None)
@@ -191,7 +191,7 @@ class PostFetch(TwoColoured, hooks=("fetch",)):
 def _selecting(
     queryset: QuerySet[Any, Any], selected: Mapping[str, Any], values_dict: Mapping[str, Any]
 ) -> tuple[Any, dict[str, str]]:
-    """Return the rows as dicts, and for each name the one under which a row has it."""
+    """Return the rows as dicts, and a mapping from each name to the key under which a row has it."""
     source = _once(queryset, selected)
     fields = [name for name in source.values() if name not in values_dict and not name.startswith(_KEY)]
     expressions = {name: selected[name] for name in source.values() if name not in fields}
@@ -199,9 +199,9 @@ def _selecting(
 
 
 def _once(queryset: QuerySet[Any, Any], selected: Mapping[str, Any]) -> dict[str, str]:
-    """Return for each name the first that means the same column.
+    """Return, for each name, the first name that refers to the same column.
 
-    Django's compiler loses count of the columns of a query that filters by a window and selects one of them twice.
+    Django's compiler miscounts the columns of a query that filters by a window and selects a column twice.
     """
     query = queryset.query.clone()
     first: dict[Any, str] = {}
@@ -209,7 +209,7 @@ def _once(queryset: QuerySet[Any, Any], selected: Mapping[str, Any]) -> dict[str
 
 
 def _insist_on_a_query_set(given: Any) -> None:
-    """Refuse what is known not to be one. A lazy object is not evaluated, so its type alone is asked."""
+    """Refuse what is known not to be a query set, by its type, because a lazy object must not be evaluated."""
     kind = type(given)
     if issubclass(kind, ModelBase):
         name = given.__name__
@@ -232,14 +232,15 @@ def _insist_on_names(values: Iterable[Any], values_dict: Mapping[str, Any], quer
 
 
 def _rows_known_of(queryset: Any) -> QuerySet[Any, Any] | None:
-    """Return the related rows, to be asked for their fields and not to be read; None where that is too early.
+    """Return a query set of the related rows, of which only the fields are looked up; None if it is too early for that.
 
-    A manager with a ``get_queryset`` of its own may ask what only a request knows. Until all models are loaded, it is
-    not known what refers to them.
+    A manager with a ``get_queryset`` of its own may need a request. Until all models are loaded, reverse relations are
+    unknown.
     """
     rows: Any
     if issubclass(type(queryset), QuerySet):
-        rows = QuerySet(queryset.model, queryset.query.chain())  # a subclass may refuse to be used outside a request
+        # Not the project's subclass, which may refuse to be used outside a request.
+        rows = QuerySet(queryset.model, queryset.query.chain())
         rows._fields = queryset._fields
     elif issubclass(type(queryset), BaseManager) and type(queryset).get_queryset is BaseManager.get_queryset:
         rows = QuerySet(queryset.model)
@@ -257,7 +258,7 @@ def _did_you_mean(name: str) -> str:
 
 
 def _has_field(model: type[Model], name: str) -> bool:
-    """Tell whether an attribute of a model's instances is a field's."""
+    """Tell whether an attribute of a model's instances belongs to a field."""
     try:
         field: Any = model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -269,11 +270,11 @@ def _has_field(model: type[Model], name: str) -> bool:
 
 
 class _Join(NamedTuple):
-    """How items of one type are joined by one pair: what ``base`` holds, against the related rows' ``lookup``."""
+    """How one pair joins items of one type: the value of ``base`` is compared with the related rows' ``lookup``."""
 
     lookup: str
     base: str
-    target: Any  # the field that a related instance counts as, or None
+    target: Any  # the field of the related model that is compared, or None
 
     def key_of(self, item: Any) -> Any:
         value = _read(item, self.base)
@@ -301,21 +302,21 @@ def _join(model: type[Model], secondary: str, kind: type, base: str) -> _Join:
 
 
 def _resolve(model: Any, path: str) -> tuple[str, Any]:
-    """Return what stands before the last name of a path of fields, and the field; None where it is no field."""
+    """Return the prefix before the last name in a path of fields, and the last field; None if that is not a field."""
     *through, last = path.split("__")
     try:
         for name in through:
             model = model._meta.get_field(name).related_model
         field = model._meta.pk if last == "pk" else model._meta.get_field(last)
-    except (FieldDoesNotExist, AttributeError):  # an annotation, a transform
+    except (FieldDoesNotExist, AttributeError):  # an annotation or a transform is no field
         field = None
     return "".join(f"{name}__" for name in through), field
 
 
 def _target(field: Any) -> Any:
-    """Return the field whose values a relation holds; the field itself where it is no relation."""
+    """Return the field whose values a relation holds, or the field itself if it is not a relation."""
     while field is not None and field.is_relation:
-        related = field.related_model  # None of a generic foreign key
+        related = field.related_model  # None for a generic foreign key
         field = field.target_field if isinstance(field, ForeignKey) else related and related._meta.pk
     return field
 

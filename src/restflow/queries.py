@@ -1,4 +1,4 @@
-"""The queries that a block of a test makes, in whichever threads: what ``assertNumQueries`` of ours counts."""
+"""Collects the queries that a block of a test sends, in all threads, for our ``assertNumQueries``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Each thread has a connection of its own, and none can see another's.
+# Connections are per thread, and a thread can't list those of another.
 _opened: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
@@ -32,14 +32,14 @@ connection_created.connect(_note_opened)
 
 
 class CountedQueries(CaptureQueriesContext):
-    """Asserts how many queries of a database are made inside ``with``, or ``async with``.
+    """Asserts how many queries are sent to a database inside ``with`` or ``async with``.
 
-    It is Django's ``CaptureQueriesContext`` over all connections to the database: those that are open, of any thread,
-    and those that are opened meanwhile. An ``async with`` knows that of the thread which its sync code runs in, too.
+    It is Django's ``CaptureQueriesContext`` for all connections to the database: those already open, in any thread, and
+    those opened meanwhile. ``async with`` includes the connection of the thread in which its sync code runs.
 
     Args:
-        case: the test that fails.
-        expected: how many queries there are to be.
+        case: the test case, which fails if the number differs.
+        expected: the expected number of queries.
         using: the database's alias.
 
     Source: Django 6.1, test/utils.py, ``CaptureQueriesContext``.
@@ -49,13 +49,13 @@ class CountedQueries(CaptureQueriesContext):
         self.case = case
         self.expected = expected
         self.using = using
-        # How many queries each had logged, and whether it logged at all.
+        # For each connection: how many queries it had logged, and whether logging was on.
         self.before: dict[BaseDatabaseWrapper, tuple[int, bool]] = {}
         self.resets = False
 
     @property
     def captured_queries(self) -> list[dict[str, str]]:
-        """The queries, with their ``sql`` and ``time``: those of one connection after those of another."""
+        """The queries, with their ``sql`` and ``time``, connection by connection."""
         return [
             query
             for connection, (logged, _) in self.before.items()
@@ -99,22 +99,22 @@ class CountedQueries(CaptureQueriesContext):
 
 
 class CountsQueries(TestCase):
-    """What a test case has that counts on each thread's connection; Django's counts on one."""
+    """A mixin for test cases that counts the queries of all threads; Django's counts those of one connection."""
 
-    if not TYPE_CHECKING:  # Django's is declared already
+    if not TYPE_CHECKING:  # Django's stubs declare it
 
         def assertNumQueries(self, num, func=None, *args, using=DEFAULT_DB_ALIAS, **kwargs):
-            """Assert how many queries are made inside ``with``, or by a function.
+            """Assert how many queries are sent inside ``with``, or by a function.
 
             Args:
-                num: how many there are to be.
-                func: a function to be called; without it a context manager is returned, which may stand around awaits.
-                args: what ``func`` is called with.
-                using: the database.
-                kwargs: what ``func`` is called with.
+                num: the expected number.
+                func: the function to call; without it, a context manager is returned, in which code may await.
+                args: the positional arguments of ``func``.
+                using: the database's alias.
+                kwargs: the keyword arguments of ``func``.
 
             Raises:
-                AssertionError: there were more, or fewer; the message lists them.
+                AssertionError: there were more or fewer queries; the message lists them.
 
             Source: Django 6.1, test/testcases.py, ``assertNumQueries``.
             """
@@ -126,13 +126,13 @@ class CountsQueries(TestCase):
             return None
 
     def aassertNumQueries(self, num: int, *, using: str = DEFAULT_DB_ALIAS) -> CountedQueries:
-        """Assert how many queries are made inside ``async with``, in whichever threads.
+        """Assert how many queries are sent inside ``async with``, in all threads.
 
         Args:
-            num: how many there are to be.
-            using: the database.
+            num: the expected number.
+            using: the database's alias.
 
         Raises:
-            AssertionError: there were more, or fewer; the message lists them.
+            AssertionError: there were more or fewer queries; the message lists them.
         """
         return CountedQueries(self, num, using)

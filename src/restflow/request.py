@@ -1,7 +1,6 @@
-"""DRF's request, with a user and a body that async code can ask for without blocking the event loop.
+"""DRF's request, whose user and body async code can read without blocking the event loop.
 
-Asks authenticators by ``restflow.credentials``, and parsers in the worker thread where they may block. Made by the
-views.
+Authenticates through ``restflow.credentials``, and parses in the worker thread if that may block. Created by the views.
 """
 
 from __future__ import annotations
@@ -51,20 +50,20 @@ _PARSED = ("_data", "_files", "_full_data")
 
 
 def show_to_sentry(request: Any) -> None:
-    """Do what sentry-sdk does around DRF's own ``initial``, to find in an event's request the data that DRF parsed."""
+    """Do what sentry-sdk's patch of DRF's ``initial`` does, so that an event has the data that DRF parsed."""
     if (http_request := getattr(request, "_request", None)) is not None:
         vars(http_request)["_sentry_drf_request_backref"] = weakref.ref(request)
 
 
 async def data_of(request: Any) -> Any:
-    """Return ``request.data``, parsed in place where that can't block.
+    """Return ``request.data``, parsed directly if that can't block, otherwise in the thread.
 
     Returns:
-        What ``request.data`` is.
+        The value of ``request.data``.
 
     Raises:
         ParseError: the body is malformed.
-        UnsupportedMediaType: no parser takes it.
+        UnsupportedMediaType: no parser accepts the body.
     """
     if not may_block_here() and isinstance(request, Request) and not request._parsing_may_block():
         return request.data
@@ -72,7 +71,7 @@ async def data_of(request: Any) -> Any:
 
 
 def has_body(request: Any) -> bool:
-    """Tell whether ``request`` is one of ours, and says that it has a body."""
+    """Tell whether ``request`` is one of ours, and declares a body."""
     if not isinstance(request, Request):
         return False
     meta = request._request.META
@@ -80,12 +79,12 @@ def has_body(request: Any) -> bool:
 
 
 async def read_ahead(request: Any) -> None:
-    """Parse in the worker thread a body that can't be parsed on the event loop, before async code reads it.
+    """Parse a body that can't be parsed on the event loop in the worker thread, before async code reads it.
 
-    A refusal waits until the body is read: a body that no one reads is never refused.
+    An error is raised only when the body is read: a body that is never read is never refused.
 
     Args:
-        request: our request; one of another class can't keep a refusal.
+        request: a request of our class; others can't store the error.
     """
     if request._parsing_may_block():
         await blocking(request._read_ahead)
@@ -94,7 +93,7 @@ async def read_ahead(request: Any) -> None:
 if TYPE_CHECKING:
 
     class _Request(drf.Request):
-        """What the stubs of DRF's request leave out."""
+        """Attributes of DRF's request that the stubs lack."""
 
         _full_data: Any
 
@@ -123,13 +122,13 @@ class Request(_Request):
 
     @marked_async
     def auser(self) -> Coroutine[Any, Any, Any]:
-        """Return the user, asking the view's authenticators unless they were asked before.
+        """Return the user, after calling the view's authenticators unless that has been done.
 
-        For async code of a view whose ``perform_authentication`` was overridden with ``pass``; elsewhere
-        ``request.user`` is set before the handler runs.
+        For async code of a view that overrides ``perform_authentication`` with ``pass``; elsewhere ``request.user`` is
+        set before the handler runs.
 
         Returns:
-            What ``request.user`` is from then on.
+            The value of ``request.user`` from then on.
 
         Raises:
             APIException: an authenticator refused.
@@ -144,9 +143,9 @@ class Request(_Request):
         run(authenticate(self), refusal=_LAZY_ON_THE_LOOP if is_async else "")
 
     def _read_ahead(self) -> None:
-        """Parse the body in a copy of this request, which keeps what came of it until somebody reads the body.
+        """Parse the body in a copy of this request, which keeps the result until the body is read.
 
-        A body that can be read again is: this request and Django's stay as they were, for a handler that reads the raw
+        If the body can be read again, this request and Django's stay as they were, for a handler that reads the raw
         body, sets upload handlers, or reads nothing.
         """
         http_request: Any = copy.copy(self._request)
@@ -160,7 +159,7 @@ class Request(_Request):
             super(Request, ahead)._load_data_and_files()
         except Exception as error:
             ahead._refusal = error
-        # Uploads that nobody reads are closed with the copy; those that are read, by Django with its request.
+        # Uploads that are never read are closed with this copy; Django closes the others with its request.
         ahead._closing = weakref.finalize(ahead, close_all, uploads_of(http_request))
         if is_rewindable(stream):
             stream.seek(0)
@@ -169,7 +168,7 @@ class Request(_Request):
         self._ahead = ahead
 
     def _take_over(self, ahead: Request, *names: str) -> None:
-        """Have Django's request say that its body was read, as it was in the copy."""
+        """Put Django's request into the state of the copy, in which its body has been read."""
         mine: Any = self._request
         vars(mine).update({name: value for name, value in vars(ahead._request).items() if name in names})
         stream = vars(ahead)["_stream"]
@@ -191,7 +190,7 @@ class Request(_Request):
         ahead._closing.detach()
 
     def _parse(self) -> tuple[Any, Any]:
-        """Parse the body, and refuse JSON that Python reads and can't write: rendering it would be a 500 later on."""
+        """Parse the body, and refuse JSON that Python can read but not write: rendering it would be a 500 later."""
         try:
             data, files = self._parse_as_drf()
         except RecursionError as error:
@@ -206,14 +205,14 @@ class Request(_Request):
         if data and not isinstance(data, QueryDict) and may_not_render(body, encoding):
             parser = self._parser()
             if is_json(parser) and (reason := why_not_rendered(data, parser)):
-                # What DRF leaves behind where it refuses.
+                # The state in which DRF leaves a request whose body it refuses.
                 vars(self)["_data"] = self._full_data = QueryDict("", encoding=self._request.encoding)
                 vars(self)["_files"] = MultiValueDict()
                 raise exceptions.ParseError(reason)
         return data, files
 
     def _parse_as_drf(self) -> tuple[Any, Any]:
-        """Parse the body by the view's parsers; large JSON so that other threads have their turn meanwhile."""
+        """Parse the body with the view's parsers; large JSON in a way that lets other threads run."""
         if not (has_body(self) and self._is_json_for_drf() and size_of(self._request) > LARGEST_IN_PLACE):
             return super()._parse()
         parsers, self.parsers = self.parsers, [ParserInTurns()]
@@ -223,7 +222,7 @@ class Request(_Request):
             self.parsers = parsers
 
     def _is_json_for_drf(self) -> bool:
-        """Tell whether the body is what most are: plain JSON, and DRF's parser of it the first of the view's."""
+        """Tell whether the body is plain JSON and DRF's JSON parser is the first of the view's parsers, as is usual."""
         if not is_plain_list(self.parsers):
             return False
         negotiator, parser = self.negotiator, next(iter(self.parsers), None)
@@ -241,10 +240,10 @@ class Request(_Request):
         return negotiator.select_parser(self, self.parsers)
 
     def _is_as_it_was(self, ahead: Request) -> bool:
-        """Tell whether nothing was done meanwhile that makes a difference to parsing."""
+        """Tell whether nothing has been changed meanwhile that would affect parsing."""
         mine: Any = self._request
         if not is_rewindable(mine._stream):
-            return True  # it can't be parsed again
+            return True  # it has been read and can't be parsed again
         return (
             self.parsers is ahead.parsers
             and mine._upload_handlers == ahead._handlers_before
@@ -260,15 +259,15 @@ class Request(_Request):
         if not isinstance(negotiator, negotiation.DefaultContentNegotiation) or not only_configures(negotiator):
             return True
         if not is_plain_list(self.parsers):
-            return True  # it may be read once only
+            return True  # an iterator can be read only once
         parser = negotiator.select_parser(self, self.parsers)
-        if parser is None:  # refused, unread
+        if parser is None:  # 415, without reading the body
             return False
         is_known = any(type(parser).parse is known for known in _IN_MEMORY_PARSERS) and only_configures(parser)
         return not (is_known and is_in_place(self._request))
 
 
-# Both classes' own way of asking the authenticators, where a flow comes to it: DRF's clones for the browsable API and a
-# user's subclass of DRF's request are authenticated as ours are.
+# Flows that reach either class's `_authenticate` run ours: so DRF's clones for the browsable API, and a project's
+# subclass of DRF's request, are authenticated in either colour too.
 know_as_flow(_Request._authenticate, authenticate)
 know_as_flow(Request._authenticate, authenticate)

@@ -1,6 +1,7 @@
-"""Responses, and where they are rendered: small JSON on the event loop, all else in the worker thread.
+"""Responses, and where they are rendered: small JSON on the event loop, everything else in the worker thread.
 
-Calls renderers and the callbacks of a response. The views hand each response here, and Django's handler renders it.
+Calls renderers and the callbacks of a response. Views pass each response through here before Django's handler renders
+it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _DRFS_GET_INDENT: Any = JSONRenderer.get_indent
 
 
 async def _rendered(response: Any) -> Any:
-    """Render a response, and call its callbacks in whichever colour each is written."""
+    """Render a response, and call its callbacks, of either colour."""
     answer = response
     if not response.is_rendered:
         if not _filled_in_place(response):
@@ -73,19 +74,19 @@ async def _rendered(response: Any) -> Any:
 
 
 class Response(TwoColoured, drf.Response, hooks=("render",)):
-    """DRF's ``Response``, rendered in either colour, with callbacks in either colour.
+    """DRF's ``Response``, rendered in either colour, with callbacks of either colour.
 
-    An async view renders it, as it does DRF's own, on the event loop where that can't block, else in the worker thread.
+    An async view renders it, like DRF's own, on the event loop if that can't block, otherwise in the worker thread.
 
     Source: DRF 3.18, response.py.
     """
 
     @sync
     async def render(self) -> Any:
-        """Render the content, and call in order what ``add_post_render_callback`` was given; only the first time.
+        """Render the content, and call the callbacks of ``add_post_render_callback`` in order; only once.
 
         Returns:
-            The response, or what the last callback returned that returned anything.
+            The response, or the last result of a callback that is not None.
 
         Source: Django, template/response.py, ``SimpleTemplateResponse.render``.
         """
@@ -94,13 +95,15 @@ class Response(TwoColoured, drf.Response, hooks=("render",)):
     arender = asynchronous(render)
 
     def add_post_render_callback(self, callback: Callable[[Any], Any]) -> None:
-        """Have a callback called once the response is rendered; at once, if it is.
+        """Register a callback, to be called once the response is rendered; at once if it already is.
 
         Args:
-            callback: called with the response, sync or ``async def``. What it returns takes the response's place.
+            callback: called with the response, sync or ``async def``. If it returns anything, that replaces the
+                response.
 
         Raises:
-            RuntimeError: an async one, of a rendered response, on an event loop, where nobody would await it.
+            RuntimeError: the callback is async, the response already rendered, and an event loop runs: it would not be
+                awaited.
 
         Source: Django, template/response.py, ``SimpleTemplateResponse.add_post_render_callback``.
         """
@@ -114,15 +117,15 @@ _RENDERS: tuple[Any, ...] = (SimpleTemplateResponse.render, Response.render)
 
 
 def rendered_where_it_belongs(response: _R) -> _R:
-    """Have Django render ``response`` on the event loop where that can't block, else in the worker thread.
+    """Make Django render ``response`` on the event loop if that can't block, otherwise in the worker thread.
 
     Args:
-        response: what an async view's dispatch returns. One that is no DRF response, is rendered already or has a
-            ``render`` of its own is left alone.
+        response: what an async view's dispatch returned. If it is not a DRF response, is already rendered or has a
+            ``render`` of its own, it is left unchanged.
 
     Returns:
-        The same response. Its ``render`` is a coroutine function for Django's async handler; where no event loop runs,
-        it renders at once, as DRF's does.
+        The same response. Its ``render`` is a coroutine function for Django's async handler; if no event loop runs, it
+        renders at once, as DRF's does.
     """
     if isinstance(response, drf.Response) and type(response).render in _RENDERS and not response.is_rendered:
         response.render = types.MethodType(_render, response)  # type: ignore[method-assign]
@@ -140,7 +143,7 @@ def _render(response: Any) -> Any:
 
 
 async def _rendering(response: Any) -> Any:
-    """Do what ``_render`` does, as a part of the flow of our handler."""
+    """Do what ``_render`` does, as part of the flow of our ASGI handler."""
     _begin_to_render(response)
     return await _rendered(response)
 
@@ -149,7 +152,7 @@ learn(_render, flow=_rendering)
 
 
 def _begin_to_render(response: Any) -> None:
-    del response.render  # it has served: a rendered response is pickled for the cache
+    del response.render  # no longer needed, and a rendered response must be picklable for the cache
     renderer = getattr(response, "accepted_renderer", None)
     plan_of(type(renderer))
     if isinstance(renderer, AdminRenderer):
@@ -157,14 +160,14 @@ def _begin_to_render(response: Any) -> None:
 
 
 def _have_get_awaited(response: Any) -> None:
-    """Have the view's ``get`` give a response: beside an invalid form, DRF's admin shows what a GET would show."""
+    """Wrap the view's ``get`` to return a response: beside an invalid form, DRF's admin shows what a GET would show."""
     view: Any = response.renderer_context["view"]
     if hasattr(view, "get"):
         view.get = callable_from_sync(view.get)
 
 
 class _Rendered(Awaitable[drf.Response]):
-    """A response that is rendered by the time anyone awaits it."""
+    """An awaitable for a response that has been rendered already."""
 
     def __init__(self, response: drf.Response) -> None:
         self.response = response
@@ -175,7 +178,7 @@ class _Rendered(Awaitable[drf.Response]):
 
 
 def _filled_in_place(response: Any) -> bool:
-    """Render the content if that can't block, and tell whether it was rendered."""
+    """Render the content if that can't block, and tell whether it has been rendered."""
     renderer = _renderer_of(response)
     if (writer := _json_writer(renderer)) is not None:
         if is_light(response.data):
@@ -186,10 +189,10 @@ def _filled_in_place(response: Any) -> bool:
 
 
 def _fill_in_thread(response: Any) -> None:
-    """Render the content where it may block; large JSON gives the event loop its turns."""
+    """Render the content where it may block; large JSON in a way that lets the event loop run."""
     renderer = _renderer_of(response)
     if _json_writer(renderer) is not None:
-        in_turns = copy.copy(renderer)  # the view may share its renderer between requests
+        in_turns = copy.copy(renderer)  # a copy, since a view may share one renderer between requests
         in_turns.encoder_class = EncoderInTurns
         _fill_by(in_turns, response)
     else:
@@ -205,14 +208,14 @@ def _fill_by(renderer: Any, response: Any) -> None:
 
 
 def _renderer_of(response: Any) -> Any:
-    """Return the renderer; None where there is none, or where the response has a way of its own to render."""
+    """Return the renderer; None if there is none, or if the response renders itself in its own way."""
     if type(response).rendered_content is not drf.Response.rendered_content:
         return None
     return getattr(response, "accepted_renderer", None)
 
 
 def _json_writer(renderer: Any) -> Any:
-    """Return what writes JSON as a renderer does that runs no code but DRF's, by DRF's encoder; None for any other."""
+    """Return a renderer for the same JSON if this one runs only DRF's code, with DRF's encoder; otherwise None."""
     cls: Any = type(renderer)
     if not issubclass(cls, JSONRenderer) or cls.render is not _DRFS_RENDER or renderer.encoder_class is not JSONEncoder:
         return None
@@ -222,13 +225,13 @@ def _json_writer(renderer: Any) -> Any:
 
 
 def _is_said_not_to_block(renderer: Any) -> bool:
-    """Tell whether the author of a renderer marked it; what is known of DRF's is known of its own encoder only."""
+    """Tell whether a renderer's author marked it as non-blocking; DRF's own are known only with DRF's encoder."""
     render = type(renderer).render
     return render is not JSONRenderer.render and never_blocks(render, renderer)
 
 
 def _get_indent(media_type: Any, context: Any) -> Any:
-    """Return the indent as DRF does, which parses a media type's parameters where it has none too."""
+    """Return the same indent as DRF, without parsing a media type that has no parameters."""
     if media_type and ";" in media_type:
         return _DRFS_GET_INDENT(None, media_type, context)
     return context.get("indent", None)

@@ -1,6 +1,6 @@
-"""restflow's settings, in the Django setting ``RESTFLOW``.
+"""restflow's settings, from the Django setting ``RESTFLOW``.
 
-Reads Django's settings, once until they change. Asked wherever a setting counts.
+Read once, and again when Django's settings change.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ DEFAULTS: Any = {
 
 
 class Settings(APISettings):
-    """The settings as attributes; each is read from ``RESTFLOW`` once, and has a default."""
+    """The settings as attributes; each is read once from ``RESTFLOW``, or has its default."""
 
     @property
     def user_settings(self) -> dict[str, Any]:
-        """What the project sets.
+        """The settings of the project.
 
         Returns:
             The Django setting ``RESTFLOW``.
 
         Raises:
-            ImproperlyConfigured: it holds a name that restflow does not know, which would be ignored.
+            ImproperlyConfigured: it has an unknown name, which would be ignored.
         """
         chosen: dict[str, Any] = getattr(django_settings, "RESTFLOW", {})
         if unknown := sorted(chosen.keys() - self.defaults.keys()):

@@ -1,6 +1,6 @@
-"""The signals of a request's start and end: who receives them, and whether the end blocks nowhere.
+"""``request_started`` and ``request_finished``: who receives them, and whether ending a request blocks.
 
-Knows Django's own receivers and ``HttpResponseBase.close``. Asked by ``restflow.asgi``.
+Knows Django's own receivers and ``HttpResponseBase.close``. Used by ``restflow.asgi``.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from django.db import close_old_connections, reset_queries
 from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
 
-# Django's own receivers. They are of use where the connections are: in the request's thread, if it has one.
+# Django's own receivers. They work on connections, which belong to threads: call them in the request's thread.
 AT_START = (reset_queries, close_old_connections)
 AT_END = (close_caches, close_old_connections, base.reset_urlconf)
 
 
 class Receivers:
-    """The receivers of a signal, for one sender.
+    """The receivers of a signal for one sender.
 
     Args:
         signal: the signal.
-        sender: the handler's class.
+        sender: the class of the handler.
         known: Django's own receivers.
     """
 
@@ -44,24 +44,24 @@ class Receivers:
         connected = list(self.signal.receivers)
         if self._seen != connected:
             receivers, async_receivers = self.signal._live_receivers(self.sender)
-            # By identity: a proxy equals what it stands for.
+            # By identity, because wrapt's proxies compare equal to the function they wrap.
             self._djangos = [each for each in receivers if any(map(partial(is_, each), self.known))]
             self._others = bool(async_receivers) or len(receivers) > len(self._djangos)
             self._seen = connected
 
     def are_djangos(self) -> bool:
-        """Tell whether all of them are Django's own."""
+        """Tell whether all receivers are Django's own."""
         self._look()
         return not self._others
 
     def djangos(self) -> list[Any]:
-        """Return Django's own that are connected."""
+        """Return Django's own receivers that are connected."""
         self._look()
         return self._djangos
 
 
 def closes_in_place(response: Any) -> bool:
-    """Tell whether closing ``response``, and what it sends Django's receivers, blocks nowhere."""
+    """Tell whether closing ``response``, which includes running Django's receivers, never blocks."""
     if any(type(cache).close is not BaseCache.close for cache in caches.all(initialized_only=True)):
         return False
     return response is None or (
@@ -72,7 +72,7 @@ def closes_in_place(response: Any) -> bool:
 
 
 def close_in_place(response: Any) -> None:
-    """Close what was asked about; of what Django's receivers do, nothing else is left to do on the event loop.
+    """Close a response for which ``closes_in_place`` is true, and reset the URLconf, as Django's receivers would.
 
     Source: Django 5.2 to 6.1, http/response.py, ``HttpResponseBase.close``.
     """

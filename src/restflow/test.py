@@ -1,6 +1,6 @@
-"""The test client, request factory and test cases of async views: DRF's ``rest_framework.test`` to be awaited.
+"""Test client, request factory and test cases for async views: DRF's ``rest_framework.test``, with methods to await.
 
-DRF's own code encodes what is sent, so a view gets the same request from here as from DRF's ``APIClient``.
+DRF's own code encodes the data, so a view gets the same request as from DRF's ``APIClient``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     _User = AbstractBaseUser | AnonymousUser | None
 
     class _Response(Response):
-        """DRF's response, which most are, with what Django's client adds."""
+        """DRF's response, as most are, with the attributes that Django's client adds."""
 
         asgi_request: ASGIRequest
         client: AsyncAPIClient
@@ -56,9 +56,9 @@ __all__ = [
 ]
 __dir__ = __all__.copy
 
-# What of a WSGI environment Django's ASGI request works out for itself.
+# Keys of a WSGI environment that Django's ASGIRequest sets itself.
 _WORKED_OUT = frozenset({"PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "path"})
-# What a server says of itself and of the connection, and no client sends (RFC 3875, section 4.1).
+# Keys that a server sets, not a client (RFC 3875, section 4.1).
 _SERVERS_OWN = frozenset(
     {
         "AUTH_TYPE",
@@ -81,9 +81,9 @@ _SERVERS_OWN = frozenset(
 
 
 def _headers(environ: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Return the headers that a WSGI environment stands for; ``AUTHORIZATION`` is one, as in Django's async client."""
+    """Return the headers in a WSGI environment; ``AUTHORIZATION`` counts as one, as in Django's async client."""
     return [
-        # A value that HTTP can't carry is still in META, as it is given, where DRF's client has it.
+        # As with DRF's client, a value that HTTP can't transport is still in META.
         (name.removeprefix("HTTP_").lower().replace("_", "-").encode(), str(value).encode("latin-1", "replace"))
         for name, value in environ.items()
         if name not in _SERVERS_OWN
@@ -91,7 +91,7 @@ def _headers(environ: dict[str, Any]) -> list[tuple[bytes, bytes]]:
 
 
 class _EnvironRequestFactory(AsyncRequestFactory):
-    """Django's ``AsyncRequestFactory``, told what to make by a WSGI environment, as DRF tells ``RequestFactory``."""
+    """Django's ``AsyncRequestFactory``, with a WSGI environment as input, like DRF's use of ``RequestFactory``."""
 
     if TYPE_CHECKING:
 
@@ -134,23 +134,23 @@ class _EnvironRequestFactory(AsyncRequestFactory):
 
 
 class AsyncAPIRequestFactory(drf.APIRequestFactory, _EnvironRequestFactory):  # type: ignore[misc]  # makes ASGI requests
-    """Makes requests that are passed to a view directly: ``await view(request)``.
+    """Creates requests to pass to a view directly: ``await view(request)``.
 
-    Its methods and their arguments are those of DRF's ``APIRequestFactory``; the requests are ASGI's. CSRF is not
-    enforced, unless ``enforce_csrf_checks=True``.
+    Its methods and their arguments are those of DRF's ``APIRequestFactory``, but the requests are ASGI requests. CSRF
+    is not enforced, unless ``enforce_csrf_checks=True``.
 
     Source: DRF 3.18, test.py, ``APIRequestFactory``.
     """
 
 
 class ForceAuthAsyncClientHandler(AsyncClientHandler):
-    """Passes a request on with the user that its client was told to authenticate, and with DRF's META."""
+    """Passes on a request with the user that its client forces, and with DRF's META."""
 
     async def get_response_async(self, request: Any) -> HttpResponseBase:
-        """Answer a request.
+        """Handle a request.
 
         Args:
-            request: the request that the client has made.
+            request: the request that the client created.
         """
         scope = request.scope
         request.META.update(scope.pop("_meta"))
@@ -159,15 +159,15 @@ class ForceAuthAsyncClientHandler(AsyncClientHandler):
 
 
 class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[reportGeneralTypeIssues]  # awaited
-    """DRF's ``APIClient`` whose requests are awaited and go through Django's ASGI handler.
+    """DRF's ``APIClient``, with requests that are awaited and go through Django's ASGI handler.
 
-    Its methods and their arguments are those of DRF's ``APIClient``. Beside ``login``, ``force_login`` and ``logout``
-    there are Django's ``alogin``, ``aforce_login`` and ``alogout``, for async tests.
+    Its methods and their arguments are those of DRF's ``APIClient``. Besides ``login``, ``force_login`` and ``logout``,
+    it has Django's ``alogin``, ``aforce_login`` and ``alogout``, for async tests.
 
     Args:
         enforce_csrf_checks: whether CSRF is enforced.
-        defaults: further arguments of Django's ``AsyncClient`` (``headers``, ``raise_request_exception``, …), and what
-            every request's META is to hold.
+        defaults: more arguments of Django's ``AsyncClient`` (``headers``, ``raise_request_exception``, …), and entries
+            for every request's META.
 
     Source: DRF 3.18, test.py, ``APIClient``.
     """
@@ -179,22 +179,22 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         self._credentials: dict[str, Any] = {}
 
     def credentials(self, **kwargs: Any) -> None:
-        """Set headers of every request from now on, in place of those that were set before.
+        """Set the headers of all later requests, replacing those set before.
 
         Args:
-            kwargs: values by their names in META (``HTTP_AUTHORIZATION``).
+            kwargs: the values, by their names in META (``HTTP_AUTHORIZATION``).
         """
         self._credentials = kwargs
 
     def force_authenticate(self, user: _User = None, token: Any = None) -> None:
-        """Authenticate every request from now on, whatever authenticators the view has.
+        """Authenticate all later requests, whatever authenticators the view has.
 
-        Without arguments the client is a stranger's again: it has no forced user, no credentials and no cookies. The
-        session of a login is left in its store, because this is no coroutine; ``alogout`` deletes it.
+        Without arguments, the client is reset: it has no forced user, no credentials and no cookies. The session of a
+        login stays in its store, because this is not a coroutine; ``alogout`` deletes it.
 
         Args:
-            user: what ``request.user`` is to be.
-            token: what ``request.auth`` is to be.
+            user: the value of ``request.user``.
+            token: the value of ``request.auth``.
         """
         self._forced = (user, token)
         if user is None and token is None:
@@ -202,34 +202,34 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
             self.cookies = SimpleCookie()
 
     def logout(self) -> None:
-        """Log out, in a sync test: delete the session, and forget cookies, credentials and the forced user."""
+        """Log out in a sync test: delete the session, and clear cookies, credentials and the forced user."""
         super().logout()
         self.force_authenticate()
 
     async def alogout(self) -> None:
-        """Log out: delete the session, and forget cookies, credentials and the forced user."""
+        """Log out: delete the session, and clear cookies, credentials and the forced user."""
         await super().alogout()
         self.force_authenticate()
 
     def _base_scope(self, **request: Any) -> dict[str, Any]:
-        # Kept with the request: what the client is told while it is under way is for the next one.
+        # Copied: changes made while a request runs apply to the next one.
         return {**super()._base_scope(**request), "_forced": self._forced}
 
     async def request(self, **environ: Any) -> _Response:  # type: ignore[override]  # awaited
         """Send a request.
 
         Args:
-            environ: the WSGI environment that stands for it, without what is the same for all.
+            environ: the WSGI environment of the request, without the entries that are the same for all.
 
         Returns:
-            The response, with ``data`` where it is DRF's, ``json()`` and what else Django's client adds.
+            The response, with ``data`` if it is DRF's, ``json()`` and the other attributes that Django's client adds.
 
         Raises:
-            Exception: what the view raised and nobody handled, unless ``raise_request_exception=False``.
+            Exception: an unhandled exception of the view, unless ``raise_request_exception=False``.
         """
         environ.update(self._credentials)
-        environ["path"] = get_path_info(environ)  # Django resolves it for response.resolver_match
-        response: Any = await AsyncClient.request(self, **environ)  # super() would be the factory's
+        environ["path"] = get_path_info(environ)  # Django's client resolves it for response.resolver_match
+        response: Any = await AsyncClient.request(self, **environ)  # not super(), which is the request factory's
         answer: _Response = response
         return answer
 
@@ -248,7 +248,7 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
             secure: bool = False,
             **extra: Any,
         ) -> _Response:
-            """Send data as they are."""
+            """Send data unchanged."""
             ...
 
         async def _ahandle_redirects(self, response: _Response, **sent: Any) -> _Response: ...
@@ -256,20 +256,20 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
     async def stream(
         self, path: str, data: Any = None, *, method: str = "get", **extra: Any
     ) -> AsyncGenerator[Any, None]:
-        """Send a request, and yield what the response streams, as it is produced.
+        """Send a request, and yield the items of the streamed response, as they are produced.
 
-        To leave before the end, close this generator (``contextlib.aclosing``): the view's has ended then too.
+        To stop before the end, close this generator (``contextlib.aclosing``), which also ends the view's.
 
         Args:
-            data: as for the method: the query of a GET, what a POST sends.
+            data: the same as for the method: the query of a GET, the data of a POST.
             method: the HTTP method.
-            extra: further arguments of the method. Without an ``Accept`` header, all kinds of streams are accepted.
+            extra: more arguments of the method. Without an ``Accept`` header, all stream formats are accepted.
 
         Yields:
-            Server-sent events as ``ServerSentEvent``, with strings as data; of NDJSON and JSON lists, the items.
+            Server-sent events as ``ServerSentEvent`` objects, with strings as data; the items of NDJSON and JSON lists.
 
         Raises:
-            AssertionError: the response is no stream; its status and body are in the message.
+            AssertionError: the response is not a stream; the message has its status and body.
         """
         if "HTTP_ACCEPT" not in extra and "accept" not in map(str.lower, extra.get("headers") or {}):
             extra["HTTP_ACCEPT"] = ACCEPTED
@@ -288,7 +288,7 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         """Send GET.
 
         Args:
-            data: the query, as a dict; without it, that of ``path``.
+            data: the query, as a dict; by default that of ``path``.
             follow: whether to follow redirects.
             extra: ``headers``, ``query_params``, ``secure``, and entries of META.
         """
@@ -306,10 +306,10 @@ class AsyncAPIClient(AsyncAPIRequestFactory, AsyncClient):  # pyright: ignore[re
         """Send POST.
 
         Args:
-            data: what to send.
-            format: the renderer that encodes it (``"json"``, ``"multipart"``); ``TEST_REQUEST_DEFAULT_FORMAT``
-                by default.
-            content_type: the type of ``data`` that is encoded already, instead of ``format``.
+            data: the data to send.
+            format: the renderer that encodes it (``"json"``, ``"multipart"``); ``TEST_REQUEST_DEFAULT_FORMAT`` by
+                default.
+            content_type: the media type, if ``data`` is already encoded, instead of ``format``.
             follow: whether to follow redirects.
             extra: ``headers``, ``query_params``, ``secure``, and entries of META.
         """
@@ -394,8 +394,8 @@ class AsyncAPITransactionTestCase(CountsQueries, drf.APITransactionTestCase):
 class AsyncAPILiveServerTestCase(CountsQueries, drf.APILiveServerTestCase):
     """Django's ``LiveServerTestCase``; ``self.client`` is an ``AsyncAPIClient``.
 
-    The server at ``self.live_server_url`` is Django's, which is WSGI: each request of an async view has an event loop
-    of its own.
+    The server at ``self.live_server_url`` is Django's, which is WSGI: each request to an async view gets its own event
+    loop.
     """
 
     client_class = AsyncAPIClient  # type: ignore[assignment]  # awaited, unlike DRF's

@@ -1,8 +1,8 @@
-"""DRF's throttles with hooks in two colours, counting each request atomically.
+"""DRF's throttles, with hooks in two colours, counting atomically.
 
-DRF reads a list of times from the cache, adds one and writes it back: of two requests at a time, one is not counted.
-Here a request is counted in one step, in the memory of the process or in Redis, so that of any number of concurrent
-requests exactly as many pass as the rate says. ``views/policies.py`` asks them, and they ask ``restflow.counting``.
+DRF reads a list of times from the cache, appends one and writes it back, so one of two concurrent requests may not be
+counted. Here a request is counted in one step, in memory or in Redis, so that the rate holds exactly for any number of
+concurrent requests. ``views/policies.py`` calls the throttles, and they call ``restflow.counting``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ logger = logging.getLogger("restflow.throttling")
 
 
 class ThrottleUnavailable(APIException):
-    """The storage of the counts can't be reached, so a request can be neither counted nor allowed: 503."""
+    """The storage of the counts can't be reached, so a request can be neither counted nor allowed: a 503."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "Service temporarily unavailable, try again later."
@@ -57,19 +57,19 @@ def _integer(value: float) -> int:
 
 
 def _announce(view: Any, name: str, amount: int, seconds: float, history: list[float], now: float) -> None:
-    """Add one throttle to the view's header fields. Source: draft-ietf-httpapi-ratelimit-headers-10."""
+    """Add one throttle to the view's RateLimit header fields. Source: draft-ietf-httpapi-ratelimit-headers-10."""
     headers = getattr(view, "headers", None)
     if not isinstance(headers, dict) or not settings.THROTTLE_HEADERS:
         return
     policy = '"{}"'.format(_OUTSIDE_STRINGS.sub("?", name).replace("\\", "\\\\").replace('"', '\\"'))
     used = len(history) + (len(history) < amount)
-    # The request that makes room when it leaves: the oldest, unless another rate with the same key let more through.
+    # The request after whose expiry there is room: the oldest, unless another rate with this key allows more.
     left = seconds - (now - history[min(amount, len(history)) - 1]) if history and amount > 0 else seconds
     fields = {
         "RateLimit-Policy": f"{policy};q={_integer(amount)};w={_integer(seconds)}",
         "RateLimit": f"{policy};r={_integer(amount - used)};t={_integer(left)}",
     }
-    # A new dict: what default_response_headers gives may be shared.
+    # A new dict, because default_response_headers may return a shared one.
     view.headers = headers | {
         field: f"{headers[field]}, {item}" if field in headers else item for field, item in fields.items()
     }
@@ -82,10 +82,10 @@ must_be_awaited("allow_request", is_view=False)
 
 
 class BaseThrottle(TwoColoured, drf.BaseThrottle, hooks=("allow_request", "get_ident", "wait")):
-    """A throttle whose ``allow_request`` and ``wait`` may be written in either colour.
+    """Base class of throttles whose ``allow_request`` and ``wait`` may be of either colour.
 
-    Write ``allow_request`` or ``aallow_request``, sync or ``async def``: whichever name is called, the nearest override
-    answers. ``wait`` has one name, and may be ``async def``.
+    Write ``allow_request`` or ``aallow_request``, sync or ``async def``. Whichever name is called, the nearest override
+    runs. ``wait`` has one name, and may be ``async def``.
 
     Source: DRF 3.18, throttling.py.
     """
@@ -94,7 +94,7 @@ class BaseThrottle(TwoColoured, drf.BaseThrottle, hooks=("allow_request", "get_i
 
     @sync
     async def get_ident(self, request: Any) -> Any:
-        """Identify the machine that makes the request, as DRF does: by X-Forwarded-For and ``NUM_PROXIES``.
+        """Return the address that identifies the client, from X-Forwarded-For and ``NUM_PROXIES``, as in DRF.
 
         Returns:
             The address.
@@ -107,7 +107,7 @@ class BaseThrottle(TwoColoured, drf.BaseThrottle, hooks=("allow_request", "get_i
 
     @sync
     async def wait(self) -> float | None:
-        """Return the seconds to wait before the next request, where they are known.
+        """Return the number of seconds to wait before the next request, if it is known.
 
         Returns:
             None.
@@ -122,11 +122,11 @@ class SimpleRateThrottle(
     drf.SimpleRateThrottle,
     hooks=("get_cache_key", "get_rate", "parse_rate", "throttle_failure", "throttle_success"),
 ):
-    """A throttle by rate, that needs a ``get_cache_key``, of either colour.
+    """A throttle by rate; a subclass defines ``get_cache_key``, in either colour.
 
-    Rates, scopes and keys are DRF's, and so is what it finds: ``history``, the times of the requests in the period,
-    newest first, and ``now``. They are not kept in Django's cache but where ``RESTFLOW["THROTTLE_STORAGE"]`` says,
-    and the request is counted before ``throttle_success`` is asked. Throttles with the same key share one history.
+    Rates, scopes and keys are DRF's, and so are the results: ``history``, the times of the requests in the period,
+    newest first, and ``now``. The times are not stored in Django's cache but in ``RESTFLOW["THROTTLE_STORAGE"]``, and
+    the request is counted before ``throttle_success`` is called. Throttles with the same key share one history.
 
     Raises:
         ImproperlyConfigured: a subclass sets ``cache``.
@@ -142,7 +142,7 @@ class SimpleRateThrottle(
     history: list[float]
 
     _is_counted = False
-    """Whether our ``allow_request`` has counted. One that was written as DRF's counts in Django's cache."""
+    """Whether our ``allow_request`` has counted. An override written for DRF counts in Django's cache."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -174,13 +174,13 @@ class SimpleRateThrottle(
 
     @sync
     async def parse_rate(self, rate: str | None) -> tuple[int | None, int | None]:
-        """Return what a rate says.
+        """Parse a rate.
 
         Args:
-            rate: ``"requests/period"``, the period by its first letter: s, m, h or d.
+            rate: ``"requests/period"``; only the first letter of the period counts: s, m, h or d.
 
         Returns:
-            The number of requests and the seconds; two Nones for no limit.
+            The number of requests and of seconds; None and None for no limit.
 
         Source: DRF 3.18, throttling.py, ``parse_rate``.
         """
@@ -190,13 +190,13 @@ class SimpleRateThrottle(
 
     @sync
     async def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the request, unless there is no room for it.
+        """Count the request, unless the limit has been reached.
 
         Args:
-            view: the view it is for; its ``headers`` get the RateLimit fields.
+            view: the view; its ``headers`` get the RateLimit fields.
 
         Returns:
-            Whether it was counted. True, too, where there is no rate or no key, and where the storage is down and
+            Whether it was counted. Also True if there is no rate or no key, or if the storage is down and
             ``RESTFLOW["THROTTLE_FAILS_OPEN"]`` is set.
 
         Raises:
@@ -211,7 +211,7 @@ class SimpleRateThrottle(
             return True
         amount: Any = self.num_requests
         seconds: Any = self.duration
-        # The clock of DRF's throttles, by its name now, so that what replaces time.time is obeyed; or one's own.
+        # `timer` as DRF's throttles have it. time.time is looked up at each call, so that tests can replace it.
         now = self.now = time.time() if self.timer is _CLOCK else await hook(self, "timer")
         self.history, self._is_counted = [], False
         storage = await counter.get()
@@ -232,7 +232,7 @@ class SimpleRateThrottle(
 
     @sync
     async def throttle_success(self) -> bool:
-        """Answer for a request that was counted, and enter it into ``history``.
+        """Return True for a request that was counted, and add it to ``history``.
 
         Returns:
             True.
@@ -248,7 +248,7 @@ class SimpleRateThrottle(
 
     @sync
     async def throttle_failure(self) -> bool:
-        """Answer for a request that found no room.
+        """Return False for a request over the limit.
 
         Returns:
             False.
@@ -261,10 +261,10 @@ class SimpleRateThrottle(
 
     @sync
     async def wait(self) -> float | None:
-        """Return the seconds until the oldest request leaves the window, shared out as DRF does.
+        """Return the number of seconds until the oldest request leaves the period, divided among the rest as in DRF.
 
         Returns:
-            The seconds; None where the window holds more requests than the rate allows.
+            The seconds; None if the period has more requests than the rate allows.
 
         Source: DRF 3.18, throttling.py, ``wait``.
         """
@@ -275,7 +275,7 @@ _CLOCK: Any = drf.SimpleRateThrottle.timer
 
 
 def _without_count(error: Exception) -> bool:
-    """Answer for a request that could not be counted."""
+    """Allow or refuse a request that could not be counted."""
     is_open = settings.THROTTLE_FAILS_OPEN
     logger.error("The throttle storage failed; a request was %s.", "allowed" if is_open else "refused", exc_info=error)
     if is_open:
@@ -292,7 +292,7 @@ def _user_key(request: Any) -> tuple[Any, ...]:
 
 
 async def _of_user(function: Any, request: Any) -> Any:
-    """Call a function that reads the user, in place where that can't block."""
+    """Call a function that reads the user: directly if that can't block, otherwise in the thread."""
     return function(request) if user_is_known(request) else await blocking(function, request)
 
 
@@ -307,11 +307,11 @@ async def _key(throttle: SimpleRateThrottle, ident: Any) -> str:
 
 
 class AnonRateThrottle(SimpleRateThrottle, drf.AnonRateThrottle):
-    """Throttle those who are not authenticated, by address. Source: DRF 3.18, throttling.py."""
+    """Throttles requests that are not authenticated, by address. Source: DRF 3.18, throttling.py."""
 
     @sync
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
-        """Return the key to count under.
+        """Return the key under which to count the request.
 
         Returns:
             The scope and the address; None for an authenticated user.
@@ -326,11 +326,11 @@ class AnonRateThrottle(SimpleRateThrottle, drf.AnonRateThrottle):
 
 
 class UserRateThrottle(SimpleRateThrottle, drf.UserRateThrottle):
-    """Throttle users by their key, others by address. Source: DRF 3.18, throttling.py."""
+    """Throttles users by primary key, and other clients by address. Source: DRF 3.18, throttling.py."""
 
     @sync
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
-        """Return the key to count under.
+        """Return the key under which to count the request.
 
         Returns:
             The scope, and the user's primary key or the address.
@@ -343,7 +343,7 @@ class UserRateThrottle(SimpleRateThrottle, drf.UserRateThrottle):
 
 
 class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
-    """Throttle by the scope that the view names in ``throttle_scope``. Source: DRF 3.18, throttling.py."""
+    """Throttles by the view's ``throttle_scope``. Source: DRF 3.18, throttling.py."""
 
     async def _is_limited(self, view: Any) -> bool:
         self.scope = await attribute(view, self.scope_attr, None)
@@ -355,7 +355,7 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
 
     @sync
     async def get_cache_key(self, request: Any, view: Any) -> str | None:
-        """Return the key to count under.
+        """Return the key under which to count the request.
 
         Returns:
             The scope, and the user's primary key or the address.
@@ -368,21 +368,21 @@ class ScopedRateThrottle(SimpleRateThrottle, drf.ScopedRateThrottle):
 
 
 class OpenStreamsThrottle(BaseThrottle):
-    """Throttle streams that are open at the same time, by user, or by address for those who are not authenticated.
+    """Limits how many streams are open at the same time, by user, or by address for unauthenticated requests.
 
-    They are counted in the memory of the process, from here to the end of the response, however it ends. Where the
-    view answers with something else than a stream, it counts until the view has answered.
+    They are counted in the memory of the process until the response ends, however it ends. If the view returns anything
+    but a stream, the request counts until the view has returned.
     """
 
     limit = 5
-    """How many streams one user may have open in one process."""
+    """How many streams a user may have open in one process."""
 
     scope = "streams"
-    """What is counted together: throttles of one scope share their counts."""
+    """Throttles with the same scope share their counts."""
 
     @sync
     async def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the request until it has ended, unless as many are open.
+        """Count the request until it has ended, unless ``limit`` streams are open.
 
         Returns:
             Whether it was counted.

@@ -37,6 +37,11 @@ MODULES = {
 PUBLIC = {"flow": ["nonblocking"]}
 
 HEAD = """\
+---
+search:
+  boost: 0.5
+---
+
 # All names
 
 Every name of every public module, and every member of its classes, those from DRF and Django too. A member that a base

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from django.test import override_settings
 
+from restflow.asgi import ASGIHandler
 from tests.docs.pages import ROOT, Block, blocks_of
 from tests.site import Site
 
@@ -34,6 +35,7 @@ def test_the_client_lives_as_long_as_the_server(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.upstream", module)
     application = run("config/asgi.py", {})["application"]
+    assert isinstance(application.application, ASGIHandler)  # seen by the checks
     sent: list[str] = []
 
     async def serve() -> None:

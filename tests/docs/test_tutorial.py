@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from tests.docs.pages import ROOT, Block, blocks_of
 
 PAGE = ROOT / "docs" / "tutorial.md"
 AT_THE_END = ", at the end"
+PORT = "9000"  # of the page
 START_SECONDS = 30
 
 
@@ -59,7 +61,7 @@ class Follower:
 
     def serve(self, command: Command) -> None:
         self.stop()
-        _, *arguments = shlex.split(command.line.replace("8000", self.port))
+        _, *arguments = shlex.split(command.line.replace(PORT, self.port))
         with (self.folder / "server.log").open("wb") as log:
             self.server = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", *arguments],
@@ -80,9 +82,9 @@ class Follower:
                 return
 
     def ask(self, command: Command, block: Block) -> None:
-        sent = parse(command.line.replace("8000", self.port))
+        sent = parse(command.line.replace(PORT, self.port))
         answer = httpx.request(sent.method, sent.url, headers=sent.headers, content=sent.body, timeout=30)
-        shown = sent.shown(answer.status_code, answer.content).replace(self.port, "8000")
+        shown = sent.shown(answer.status_code, answer.content).replace(self.port, PORT)
         assert shown == command.output, f"{block}: {command.line}\n{self.log()}"
 
     def log(self) -> str:
@@ -106,4 +108,8 @@ def test_the_tutorial_works_as_written(follower: Follower) -> None:
     assert followed
     for block in followed:
         follower.follow(block)
+    page = httpx.get(f"http://127.0.0.1:{follower.port}/", headers={"accept": "text/html"}).text
+    styles = re.findall(r'href="(/static/[^"]+[.]css)"', page)
+    assert styles
+    assert {httpx.get(f"http://127.0.0.1:{follower.port}{style}").status_code for style in styles} == {200}
     assert "Traceback" not in follower.log()

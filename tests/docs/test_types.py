@@ -1,14 +1,16 @@
-"""The Python blocks of the documentation, read by `mypy --strict`; what is not annotated is checked too."""
+"""The Python blocks of the documentation, read by `mypy --strict` and pyright; what is not annotated is checked too."""
 
 from __future__ import annotations
 
 import ast
 import builtins
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -46,6 +48,24 @@ plugins = mypy_django_plugin.main, mypy_drf_plugin.main
 [mypy.plugins.django-stubs]
 django_settings_module = tests.settings
 """
+# Of code without annotations, of names that a block is there to show, and of DRF's stubs (the page Types tells).
+NOT_REPORTED = [
+    "IncompatibleVariableOverride",
+    "MissingParameterType",
+    "MissingTypeArgument",
+    "UnknownArgumentType",
+    "UnknownLambdaType",
+    "UnknownMemberType",
+    "UnknownParameterType",
+    "UnknownVariableType",
+    "UntypedBaseClass",
+    "UntypedFunctionDecorator",
+    "UnusedClass",
+    "UnusedExpression",
+    "UnusedFunction",
+    "UnusedImport",
+    "UnusedVariable",
+]
 
 
 def bound(statements: list[ast.stmt]) -> Iterator[str]:
@@ -80,23 +100,28 @@ def modules_of(page: Path) -> Iterator[tuple[str, str, Block]]:
         where.update(dict.fromkeys(own, name))
 
 
-@pytest.mark.skipif(django.VERSION < (6, 1), reason="the stubs are those of the newest Django")
-def test_strict_mypy_has_nothing_to_say_of_the_pages(tmp_path: Path) -> None:
-    pages = [page for page in PAGES if page.name not in NOT_CHECKED]
-    blocks = {}
-    for page in pages:
-        for name, text, block in modules_of(page):
+@pytest.fixture
+def blocks(tmp_path: Path) -> dict[str, Block]:
+    """The blocks, by the names of the modules that are written for them."""
+    found, stands_for = {}, dict(STANDS_FOR)
+    for page in PAGES:
+        for name, text, block in modules_of(page) if page.name not in NOT_CHECKED else ():
             (tmp_path / f"{name}.py").write_text(text)
-            blocks[name] = block
-    assert len(blocks) > 20
-    for name, text in STANDS_FOR.items():
-        (tmp_path / name).parent.mkdir()
+            found[name] = block
+            if block.title == "shop/upstream.py":
+                stands_for[block.title] = f"from {name} import *"
+    assert len(found) > 20
+    for name, text in stands_for.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    (tmp_path / "mypy.ini").write_text(CONFIGURATION)
-    paths = os.pathsep.join(map(str, (tmp_path, ROOT / "src", ROOT)))
+    return found
+
+
+def check(blocks: dict[str, Block], folder: Path, *command: str) -> None:
+    paths = os.pathsep.join(map(str, (folder, ROOT / "src", ROOT)))
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "."],
-        cwd=tmp_path,
+        [sys.executable, "-m", *command],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": paths, "MYPYPATH": paths},
         capture_output=True,
         text=True,
@@ -104,3 +129,21 @@ def test_strict_mypy_has_nothing_to_say_of_the_pages(tmp_path: Path) -> None:
     )
     where = "\n".join(f"{name} is {block}" for name, block in blocks.items() if f"{name}.py" in done.stdout)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{where}"
+
+
+NEWEST = pytest.mark.skipif(django.VERSION < (6, 1), reason="the stubs are those of the newest Django")
+
+
+@NEWEST
+def test_strict_mypy_has_nothing_to_say_of_the_pages(tmp_path: Path, blocks: dict[str, Block]) -> None:
+    (tmp_path / "mypy.ini").write_text(CONFIGURATION)
+    check(blocks, tmp_path, "mypy", "--config-file", "mypy.ini", ".")
+
+
+@NEWEST
+def test_strict_pyright_has_nothing_to_say_of_the_pages(tmp_path: Path, blocks: dict[str, Block]) -> None:
+    pytest.importorskip("pyright")
+    configuration: dict[str, Any] = {f"report{report}": False for report in NOT_REPORTED}
+    configuration |= {"typeCheckingMode": "strict", "extraPaths": [str(ROOT / "src"), str(ROOT)]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(configuration))
+    check(blocks, tmp_path, "pyright", "--pythonpath", sys.executable)

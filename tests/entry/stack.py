@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,9 @@ def place() -> str:
 
 
 def act(who: str, hook: str) -> Any:
-    """Note that ``who.hook`` was called; raise or answer what the plan says, else return None."""
-    events.append((f"{who}.{hook}", place()))
+    """Note that ``who.hook`` was called, and what is being handled; raise or answer what the plan says, or neither."""
+    handled = sys.exception()
+    events.append((f"{who}.{hook}" if handled is None else f"{who}.{hook}, handling {handled!r}", place()))
     action = plan.get(f"{who}.{hook}")
     if action in ERRORS:
         raise ERRORS[action](f"{who}.{hook}")
@@ -196,4 +198,12 @@ async def alate(request: Any) -> HttpResponse:
     return act("view", "call") or Rendered("none.html")
 
 
-VIEWS = {"view": view, "aview": aview, "late": late, "alate": alate}
+def nothing(request: Any) -> Any:
+    return act("view", "call")
+
+
+async def anothing(request: Any) -> Any:
+    return act("view", "call")
+
+
+VIEWS = {"view": view, "aview": aview, "late": late, "alate": alate, "nothing": nothing, "anothing": anothing}

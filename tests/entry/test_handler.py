@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import traceback
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ from django.core.handlers.base import BaseHandler
 from django.core.signals import request_finished, request_started
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path, reverse
+from django.utils.deprecation import MiddlewareMixin
 from django.views import View
 
 from restflow.asgi import ASGIHandler, get_asgi_application
 from restflow.flow import thread as flow_thread
+from restflow.views import AsyncAPIView
+from restflow.viewsets import AsyncViewSet
 from tests.entry.stack import place
 from tests.entry.support import body, content, scope_of, talk
 from tests.site import ENTRIES, OURS, Site
@@ -469,3 +474,98 @@ def test_with_an_asgiref_whose_source_was_not_read_its_threads_are_used(monkeypa
         answer = asyncio.run(site.asend("GET", "/x/"))
     assert answer.status == 200
     assert not answer.body.startswith(b"restflow")
+
+
+async def inside(request: Any) -> HttpResponse:
+    return HttpResponse("not inside of anything")
+
+
+class Inside(AsyncAPIView):
+    async def get(self, request: Any) -> HttpResponse:
+        return await inside(request)
+
+
+class Insides(AsyncViewSet):
+    async def list(self, request: Any) -> HttpResponse:
+        return await inside(request)
+
+
+@on_both
+@pytest.mark.parametrize("view", [inside, Inside.as_view(), Insides.as_view({"get": "list"})])
+def test_what_a_sync_wrapper_hands_on_of_an_async_view_is_no_response(view: Any, entry: str) -> None:
+    """As by Django: the view would run when the wrapper has closed what it opened around it."""
+    given: list[Any] = []
+
+    def wrapper(request: Any) -> Any:
+        with nullcontext():
+            given.append(view(request))
+            return given[0]
+
+    with (
+        Site({"x/": wrapper}, entry=entry, DEBUG_PROPAGATE_EXCEPTIONS=True) as site,
+        pytest.raises(ValueError, match="It returned an unawaited coroutine instead"),
+    ):
+        asyncio.run(site.asend("GET", "/x/"))
+    given[0].close()
+
+
+handled: list[tuple[str, str]] = []
+
+
+def note(who: str) -> None:
+    handled.append((who, traceback.format_exc().strip().splitlines()[-1]))
+
+
+def of_the_settings(error: Exception, context: Any) -> None:
+    note("settings")
+
+
+async def aof_the_settings(error: Exception, context: Any) -> None:
+    await asyncio.sleep(0)
+    note("settings")
+
+
+class Answers(MiddlewareMixin):
+    def process_exception(self, request: Any, exception: Exception) -> None:
+        note("middleware")
+
+
+class AnswersAsync(MiddlewareMixin):
+    async def process_exception(self, request: Any, exception: Exception) -> None:
+        await asyncio.sleep(0)
+        note("middleware")
+
+
+class Fails(AsyncAPIView):
+    def get(self, request: Any) -> None:
+        raise LookupError("in the handler")
+
+    def handle_exception(self, exc: Exception) -> Any:
+        note("view")
+        return super().handle_exception(exc)
+
+
+class FailsAsync(AsyncAPIView):
+    async def get(self, request: Any) -> None:
+        raise LookupError("in the handler")
+
+    async def ahandle_exception(self, exc: Exception) -> Any:
+        note("view")
+        return await super().ahandle_exception(exc)
+
+
+@on_both
+@pytest.mark.parametrize("view", [Fails, FailsAsync])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_who_answers_an_exception_finds_it_being_handled(is_async: bool, view: Any, entry: str) -> None:
+    """As in DRF and Django, for ``logger.exception``, ``traceback.format_exc`` and a bare ``raise``."""
+    handled.clear()
+    handler, middleware = (aof_the_settings, AnswersAsync) if is_async else (of_the_settings, Answers)
+    with Site(
+        {"x/": view.as_view()},
+        entry=entry,
+        MIDDLEWARE=[f"{__name__}.{middleware.__name__}"],
+        REST_FRAMEWORK={"EXCEPTION_HANDLER": f"{__name__}.{handler.__name__}"},
+    ) as site:
+        assert asyncio.run(site.asend("GET", "/x/")).status == 500
+    assert handled == [(who, "LookupError: in the handler") for who in ("view", "settings", "middleware")]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIHandler as DjangoASGIHandler
 from django.core.signals import got_request_exception
 from django.http import HttpResponse
 from django.middleware import common
@@ -57,6 +58,7 @@ def _cases(draw: st.DrawFn) -> tuple[list[str], str, dict[str, str]]:
 @example((["hooks_0", "sync_function_1", "own_acall_2"], "alate", {"response.render": "fail"}))
 @example((["hooks_0", "own_acall_1", "hooks_2"], "aview", {"view.call": "fail", "own_acall_1.exception": "respond"}))
 @example((["hooks_0"], "alate", {"response.render": "fail", "hooks_0.exception": "respond"}))
+@example((["hooks_0"], "nothing", {"hooks_0.exception": "respond"}))
 @hypothesis_settings(max_examples=120, deadline=None)
 def test_the_same_is_called_in_the_same_order_and_answered_alike(case: Any) -> None:
     names, view, plan = case
@@ -106,8 +108,10 @@ def test_middleware_that_is_not_used_says_so_in_debug(reason: str, caplog: pytes
     caplog.set_level("DEBUG", "django.request")
     stack.not_used_0 = stack.not_used(reason)  # type: ignore[attr-defined]
     with override_settings(MIDDLEWARE=[stack.path_of(stack.not_used, 0)], DEBUG=True):
-        ASGIHandler()
-    assert f"MiddlewareNotUsed: 'tests.entry.stack.not_used_0'{reason and ': not here'}" in caplog.messages
+        for handler in (DjangoASGIHandler, ASGIHandler):
+            handler()
+    theirs, ours = (message for message in caplog.messages if message.startswith("MiddlewareNotUsed"))
+    assert ours == theirs
 
 
 def test_a_view_that_gives_no_response_is_named() -> None:
@@ -139,6 +143,54 @@ class Growing(MiddlewareMixin):
 
     def process_view(self, request: Any, *args: Any) -> None:
         type(self).process_response = Patching.replaced  # type: ignore[attr-defined]
+
+
+class Around(MiddlewareMixin):
+    """Hooks, and something around the rest of the chain."""
+
+    def process_request(self, request: Any) -> None:
+        stack.act("around", "request")
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        return stack.marked(response, "hook")
+
+    def around(self, get_response: Any) -> Any:
+        async def rest(request: Any) -> Any:
+            return stack.marked(await get_response(request), "around")
+
+        return rest
+
+
+class GivenAround(Around):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(self.around(get_response))
+
+
+class PutAround(Around):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self.get_response = self.around(get_response)
+
+
+class ReadAround(Around):
+    @property
+    def get_response(self) -> Any:
+        return self.around(self.rest)
+
+    @get_response.setter
+    def get_response(self, rest: Any) -> None:
+        self.rest = rest
+
+
+@pytest.mark.parametrize("cls", [GivenAround, PutAround, ReadAround])
+def test_what_a_middleware_puts_around_the_rest_of_the_chain_is_called(cls: Any) -> None:
+    answers = {}
+    for entry in ENTRIES:
+        middleware = [stack.path_of(stack.hooks, 0), f"{__name__}.{cls.__name__}", stack.path_of(stack.hooks, 1)]
+        answer, events = served(entry, middleware, "aview", {})
+        answers[entry] = answer.headers["X-Passed"], [event for event, _ in events]
+    assert answers[OURS] == answers[DJANGO]
+    assert answers[OURS][0] == "hooks_1 around hook hooks_0 "
 
 
 class Static(MiddlewareMixin):

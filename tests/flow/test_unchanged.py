@@ -6,6 +6,7 @@ import operator
 import types
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +106,16 @@ def test_a_look_at_what_is_new_each_time_never_finds_the_same() -> None:
 
 def test_a_look_at_no_name_finds_nothing_changed() -> None:
     assert unchanged(object, ())()
+
+
+def test_a_coroutine_that_is_dropped_meanwhile_is_warned_of() -> None:
+    async def check() -> None: ...
+
+    given: dict[type, Any] = {}
+    # Read by no function of Python's, so that it is dropped in the comparison itself.
+    owner = type("Meta", (type,), {"name": property(given.pop)})("Owner", (), {})
+    given[owner] = None
+    is_unchanged = unchanged(owner, ["name"])
+    given[owner] = check()
+    with pytest.warns(RuntimeWarning, match="check' was never awaited"):
+        assert not is_unchanged()

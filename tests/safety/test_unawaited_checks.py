@@ -7,6 +7,7 @@ import functools
 import re
 import sys
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from django.core.signals import got_request_exception
@@ -286,3 +287,21 @@ def test_nor_is_the_user() -> None:
             return Response("let in" if request.auser() else "nobody")
 
     assert "request.auser was not awaited at" in failure(View)
+
+
+@pytest.mark.parametrize("awaits", [True, False])
+def test_a_check_may_be_a_task_and_the_task_be_logged(awaits: bool) -> None:
+    """From Python 3.12 on, a task's repr asks whether its coroutine is true."""
+
+    class View(Written, Base):
+        async def get(self, request: Any) -> Response:
+            task = asyncio.create_task(self.acheck_object_permissions(request, object()))
+            assert "pending" in repr(task)
+            done, _ = await asyncio.wait([task])
+            assert "Refused" in repr(done)
+            if awaits:
+                await task
+            return Response(type(task.exception()).__name__)
+
+    asked = ask(View)
+    assert (asked.status, asked.json()) == ((418, ANY) if awaits else (200, "Refused"))

@@ -38,6 +38,7 @@ class Index(APIView):
                 "a book": reverse("book-detail", [1], request=request),
                 "its reviews": reverse("reviews", [1], request=request),
                 "its offers": reverse("book-offers", [1], request=request),
+                "its offers, asked for in turn": reverse("book-offers-in-turn", [1], request=request),
                 "all books as CSV": reverse("book-catalogue", request=request),
                 "the schema": reverse("schema", request=request),
                 "try it out": reverse("docs", request=request),

@@ -1,29 +1,25 @@
 """The books: an async viewset, whose actions have settings of their own."""
 
 import asyncio
-import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from operator import itemgetter
 from typing import Any
 
-import httpx
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
-from restflow.responses import EventStreamRenderer, ServerSentEvent
+from restflow.responses import EventStreamRenderer, NDJSONRenderer, ServerSentEvent
 from restflow.serializers import AsyncSerializer
 from restflow.throttling import OpenStreamsThrottle
 from restflow.views import OFF, ActionConfig, AsyncModelViewSet, PostFetch, action
+from shop import sellers, upstream
 from shop.models import Book, Review
 from shop.policies import FastPages, IsListerOrReadOnly, OffersThrottle, Pages, ShelfHasRoom
 from shop.renderers import CSVRenderer
@@ -38,22 +34,17 @@ LATEST_REVIEW = PostFetch(
     book_id="id",
 )
 
-# Reading the certificates takes a while, so it is done once and not for each request.
-TLS = ssl.create_default_context()
-
-
-class UpstreamUnavailable(APIException):
-    """The sellers can't be asked, or did not answer."""
-
-    status_code = 502
-    default_detail = "The sellers did not answer."
-
 
 def own_books(view: AsyncModelViewSet[Book]) -> QuerySet[Book]:
     """The books that the reader listed."""
     return Book.objects.filter(listed_by=view.request.user.pk).select_related("author")
 
 
+OFFERS = ActionConfig(
+    response_serializer_class=OffersSerializer,
+    throttle_classes=[OffersThrottle],
+    error_format="problem",  # RFC 9457
+)
 CHANGE = ActionConfig(
     request_serializer_class=BookInputSerializer,
     permission_classes=[IsAuthenticatedOrReadOnly, IsListerOrReadOnly],
@@ -90,15 +81,18 @@ class BookViewSet(AsyncModelViewSet[Book]):
             permission_classes=[IsAuthenticated],
             pagination_class=FastPages,
         ),
-        "offers": ActionConfig(
-            response_serializer_class=OffersSerializer,
-            throttle_classes=[OffersThrottle],
-            error_format="problem",  # RFC 9457
-        ),
+        "offers": OFFERS,
+        "offers_in_turn": OFFERS,
         "catalogue": ActionConfig(
             serializer_class=CatalogueSerializer,
             renderer_classes=[CSVRenderer],
             authentication_classes=[],  # public: an outdated token does no harm
+            pagination_class=OFF,
+        ),
+        "arriving": ActionConfig(
+            serializer_class=CatalogueSerializer,
+            renderer_classes=[NDJSONRenderer],
+            throttle_classes=[OpenStreamsThrottle],
             pagination_class=OFF,
         ),
         "listed": ActionConfig(
@@ -139,6 +133,12 @@ class BookViewSet(AsyncModelViewSet[Book]):
         """All books in one CSV file; a sync action, which runs in the worker thread."""
         return self.paginated_response(self.get_queryset())
 
+    @extend_schema(responses=CatalogueSerializer(many=True))
+    @action(detail=False)
+    async def arriving(self, request: Request) -> HttpResponseBase:
+        """All books, a line of JSON for each, sent as the warehouse hands it out."""
+        return await self.astreamed_response(upstream.handed_out(await self.aget_queryset()))
+
     @extend_schema(responses=BookSerializer(many=True))
     @action(detail=False)
     async def listed(self, request: Request) -> HttpResponseBase:
@@ -149,26 +149,28 @@ class BookViewSet(AsyncModelViewSet[Book]):
     async def offers(self, request: Request, pk: str) -> Response:
         """What other sellers want for one book: all of them are asked at once. The cheapest comes first."""
         book = await self.aget_object()
-        origin = request.build_absolute_uri("/").rstrip("/")
-        if origin not in settings.UPSTREAM_ORIGINS:
-            raise UpstreamUnavailable("No sellers are known at this address.")
-
         started = time.perf_counter()
-        try:
-            async with httpx.AsyncClient(base_url=origin, timeout=5, trust_env=False, verify=TLS) as client:
-                answers = await asyncio.gather(*(ask(client, seller, book.pk) for seller in settings.SELLERS))
-        except httpx.HTTPError as error:
-            raise UpstreamUnavailable from error
-        elapsed = time.perf_counter() - started
+        answers = await sellers.ask_at_once(request, book.pk)
+        return await self.aserialized_response(offers_of(book, answers, time.perf_counter() - started))
 
-        return await self.aserialized_response(
-            {
-                "book": book.title,
-                "offers": sorted(answers, key=itemgetter("price_cents")),
-                "in_flight": max(answer["in_flight"] for answer in answers),
-                "elapsed_seconds": round(elapsed, 2),
-            }
-        )
+    @action(detail=True, url_path="offers-in-turn")
+    def offers_in_turn(self, request: Request, pk: str) -> Response:
+        """The same from sync code, which asks one after the other; a thread waits meanwhile."""
+        book = self.get_object()
+        started = time.perf_counter()
+        answers = sellers.ask_in_turn(request, book.pk)
+        return self.serialized_response(offers_of(book, answers, time.perf_counter() - started))
+
+
+def offers_of(book: Book, answers: Iterable[dict[str, Any]], elapsed: float) -> dict[str, Any]:
+    """What the sellers answered, the cheapest first."""
+    offers = sorted(answers, key=itemgetter("price_cents"))
+    return {
+        "book": book.title,
+        "offers": offers,
+        "in_flight": max(offer["in_flight"] for offer in offers),
+        "elapsed_seconds": round(elapsed, 2),
+    }
 
 
 async def books_listed_since(last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
@@ -184,10 +186,3 @@ async def books_listed_since(last_event_id: str | None) -> AsyncIterator[ServerS
             last = book.pk
             yield ServerSentEvent(book, event="book", id=book.pk)
         await asyncio.sleep(1)
-
-
-async def ask(client: httpx.AsyncClient, seller: str, pk: int) -> dict[str, Any]:
-    """One seller's answer."""
-    answer = await client.get(reverse("upstream", [seller, pk]))
-    offer: dict[str, Any] = answer.raise_for_status().json()
-    return offer

@@ -1,6 +1,6 @@
-"""OpenAPI by drf-spectacular, with what restflow's views say beyond DRF's.
+"""OpenAPI by drf-spectacular, including what only restflow's views declare.
 
-Asks the getters of views that drf-spectacular makes, without a request. Called when a schema is generated.
+Calls the getters of views that drf-spectacular creates, without a request. Called when a schema is generated.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ __dir__ = __all__.copy
 
 
 class RestflowAutoSchema(AutoSchema):
-    """drf-spectacular's ``AutoSchema``, with a serializer for each direction, and the errors that a view answers with.
+    """drf-spectacular's ``AutoSchema``, with separate serializers for requests and responses, and error responses.
 
-    It describes views of DRF's and restflow's. ``@extend_schema`` comes first in everything, as it does there.
+    It describes views of DRF's and restflow's. As in ``AutoSchema``, ``@extend_schema`` takes precedence.
     """
 
     _answers_by_its_view = False
     _has_body = False
 
     def get_request_serializer(self) -> Any:
-        """Return the serializer of the request direction; None where a view has one of the response alone."""
+        """Return the serializer for requests; None if the view only has one for responses."""
         return self._by_direction("request")
 
     def get_response_serializers(self) -> Any:
-        """Return the serializer of the response direction; None where a view has one of the request alone."""
+        """Return the serializer for responses; None if the view only has one for requests."""
         self._answers_by_its_view = True
         return self._by_direction("response")
 
     def get_error_responses(self) -> dict[str, Any]:
-        """Return the responses to what goes wrong, by status; override it to describe others, or none.
+        """Return the error responses, by status; override it to describe others, or none.
 
         Returns:
-            400 where the request has a body, 401 and 403 where authentication or permissions may refuse, 404 where the
-            URL names something or a page, 429 where the view is throttled. Those that ``@extend_schema`` describes
-            stand.
+            400 if the request has a body, 401 and 403 if authentication or permissions may refuse, 404 if the URL has
+            parameters or the list has pages, 429 if the view is throttled, and those of ``etag`` and
+            ``idempotency_key``. Responses that ``@extend_schema`` describes are kept.
         """
         refusals = self._refusals()
         names_something = bool(set(variables(self.path)) - {"format"})
@@ -77,7 +77,7 @@ class RestflowAutoSchema(AutoSchema):
         }
 
     def get_override_parameters(self) -> Any:
-        """Return the headers by which clients say what they have seen (``etag``), and what they send again."""
+        """Return the headers of conditional requests (``etag``) and the ``Idempotency-Key``."""
         parameters = list(super().get_override_parameters())
         if self._executes_once():
             view: Any = self.view
@@ -96,7 +96,7 @@ class RestflowAutoSchema(AutoSchema):
         return is_unsafe and getattr(self.view, "idempotency_key", None) is not None
 
     def _writes_conditionally(self) -> bool:
-        """Tell whether the operation changes the instance that the URL names, if that is as the client has seen it."""
+        """Tell whether the operation changes the instance that the URL identifies, subject to ``If-Match``."""
         of_one = self.method in ("PUT", "PATCH", "DELETE") or getattr(self.view, "detail", False)
         return bool(getattr(self.view, "etag", None)) and of_one and self.method not in permissions.SAFE_METHODS
 
@@ -104,13 +104,13 @@ class RestflowAutoSchema(AutoSchema):
         return bool(getattr(self.view, "precondition_required", False))
 
     def _reads_conditionally(self) -> bool:
-        """Tell whether the operation retrieves what the client may have already."""
+        """Tell whether the operation retrieves an instance that the client may already have."""
         view = self.view
         retrieves = isinstance(view, RetrieveModelMixin) and getattr(view, "action", "retrieve") == "retrieve"
         return retrieves and self.method == "GET" and bool(getattr(view, "etag", None))
 
     def _error_format(self) -> str | None:
-        """Return the form of the view's errors; what another exception handler answers with, nobody knows."""
+        """Return the format of the view's errors; None if it has another exception handler, whose format is unknown."""
         handler = _asked(self.view, "get_exception_handler")
         if handler is drfs_exception_handler:
             return DRF
@@ -122,11 +122,11 @@ class RestflowAutoSchema(AutoSchema):
             return self._get_serializer()
         try:
             context: Any = _asked(view, "get_context")
-        except Exception:  # it asks a request, and there is none
+        except Exception:  # the method needs a request, and here is none
             context = {"request": view.request, "view": view}
         try:
             if not any(run(_class_of(view, each)) for each in ("request", "response")):
-                return self._get_serializer()  # which says what to do about it
+                return self._get_serializer()  # which reports the missing serializer
             return run(build(view, direction, context=context)) if run(_class_of(view, direction)) else None
         except Exception:
             return self._get_serializer()
@@ -145,7 +145,7 @@ class RestflowAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        if direction == "response":  # and not a callback's, which is another party's answer
+        if direction == "response":  # a callback's response comes from somebody else's server
             media_types = self.map_renderers("media_type")
             if self._error_format() == PROBLEM:
                 media_types = [problem_media_type(each) or each for each in media_types]
@@ -162,7 +162,7 @@ class RestflowAutoSchema(AutoSchema):
         return bodies
 
     def _error(self, status: str) -> dict[str, Any] | None:
-        """Return the schema of an error, by the form of the view's errors."""
+        """Return the schema of an error, for the view's error format."""
         form = self._error_format()
         if form is None:
             return None
@@ -178,7 +178,7 @@ class RestflowAutoSchema(AutoSchema):
             serializer = self.get_response_serializers()
         if super()._is_list_view(serializer):
             return True
-        # Only a list is paged, and only a plain view has no other way to say that it is one.
+        # Only lists are paginated, and a plain view can't say in another way that it returns one.
         view = self.view
         is_plain = isinstance(view, Helpers) and not isinstance(view, GenericAPIView) and not hasattr(view, "action")
         return is_plain and self.method == "GET" and self._answers_by_its_view and self._pagination_class() is not None
@@ -194,12 +194,12 @@ class RestflowAutoSchema(AutoSchema):
         return chosen and chosen()
 
     def _has_pages(self) -> bool:
-        """Tell whether a page may be asked for that there is not: DRF gives any offset an empty page."""
+        """Tell whether a request for a missing page is a 404; for DRF's offsets it is an empty page."""
         by_name = (pagination.PageNumberPagination, pagination.CursorPagination)
         return self._is_list_view() and isinstance(self._get_paginator(), by_name)
 
     def get_paginated_name(self, serializer_name: str) -> str:
-        """Return the name of the schema of a page; pages that are not counted have one of their own.
+        """Return the name of the schema of a page; pages without a count have a schema of their own.
 
         Args:
             serializer_name: the name of an item's schema.
@@ -208,10 +208,10 @@ class RestflowAutoSchema(AutoSchema):
         return f"Uncounted{name}" if isinstance(self._get_paginator(), FastPageNumberPagination) else name
 
     def get_auth(self) -> Any:
-        """Return the security requirements; an empty one among them where nobody need be authenticated."""
+        """Return the security requirements, including an empty one if authentication is optional."""
         auths = super().get_auth()
         asked = self.view.get_permissions()
-        # One that lets strangers in is enough, as it is to drf-spectacular: one beside it may be about objects.
+        # One permission that admits anonymous users is enough, as in drf-spectacular; others may be about objects.
         if {} not in auths and auths and (not asked or len(self._refusing()) < len(asked)):
             auths.append({})
         return auths
@@ -225,7 +225,7 @@ class RestflowAutoSchema(AutoSchema):
         return [each for each in self.view.get_permissions() if not _is_as_drf(each, harmless)]
 
     def _refusals(self) -> set[str]:
-        """Return the statuses by which DRF refuses this method. Source: DRF 3.18, views.py, ``handle_exception``."""
+        """Return the statuses with which DRF refuses this method. Source: DRF 3.18, views.py, ``handle_exception``."""
         refusing = self._refusing()
         authenticators = self.view.get_authenticators()
         statuses = set()
@@ -247,13 +247,13 @@ def _header(name: str, description: str, *, required: bool = False) -> OpenApiPa
 
 
 def _add_header(response: dict[str, Any], name: str, kind: str, description: str) -> None:
-    """Describe a header of a response, where ``@extend_schema`` doesn't."""
+    """Describe a header of a response, unless ``@extend_schema`` does."""
     header = {"schema": {"type": kind}, "description": description}
     response["headers"] = {name: header, **response.get("headers", {})}
 
 
 def _with_streams(content: dict[str, Any], *, is_success: bool) -> dict[str, Any]:
-    """Describe what of a response's content is streamed by its items; an error is JSON whatever was asked for."""
+    """Describe streamed content by its items; an error is JSON, whatever the client accepts."""
     described: dict[str, Any] = {}
     for media_type, body in content.items():
         if media_type not in _STREAMED:
@@ -291,7 +291,7 @@ _ASK_A_USER = (permissions.IsAuthenticated, permissions.IsAuthenticatedOrReadOnl
 
 
 def _is_as_drf(component: Any, classes: tuple[type, ...]) -> bool:
-    """Tell whether ``component`` is of one of DRF's ``classes``, or of restflow's of the same name."""
+    """Tell whether ``component`` is of one of DRF's ``classes``, or of restflow's class of the same name."""
     cls = type(component)
     return isinstance(component, classes) and (is_drfs(cls) or is_ours(cls))
 
@@ -299,7 +299,7 @@ def _is_as_drf(component: Any, classes: tuple[type, ...]) -> bool:
 def _challenges(authenticator: Any, request: Any) -> bool:
     try:
         return bool(_asked(authenticator, "authenticate_header", request))
-    except Exception:  # it reads a request, and there is none: so it says something of it
+    except Exception:  # it reads the request, which is missing here: so it does send a challenge
         return True
 
 
@@ -324,15 +324,15 @@ async def _class_of(view: Any, direction: str) -> Any:
 
 
 class SessionScheme(schemes.SessionScheme):
-    """The security scheme of restflow's ``SessionAuthentication``, and of what derives from it."""
+    """The security scheme of restflow's ``SessionAuthentication`` and its subclasses."""
 
     target_class = "restflow.authentication.SessionAuthentication"
     match_subclasses = True
-    priority = -1  # after one of the project's own
+    priority = -1  # below the project's own extensions
 
 
 class BasicScheme(schemes.BasicScheme):
-    """The security scheme of restflow's ``BasicAuthentication``, and of what derives from it."""
+    """The security scheme of restflow's ``BasicAuthentication`` and its subclasses."""
 
     target_class = "restflow.authentication.BasicAuthentication"
     match_subclasses = True
@@ -340,7 +340,7 @@ class BasicScheme(schemes.BasicScheme):
 
 
 class TokenScheme(schemes.TokenScheme):
-    """The security scheme of restflow's ``TokenAuthentication``, and of what derives from it."""
+    """The security scheme of restflow's ``TokenAuthentication`` and its subclasses."""
 
     target_class = "restflow.authentication.TokenAuthentication"
     match_subclasses = True

@@ -1,10 +1,10 @@
-"""Requests counted in one step, in the memory of the process or in Redis, as the settings say.
+"""Atomic request counting, in the memory of the process or in Redis, as the settings say.
 
-In tests, looks whether Django's default cache was cleared. Called by ``restflow.throttling`` alone.
+In tests, notices that Django's default cache was cleared. Called by ``restflow.throttling`` only.
 
-A key has one log: the times of the requests that were counted under it. Rates that share a key share its log, as in
-DRF, where it is a list in the cache. DRF's list is cut to the period of whichever rate comes last; a log keeps what the
-longest period and the largest amount that were ever asked of it need, so that no rate loses what another drops.
+Each key has one log: the times of the requests counted under it. Rates that share a key share a log, as in DRF, where
+the log is a list in the cache. DRF cuts that list to the period of the rate that used it last. Here a log keeps what
+its longest period and largest limit need, so that no rate loses requests to another.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST_KEY = 128
 
 
 def shortened(key: str) -> str:
-    """Return what a key is kept under: itself, or its hash where a client made it long (by an X-Forwarded-For)."""
+    """Return a key for storage: itself, or its hash if it is long, as a client can make it (X-Forwarded-For)."""
     if len(key) <= _LONGEST_KEY:
         return key
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
@@ -42,9 +42,9 @@ _MARK = f"restflow.throttling.{uuid4().hex}"
 
 
 class _Mark:
-    """A mark in Django's default cache, for test suites, which clear it between tests to have DRF's counts forgotten.
+    """A mark in Django's default cache, which test suites clear between tests to reset DRF's counts.
 
-    Where it is missing, the cache was cleared. In production nobody looks.
+    If it is missing, the cache has been cleared. It is not looked at in production.
     """
 
     def __init__(self, forget: Callable[[], None]) -> None:
@@ -53,7 +53,7 @@ class _Mark:
         self._has_looked = False
 
     async def look(self) -> None:
-        if "outbox" in vars(mail):  # as Django's test runner and pytest-django leave it
+        if "outbox" in vars(mail):  # Django's test environment, and pytest-django, set this
             if isinstance(caches["default"], LocMemCache):
                 self._look()
             else:
@@ -70,18 +70,21 @@ class _Mark:
 
 
 class _Counter:
-    """The storage that the settings name; one for all threads and event loops of the process."""
+    """The storage from the settings, shared by all threads and event loops of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: tuple[Memory | Redis, _Mark] | None = None
 
     async def get(self) -> Memory | Redis:
-        """Return the storage. In tests it begins anew where Django's default cache was cleared."""
+        """Return the storage.
+
+        In tests, its counts are reset if Django's default cache has been cleared.
+        """
         made = self._made
         if made is None:
             in_memory = settings.THROTTLE_STORAGE == "memory://"
-            made = self._make() if in_memory else await blocking(self._make)  # imports take a while, once
+            made = self._make() if in_memory else await blocking(self._make)  # the first call imports modules
         storage, mark = made
         await mark.look()
         return storage

@@ -1,4 +1,4 @@
-"""Requests counted in the memory of this process, for both colours. Waits for nothing."""
+"""Counts requests in the memory of this process, for both colours, without blocking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from restflow.flow import nonblocking
 
 
 class _Log:
-    """The times of one key, oldest first, and what the rates that share it need of them."""
+    """The times of one key, oldest first, and how many of them the rates that share it need."""
 
     __slots__ = ("amount", "seconds", "times")
 
@@ -26,15 +26,15 @@ class _Log:
         self.amount = max(self.amount, amount)
         times = self.times
         del times[: max(bisect_right(times, now - self.seconds), len(times) - self.amount)]
-        times.append(max(now, times[-1]) if times else now)  # a clock that was set back leaves them sorted
+        times.append(max(now, times[-1]) if times else now)  # sorted even if the clock was set back
 
 
 class Memory:
     """The counts of this process; a hit takes microseconds.
 
     Args:
-        max_entries: the number of keys that are remembered; beyond it, those that stayed away longest are forgotten.
-        options: what other storages take.
+        max_entries: how many keys are kept; beyond that, the least recently used are dropped.
+        options: options of other storages, ignored.
     """
 
     failures: tuple[type[Exception], ...] = ()
@@ -42,19 +42,19 @@ class Memory:
     def __init__(self, max_entries: int = 100_000, **options: Any) -> None:
         self._lock = threading.Lock()
         self._max_entries = max_entries
-        self._logs: OrderedDict[str, _Log] = OrderedDict()  # who stayed away longest comes first
+        self._logs: OrderedDict[str, _Log] = OrderedDict()  # the least recently used comes first
 
     @nonblocking
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
-        """Count a request, unless there is no room for it.
+        """Count a request, unless the limit has been reached.
 
         Args:
-            amount: the requests that may be made.
-            seconds: the period in which they may.
+            amount: how many requests may be made in a period.
+            seconds: the length of the period.
             now: the time, in seconds.
 
         Returns:
-            The times of the requests in the period before it, newest first.
+            The times of the earlier requests in the period, newest first.
         """
         with self._lock:
             log = self._logs.get(key) or _Log()
@@ -69,15 +69,15 @@ class Memory:
         return found.tolist()
 
     def forget(self) -> None:
-        """Begin all counts anew."""
+        """Reset all counts."""
         with self._lock:
             self._logs.clear()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is nothing to close."""
 
     def _retire(self, now: float) -> None:
-        """Drop clients that stayed away, two a hit: faster than new ones come, and never all at once."""
+        """Drop up to two idle clients per hit: faster than new ones arrive, and never all at once."""
         for _ in range(min(2, len(self._logs))):
             key, log = next(iter(self._logs.items()))
             if len(self._logs) <= self._max_entries and log.times[-1] > now - log.seconds:

@@ -1,4 +1,4 @@
-"""Requests counted in Redis, all that wait at once, over one connection for all threads and one for each event loop."""
+"""Counts requests in Redis, in batches, over one connection for all threads and one for each event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
-# A script, so that a request is counted in one step. It counts many: all that wait are sent at once.
+# A Lua script, so that counting is atomic. One run counts all requests that are waiting.
 _SCRIPT = """
 -- KEYS: the number of times that all was forgotten, then the log of each request.
 -- ARGV: whether to forget all now, then of each request the time, and the seconds and the amount of its rate.
@@ -58,7 +58,7 @@ end
 return answers
 """
 
-_AT_ONCE = 250  # requests in one run of the script, during which Redis does nothing else: 6 µs each
+_AT_ONCE = 250  # requests in one run of the script, which blocks Redis for 6 µs each
 
 
 class _Hit(NamedTuple):
@@ -69,16 +69,16 @@ class _Hit(NamedTuple):
     seconds: float
     amount: float
     answer: Any
-    """The future, of asyncio or of concurrent.futures, that gets the times it found."""
+    """The future, of asyncio or of concurrent.futures, for the times that are found."""
 
 
 class _Queue:
     """Requests that wait for one connection, in the order they came.
 
     Args:
-        script: what counts them.
-        forgotten: the key of the number of times that all was forgotten.
-        forgetting: holds a 1 where all is to be forgotten before the next is counted.
+        script: the Lua script that counts them.
+        forgotten: the key of the number of resets.
+        forgetting: contains a 1 if all counts are to be reset before the next request is counted.
     """
 
     def __init__(self, script: Any, forgotten: str, forgetting: deque[int]) -> None:
@@ -88,7 +88,7 @@ class _Queue:
         self.waiting: deque[_Hit] = deque()
 
     def take(self) -> list[_Hit]:
-        """Return the next requests to be counted. Those that were cancelled are not."""
+        """Return the next requests to count, without those that were cancelled."""
         taken: list[_Hit] = []
         while self.waiting and len(taken) < _AT_ONCE:
             hit = self.waiting.popleft()
@@ -97,7 +97,7 @@ class _Queue:
         return taken
 
     def ask(self, hits: Sequence[_Hit]) -> Any:
-        """Have them counted; an async script is to be awaited."""
+        """Run the script for these requests; if it is async, the result must be awaited."""
         args: list[float] = [self._forgets()]
         for hit in hits:
             args += hit.now, hit.seconds, hit.amount
@@ -111,27 +111,27 @@ class _Queue:
 
     @contextmanager
     def answering(self, hits: Sequence[_Hit]) -> Generator[None]:
-        """Let none of them wait for ever: an error is raised where they wait."""
+        """Pass an error to all requests that wait for it, so that none waits for ever."""
         try:
             yield
         except Exception as error:
             for hit in hits:
                 if not hit.answer.done():
                     hit.answer.set_exception(error)
-        except BaseException:  # the task was cancelled, the process interrupted
+        except BaseException:  # cancellation or KeyboardInterrupt too
             for hit in hits:
                 hit.answer.cancel()
             raise
 
     def answer(self, hits: Sequence[_Hit], found: Sequence[bytes]) -> None:
-        """Tell each what it found."""
+        """Give each request the times that were found for it."""
         for hit, times in zip(hits, found, strict=True):
             if not hit.answer.done():
                 hit.answer.set_result(list(reversed(struct.unpack(f"<{len(times) // 8}d", times))))
 
 
 class _Threads(_Queue):
-    """Counts for all threads of the process: whoever gets the connection sends all that wait for it."""
+    """Counts for all threads of the process: the thread that gets the connection sends all waiting requests."""
 
     def __init__(self, pool: Any, *args: Any) -> None:
         super().__init__(*args)
@@ -155,9 +155,9 @@ class _Threads(_Queue):
 
 
 class _Loop(_Queue):
-    """Counts for one event loop: a task sends all that wait, until nobody does.
+    """Counts for one event loop: a task sends waiting requests until there are none left.
 
-    A task of its own, so that a request that is cancelled leaves the connection as it is.
+    It is a task of its own, so that a cancelled request does not disturb the connection.
     """
 
     def __init__(self, seconds: float, *args: Any) -> None:
@@ -170,7 +170,7 @@ class _Loop(_Queue):
         self.waiting.append(hit)
         if not self._is_working:
             self._is_working = True
-            # In no request's context: it works for all of them.
+            # In an empty context, since it works for all requests.
             self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
         found: list[float] = await hit.answer
         return found
@@ -184,7 +184,7 @@ class _Loop(_Queue):
                     self.answer(hits, found)
         finally:
             self._is_working = False
-            for hit in self.waiting:  # only where it was cancelled
+            for hit in self.waiting:  # left over only after a cancellation
                 hit.answer.cancel()
 
 
@@ -193,11 +193,11 @@ _PARTS = 50
 
 @asynccontextmanager
 async def _deadline(seconds: float) -> AsyncGenerator[None]:
-    """Raise TimeoutError after ``seconds``, of which those don't count in which the event loop was late.
+    """Raise TimeoutError after ``seconds``, not counting the time for which the event loop was blocked.
 
-    An answer of Redis may lie unread while the loop is held by something else, and an alarm that went off meanwhile
-    would come before it. So the time is counted in parts, each of which counts once, however late it comes: between
-    two of them the loop has looked at its sockets.
+    While something blocks the loop, an answer of Redis may arrive and remain unread; a timer that expired meanwhile
+    would fire first. So the time is counted in parts, each of which counts once, however late its timer fires: between
+    two parts the loop reads its sockets.
     """
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
@@ -225,10 +225,10 @@ async def _deadline(seconds: float) -> AsyncGenerator[None]:
 class Redis:
     """Counts in Redis, over one connection for all threads and one for each event loop.
 
-    One is enough, as all requests that wait are sent at once, and more would be opened all at once in a burst.
+    One is enough, since all waiting requests are sent at once. More would all be opened at once in a burst.
     """
 
-    # Redis is near, or it is down.
+    # Redis is usually near: one that does not answer soon is down.
     defaults = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 
     def __init__(self, url: str, key_prefix: str = "restflow", **options: Any) -> None:
@@ -240,11 +240,11 @@ class Redis:
                 "RESTFLOW['THROTTLE_STORAGE'] needs the package 'redis', of the extra \"throttling\": pip install redis"
             ) from error
         self.failures = (redis.RedisError, OSError)
-        # By the braces Redis keeps all keys in one place, where it is sharded; those of a script must be.
+        # The braces are a hash tag: in a cluster, all keys of a script must be in one slot.
         self._prefix = f"{{{key_prefix}}}"
         url = url.replace("redis+unix:", "unix:")
-        # Redis-py would try three times more, for seconds. Once more, at once, is for a connection that was cut
-        # while nobody used it. A request that got no answer in time is not sent again.
+        # redis-py would retry three times, for seconds. One immediate retry covers an idle connection that was closed.
+        # A request that timed out is not sent again.
         once = {"backoff": redis.backoff.NoBackoff(), "retries": 1, "supported_errors": (redis.ConnectionError,)}
         options = {**self.defaults, **options, **redis.connection.parse_url(url), "retry": redis.retry.Retry(**once)}
         client: Any = redis.Redis(connection_pool=redis.ConnectionPool(**options))
@@ -254,41 +254,41 @@ class Redis:
         )
 
         options |= {**aioredis.connection.parse_url(url), "retry": aioredis.retry.Retry(**once)}
-        # On a loop, redis-py's own timeouts would count the loop's lateness; see _deadline.
+        # redis-py's timeouts would include delays of the event loop itself; see _deadline.
         self._patience = max(options[name] or math.inf for name in self.defaults)
         options |= dict.fromkeys(self.defaults)
         self._client: Any = lambda: aioredis.Redis(connection_pool=aioredis.ConnectionPool(**options))
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Loop, Any]] = WeakKeyDictionary()
 
     def hit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
-        """Count a request, unless there is no room for it; see ``Memory.hit``."""
+        """Count a request, unless the limit has been reached; see ``Memory.hit``."""
         return self._threads.count(self._hit(key, now, seconds, amount, Future()))
 
     async def ahit(self, key: str, amount: int, seconds: float, now: float) -> list[float]:
-        """Count a request, unless there is no room for it; see ``Memory.hit``."""
+        """Count a request, unless the limit has been reached; see ``Memory.hit``."""
         loop = asyncio.get_running_loop()
         queue = await self._on(loop)
         return await queue.count(self._hit(key, now, seconds, amount, loop.create_future()))
 
     def _hit(self, key: str, now: float, seconds: float, amount: float, answer: Any) -> _Hit:
-        # What can't be sent (half of a surrogate pair, a rate that is no number) must be an error of one, not of all.
+        # A value that can't be sent (a lone surrogate, say) must fail its own request, not all in the batch.
         sent = f"{self._prefix}:{key}".encode(errors="surrogatepass")
         return _Hit(sent, float(now), float(seconds), float(amount), answer)
 
     def forget(self) -> None:
-        """Begin all counts anew, for every process that counts here."""
+        """Reset all counts, for every process that counts here."""
         self._forgetting.append(1)
 
     def close(self) -> None:
-        """Let go of the connections. Those of event loops are closed when their loops next run."""
+        """Close the connections; those of event loops are closed when their loops next run."""
         self._loops.clear()
         self._threads.close()
 
     async def _on(self, loop: asyncio.AbstractEventLoop) -> _Loop:
-        # A connection belongs to the loop it was opened on.
+        # A connection can only be used on the loop that opened it.
         found = self._loops.get(loop)
         if found is None:
-            for other in self._loops.keyrefs():  # a copy: other threads may have loops too
+            for other in self._loops.keyrefs():  # a copy, since other threads may add loops
                 if (closed := other()) is not None and closed.is_closed():
                     self._loops.pop(closed, None)
             opened = self._open(loop)
@@ -296,7 +296,10 @@ class Redis:
         return found[0]
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Loop, None]:
-        """Yield the queue of ``loop``. The loop ends its generators before it is closed, and so the connection."""
+        """Yield the queue of ``loop``.
+
+        The connection is closed when the loop shuts down its async generators.
+        """
         client = self._client()
         try:
             yield _Loop(self._patience, client.register_script(_SCRIPT), self._prefix, self._forgetting)

@@ -1,4 +1,4 @@
-"""Database connections in async code: given back while a request waits, and transactions."""
+"""Database connections in async code: transactions, and giving connections back while a request waits."""
 
 from restflow.db.sessions import release
 from restflow.db.transactions import Atomic, atomic

@@ -1,4 +1,4 @@
-"""What a database session carries, and the closing of connections on whose session nothing depends."""
+"""Tells whether anything depends on a database session (a transaction, SET, a lock), and closes it if nothing does."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ logger = logging.getLogger("restflow.db")
 
 
 async def release() -> None:
-    """Give back the database connections of this request, before a long wait.
+    """Give back this request's database connections before a long wait.
 
-    Those on whose session nothing depends are closed, which returns them to Django's pool where there is one. The next
-    query opens one. A connection is kept while it is in a transaction (so a ``TestCase`` keeps its own), while a cursor
-    that has run a statement is alive, and from the first statement on that may leave something in the session.
+    A connection is closed if nothing depends on its session; this returns it to Django's pool, if there is one. The
+    next query opens a connection again. A connection is kept while it is in a transaction (so a ``TestCase`` keeps its
+    own), while a cursor that has run a statement is alive, and after the first statement that may leave something in
+    the session.
     """
     await arun(blocking(close_free))
 
 
 def close_free() -> None:
-    """Close this thread's connections on whose session nothing depends. An error of the driver is logged."""
+    """Close this thread's connections if nothing depends on their session, and log errors of the driver."""
     for connection in connections.all(initialized_only=True):
         if _is_free(connection):
             try:
@@ -39,9 +40,9 @@ def close_free() -> None:
 
 
 def holds_a_session() -> bool:
-    """Tell whether this thread has a database connection open, or one of a backend that may keep more than that.
+    """Tell whether this thread has an open database connection, or one of a backend that may keep more state than that.
 
-    django-tenants', for one, keeps the schema that its connections are to be opened for.
+    django-tenants, for one, keeps the schema for which its connections will be opened.
     """
     return any(
         each.connection is not None or not _opens_cursors_as_django(type(each))
@@ -50,9 +51,9 @@ def holds_a_session() -> bool:
 
 
 def keeps_a_connection() -> bool:
-    """Tell whether this thread has a connection that it does not give back while its request waits.
+    """Tell whether this thread has a connection that it keeps while its request waits.
 
-    Others may have to wait for it, or for the end of its transaction.
+    Other requests may have to wait for the connection, or for the end of its transaction.
     """
     return any(
         each.connection is not None and (settings.RELEASE_AFTER is None or not _is_free(each))
@@ -61,7 +62,7 @@ def keeps_a_connection() -> bool:
 
 
 def discard_unfinished() -> None:
-    """Have nobody after this request find a transaction that it left open in its thread: it is rolled back."""
+    """Roll back a transaction that the request left open in its thread, so that no later request is in it."""
     for connection in connections.all(initialized_only=True):
         if connection.in_atomic_block:
             try:
@@ -71,16 +72,16 @@ def discard_unfinished() -> None:
 
 
 class _Session:
-    """Sees the SQL of one session, as an ``execute_wrapper``, from when the connection has been opened."""
+    """Watches the SQL of one session, as an ``execute_wrapper``, from the time the connection is opened."""
 
     def __init__(self) -> None:
         self.is_plain = True
-        """Whether nothing was left in the session."""
+        """Whether nothing can have been left in the session."""
         self.cursors: WeakSet[Any] = WeakSet()
-        """Those that are alive, and may be read."""
+        """The cursors that are alive, and may still be read."""
 
     def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        # What another wrapper does on the driver's own cursor goes by unseen.
+        # Statements that another wrapper runs on the driver's own cursor are not seen.
         if not leaves_nothing(sql) or len(context["connection"].execute_wrappers) > 1:
             self.is_plain = False
         self.cursors.add(context["cursor"])
@@ -88,14 +89,14 @@ class _Session:
 
 
 def _watch(connection: Any, **kwargs: Any) -> None:
-    """Watch a session from here on; what opening it did is done again with the next."""
+    """Watch a session from now on; what was done to open it will be done again for the next one."""
     others = [each for each in connection.execute_wrappers if type(each) is not _Session]
-    # The first: ``connection.execute_wrapper()`` takes the last for its own.
+    # First in the list, because `connection.execute_wrapper()` pops the last.
     connection.execute_wrappers[:] = [_Session(), *others]
 
 
 def watch_last() -> None:
-    """Watch new connections, after all that is done when they are opened."""
+    """Connect the watcher as the last receiver, after all others that run when a connection is opened."""
     connection_created.disconnect(_watch)
     connection_created.connect(_watch)
 
@@ -106,7 +107,7 @@ watch_last()
 def _is_free(connection: Any) -> bool:
     return (
         connection.connection is not None
-        and connection.autocommit  # it is off in a transaction
+        and connection.autocommit  # off in a transaction
         and not connection.allow_thread_sharing
         and _opens_cursors_as_django(type(connection))
         and any(
@@ -116,7 +117,7 @@ def _is_free(connection: Any) -> bool:
 
 
 def _opens_cursors_as_django(cls: type) -> bool:
-    """Tell whether a backend opens cursors by Django's code: another's may send SQL then, as django-tenants does."""
+    """Tell whether a backend opens cursors with Django's code; others, such as django-tenants, may send SQL then."""
     names = ("_cursor", "chunked_cursor", "create_cursor", "cursor", "make_cursor", "make_debug_cursor")
     return all(
         str(getattr(getattr(cls, name), "__module__", None)).startswith("django.")
@@ -125,7 +126,7 @@ def _opens_cursors_as_django(cls: type) -> bool:
     )
 
 
-# What Django's ORM writes before a parenthesis and leaves nothing in the session: words of SQL, types and functions.
+# Words that the ORM writes before a parenthesis and that change nothing in the session: keywords, types, functions.
 _KNOWN = frozenset(
     """
     all and any array as between by case cast conflict distinct else end escape except exists filter from having in
@@ -152,7 +153,7 @@ _KNOWN = frozenset(
     django_date_extract django_date_trunc django_datetime_cast_date django_datetime_cast_time django_datetime_extract
     django_datetime_trunc django_format_dtdelta django_time_diff django_time_extract django_time_trunc
     django_timestamp_diff
-    """.split()  # noqa: SIM905 - as a list it fills a page
+    """.split()  # noqa: SIM905 - a list would fill a page
 )
 _ABOUT_TRANSACTIONS = re.compile(
     r"begin( (deferred|immediate|exclusive))?|(savepoint|release savepoint|rollback to savepoint) [\w\"`]+",
@@ -161,7 +162,7 @@ _ABOUT_TRANSACTIONS = re.compile(
 _PLAIN = re.compile(
     r"[\s(]*(insert\s+into\s+[^\s()]+\s*\(|(insert\s+into|select|update|delete|with|values)\b)", re.IGNORECASE
 )
-# Several statements, comments (which hide things), variables, what makes a table of a query, the view that sets.
+# Several statements, comments (which may hide some), variables, SELECT INTO, and pg_settings, which can be updated.
 _DOUBTFUL = re.compile(r";\s*\S|--|/\*|:=|\binto\b|\bpg_settings\b", re.IGNORECASE)
 _CALLED = re.compile(r"([^\s(),=<>+*/%|:^&~!@\[;?#-]+)\s*\(")
 
@@ -170,11 +171,11 @@ def leaves_nothing(sql: Any) -> bool:
     """Tell whether a statement certainly leaves nothing in the session that runs it.
 
     Args:
-        sql: as Django's cursors are given it.
+        sql: the SQL, as passed to Django's cursors.
 
     Returns:
-        True for one plain statement on rows that calls only functions known here, and for those that a transaction
-        sends. False in doubt.
+        True for a single plain statement on rows that calls only functions known here, and for the statements that a
+        transaction sends. False if in doubt.
     """
     if type(sql) is not str:
         return False

@@ -20,10 +20,10 @@ _R = TypeVar("_R")
 
 
 class Atomic(transaction.Atomic):
-    """What ``atomic`` returns: Django's block, for ``async with`` and ``async def`` too."""
+    """The return type of ``atomic``: Django's ``Atomic``, which also supports ``async with`` and ``async def``."""
 
     def __call__(self, func: _F) -> _F:
-        """Have each call of ``func`` be a block.
+        """Run each call of ``func`` in a block.
 
         Args:
             func: a function of either colour.
@@ -32,7 +32,8 @@ class Atomic(transaction.Atomic):
             A function of the same colour.
 
         Raises:
-            TypeError: its block would end before it runs: an async generator, or a wrapper around an ``async def``.
+            TypeError: the block would end before ``func`` runs: it is an async generator, or a wrapper of an
+                ``async def``.
         """
         if is_coroutine_function(func):
 
@@ -44,8 +45,8 @@ class Atomic(transaction.Atomic):
             return cast(_F, inner)
         if isasyncgenfunction(func) or may_give_coroutine(func):
             raise TypeError(
-                f"atomic() around {func!r} would end before it runs: it is async, but no async def. Write an async "
-                "def, or `async with atomic():` inside of it."
+                f"atomic() around {func!r} would end before it runs: it is async, but not an async def. Write "
+                "an async def, or use `async with atomic():` inside it."
             )
         return super().__call__(func)
 
@@ -60,7 +61,7 @@ class Atomic(transaction.Atomic):
         try:
             await arun(blocking(block.begin, outer))
         except BaseException as error:
-            if block.has_begun:  # who is cancelled here does not come to the block's end
+            if block.has_begun:  # cancelled here, the caller never reaches __aexit__
                 await arun(_for_sure(block.end, type(error), error, None))
             raise
         _blocks.set((*outer, block))
@@ -68,11 +69,11 @@ class Atomic(transaction.Atomic):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc_value: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
-        """End the block there, as Django's ``__exit__`` does, whether the task is cancelled meanwhile or not.
+        """End the block in the request's thread, as Django's ``__exit__`` does, even if the task is cancelled.
 
         Raises:
-            RuntimeError: it was rolled back, because its connection is no longer in it, or another task is in a block
-                inside of it.
+            RuntimeError: it was rolled back, because its connection is no longer in the block, or another task is in a
+                block inside of it.
         """
         *outer, block = _blocks.get()
         _blocks.set(tuple(outer))
@@ -89,7 +90,7 @@ class _Block(transaction.Atomic):
         super().__init__(self.alias, given.savepoint, given.durable)
 
     def begin(self, mine: tuple[_Block, ...]) -> None:
-        """Begin it, inside of those that the task is in."""
+        """Begin the block, nested in those that the task is in."""
         open_ = [each for each in connections[self.alias].atomic_blocks if type(each) is _Block]
         if open_ and open_[-1] not in mine:
             raise RuntimeError(
@@ -100,7 +101,7 @@ class _Block(transaction.Atomic):
         self.has_begun = True
 
     def end(self, exc_type: Any, exc_value: Any, exc_tb: Any) -> None:
-        """End it, and nothing else."""
+        """End this block and no other."""
         blocks = connections[self.alias].atomic_blocks
         if self not in blocks:
             raise RuntimeError("The transaction of this atomic() block was rolled back before the block's end.")
@@ -118,15 +119,16 @@ class _Block(transaction.Atomic):
 
 
 async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], *, by_requests: bool = True) -> _R:
-    """Drive ``flow`` in a transaction of each database; a flow itself.
+    """Run ``flow`` in a transaction of each database. A flow.
 
     Args:
-        aliases: the databases', from the outermost to the innermost.
-        flow: makes the flow.
-        by_requests: whether it is the transaction of ATOMIC_REQUESTS. If not, that one is enough where there is one.
+        aliases: the aliases of the databases, from the outermost to the innermost.
+        flow: returns the flow.
+        by_requests: whether these are the transactions of ATOMIC_REQUESTS. If not, a database that is in one already
+            gets no other.
 
     Returns:
-        What the flow returned, all transactions having been committed, or rolled back by ``set_rollback``.
+        What the flow returned, after all transactions have been committed, or rolled back by ``set_rollback``.
     """
     outer, blocks = _blocks.get(), tuple(_Block(Atomic(alias, True, False)) for alias in aliases)
     begun = ExitStack()
@@ -141,7 +143,7 @@ async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], 
     try:
         await blocking(begin)
         result = await flow()
-    except (Exception, asyncio.CancelledError) as error:  # nobody awaits anything after a GeneratorExit
+    except (Exception, asyncio.CancelledError) as error:  # not GeneratorExit, after which nothing can be awaited
         _blocks.set(outer)
         await _for_sure(begun.__exit__, type(error), error, error.__traceback__)
         raise
@@ -151,11 +153,11 @@ async def transacted(aliases: Iterable[str], flow: Callable[[], Awaitable[_R]], 
 
 
 def begin_transactions(aliases: Iterable[str], begun: ExitStack) -> None:
-    """Begin in sync code what ``transacted`` begins where it is not for ATOMIC_REQUESTS.
+    """Begin, in sync code, the transactions that ``transacted`` begins with ``by_requests=False``.
 
     Args:
-        aliases: the databases', from the outermost to the innermost.
-        begun: what ends the transactions.
+        aliases: the aliases of the databases, from the outermost to the innermost.
+        begun: ends the transactions when it is closed.
     """
     for alias in aliases:
         if not _is_atomic_request(alias):
@@ -163,13 +165,13 @@ def begin_transactions(aliases: Iterable[str], begun: ExitStack) -> None:
 
 
 def roll_back(aliases: Iterable[str]) -> None:
-    """Have the innermost block of each database be rolled back at its end."""
+    """Mark the innermost block of each database to be rolled back at its end."""
     for alias in aliases:
         transaction.set_rollback(True, alias)
 
 
 def _is_atomic_request(alias: str) -> bool:
-    """Tell whether this thread is in the transaction of ATOMIC_REQUESTS, and not only in that of a ``TestCase``."""
+    """Tell whether this thread is in the transaction of ATOMIC_REQUESTS, rather than only in that of a ``TestCase``."""
     connection = connections[alias]
     blocks: list[Any] = connection.atomic_blocks
     return bool(connection.settings_dict["ATOMIC_REQUESTS"] and blocks and not blocks[-1]._from_testcase)
@@ -179,7 +181,7 @@ _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
 
 
 async def _for_sure(function: Callable[..., object], *args: Any) -> None:
-    """Call ``function`` in the request's thread, though the task is cancelled before it begins; a flow."""
+    """Call ``function`` in the request's thread, even if the task is cancelled before that begins. A flow."""
     begun = False
 
     def begin() -> None:
@@ -202,24 +204,23 @@ def atomic(using: _F) -> _F: ...
 @overload
 def atomic(using: str | None = None, savepoint: bool = True, durable: bool = False) -> Atomic: ...
 def atomic(using: Any = None, savepoint: bool = True, durable: bool = False) -> Any:
-    """Make a block that is committed as a whole, or rolled back where an exception or a cancellation leaves it.
+    """Create a block that is committed as a whole, or rolled back if an exception or a cancellation leaves it.
 
-    It is ``django.db.transaction.atomic`` for both colours: for ``with`` and ``async with``, and around a function, of
-    either colour. The whole block uses the request's thread, and the one connection that this has.
+    It is ``django.db.transaction.atomic`` for both colours: for ``with`` and ``async with``, and as a decorator of a
+    function of either colour. The whole block uses the request's thread and its one connection.
 
     Args:
-        using: the database's alias; the default one by default. Or the function to decorate.
-        savepoint: whether a block inside of another can be rolled back by itself.
-        durable: whether it must not be inside of another.
+        using: the database's alias, by default that of the default database; or the function to decorate.
+        savepoint: whether a nested block can be rolled back by itself.
+        durable: whether nesting the block in another is an error.
 
     Returns:
         The block, or the decorated function.
 
     Raises:
-        TypeError: the function is async, but no ``async def``.
+        TypeError: the function is async, but not an ``async def``.
 
-    Source:
-        Django 5.2 to 6.1, db/transaction.py, ``atomic``.
+    Source: Django 5.2 to 6.1, db/transaction.py, ``atomic``.
     """
     if callable(using):
         return Atomic(DEFAULT_DB_ALIAS, savepoint, durable)(using)

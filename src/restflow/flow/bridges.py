@@ -1,6 +1,6 @@
-"""Async functions where sync code calls them: DRF's own loops, which run in the worker thread.
+"""Lets sync code call async functions: DRF's own loops, which run in the worker thread.
 
-Wraps functions, and drives what they give on the event loop. Asked by the serializers and the sync views.
+Wraps functions, and runs their coroutines on the event loop. Used by the serializers and the sync views.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lam
 
 
 def callable_from_sync(function: _F) -> _F:
-    """Return ``function`` for sync code to call: what it returns is awaited where it can be.
+    """Return ``function`` in a form that sync code can call: if it returns an awaitable, the caller gets its result.
 
-    Called in a thread, the result is that of the coroutine, which runs on the request's event loop. Called on an event
-    loop, an async function raises: the loop can't wait for itself.
+    In a thread, the coroutine runs on the request's event loop while the caller waits. On the event loop, calling an
+    async function raises, because the loop can't wait for itself.
 
     Args:
-        function: a function, partial or callable object of whichever colour.
+        function: a function, partial or callable object of either colour.
 
     Returns:
-        The same, where it is known to be sync code of Django's, of DRF's or of ours; else a function around it.
+        ``function`` itself if it is known to be sync code of Django, DRF or restflow; otherwise a wrapper.
     """
     made: Any
     inner: Any = function
@@ -49,7 +49,7 @@ def callable_from_sync(function: _F) -> _F:
     return function if never_awaits(cls) else cast(_F, _bridge_around(function))
 
 
-@remembered  # methods live as long as their classes; a function may have been made for one request
+@remembered  # only for methods, which live as long as their class; a plain function may be made for each request
 def _bridge_method(function: Any) -> Any:
     return _bridge_around(function) if _may_await(function) else function
 
@@ -58,7 +58,7 @@ def _may_await(function: Any) -> bool:
     if type(function) is not types.FunctionType or is_coroutine_function(function):
         return True
     facts = natures.facts_of(function)
-    if facts.is_dual or facts.is_answering:  # on a loop they do
+    if facts.is_dual or facts.is_answering:  # called on an event loop, these return an awaitable
         return True
     return not is_frameworks_function(function)
 
@@ -73,18 +73,18 @@ def _bridge_around(function: Any) -> Any:
 
 
 def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
-    """Return an async method of ``owner`` for async code to await, and for sync code to call.
+    """Wrap an async method of ``owner`` so that async code can await it and sync code can call it.
 
     Args:
-        raw: the method, as it stands in the class; a sync wrapper around an async one stays sync.
-        owner: the class that writes it.
+        raw: the method as stored in the class; a sync wrapper around an async method stays sync.
+        owner: the class that defines it.
 
     Returns:
-        A function for the class. Called by async code it gives ``raw``'s own coroutine, called by sync code its result.
-        Sync code on an event loop gets an error, never a coroutine to be taken for a value.
+        A function for the class. Async code gets ``raw``'s own coroutine from it, sync code the result. Sync code on an
+        event loop gets an error, never a coroutine that it could mistake for a value.
 
     Raises:
-        TypeError: a sync context manager stands around the async method.
+        TypeError: a sync context manager wraps the async method.
     """
     refusals.refuse_lost_context(raw, f"{owner.__qualname__}.{name}")
 
@@ -97,15 +97,15 @@ def dual(raw: Any, name: str, owner: type) -> Callable[..., Any]:
     inner = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     update_wrapper(method, inner)
     method.__name__, method.__qualname__, method.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
-    if not is_coroutine_function(raw):  # a wrapper, which may block
+    if not is_coroutine_function(raw):  # a sync wrapper may block
         return method
     natures.learn(method, is_dual=True)
     return marked_async(method)
 
 
 def _is_async(frame: types.FrameType | None) -> bool:
-    """Tell whether the code that makes a call can await what it gives."""
-    while frame is not None and frame.f_code.co_name in _INLINE:  # part of the function around it
+    """Tell whether the code that made a call can await the result."""
+    while frame is not None and frame.f_code.co_name in _INLINE:  # a lambda or comprehension: look at what is around it
         frame = frame.f_back
     flags = 0 if frame is None else frame.f_code.co_flags
     return bool(flags & _AWAITING) and flags & MARKED != MARKED
@@ -113,15 +113,15 @@ def _is_async(frame: types.FrameType | None) -> bool:
 
 @remembered
 def never_awaits(cls: type) -> bool:
-    """Tell whether the objects of a class are called without running code but Django's, DRF's and ours.
+    """Tell whether calling an object of a class runs only sync code of Django, DRF and restflow.
 
     Args:
         cls: the type of a callable.
 
     Returns:
-        False for a class of others, and for one with an ``async def __call__``.
+        False for a class of any other package, and for one with an ``async def __call__``.
     """
-    # Python's own callables hold one of anybody's, as a static method does.
+    # A built-in callable may wrap a user's function, as staticmethod does.
     is_known = all(base is object or is_frameworks(base) for base in cls.__mro__)
     function = getattr(cls, "__call__", None)  # noqa: B004 - the function itself
     refusals.refuse_lost_context(function, f"{cls.__qualname__}.__call__")
@@ -131,31 +131,32 @@ def never_awaits(cls: type) -> bool:
 def called(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call a function of either colour from sync code, and return its result.
 
-    Called in a thread, an async function runs on the request's event loop.
+    In a thread, an async function runs on the request's event loop while the thread waits.
 
     Args:
         function: a function, bound method, partial or callable object.
 
     Raises:
-        RuntimeError: it is async, and an event loop runs in this thread: the loop would wait for itself.
-        TypeError: a sync context manager stands around an async function.
+        RuntimeError: it is async, and an event loop runs in this thread, which would wait for itself.
+        TypeError: a sync context manager wraps an async function.
     """
     inner: Any = function
-    natures.nature_of(inner.__func__ if type(inner) is types.MethodType else inner)  # refuses a lost context
+    # For its check: it raises where a sync context manager is around async code.
+    natures.nature_of(inner.__func__ if type(inner) is types.MethodType else inner)
     if is_coroutine_function(function):
         return run(call(function, *args, **kwargs))
     return result_of(function(*args, **kwargs), function)
 
 
 def result_of(value: Any, of: Any) -> Any:
-    """Return a value that sync code was given, awaited where it can be.
+    """Return a value that sync code received or, if it is awaitable, its result.
 
     Args:
-        value: what a function gave.
-        of: the function, or what it is called, for the refusal.
+        value: what a function returned.
+        of: the function, or its name, for the error message.
 
     Raises:
-        RuntimeError: it can be awaited, and an event loop runs in this thread.
+        RuntimeError: it is awaitable, and an event loop runs in this thread.
     """
     if not is_awaitable(value):
         return value

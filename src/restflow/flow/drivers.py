@@ -1,6 +1,6 @@
-"""The two drivers of a flow, and its way between the event loop and its thread.
+"""The two drivers of a flow, and the trips of a flow between the event loop and the worker thread.
 
-Nothing else decides where code runs. ``flow/thread.py`` says which thread it is.
+Nothing else decides where code runs. ``flow/thread.py`` chooses the thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def on_loop() -> bool:
 
 
 def marked_async(function: _F) -> _F:
-    """Mark a plain function as one whose result is to be awaited, for Django and for ``inspect``."""
+    """Mark a plain function as a coroutine function, for Django and for ``inspect``."""
     if sys.version_info < (3, 12):  # pragma: no cover - Python 3.11, where `inspect` goes by the code alone
         made: Any = function
         made.__code__ = made.__code__.replace(co_flags=made.__code__.co_flags | MARKED)
@@ -43,8 +43,8 @@ def marked_async(function: _F) -> _F:
 
 
 def is_marked_async(function: Any) -> bool:
-    """Tell whether Django takes ``function`` for async: by its code, or by a mark."""
-    # Deprecated for the one in `inspect`, which on Python 3.11 does not see the mark.
+    """Tell whether Django treats ``function`` as async, because of its code or of a mark."""
+    # asgiref's, although deprecated: on Python 3.11, `inspect` does not see the mark.
     return iscoroutinefunction(function)  # pyright: ignore[reportDeprecated]
 
 
@@ -60,9 +60,9 @@ class _End(Generic[_R]):
 def _advance(
     flow: Coroutine[Any, Any, _R], value: Any, error: BaseException | None, driver: Driver | None
 ) -> Step | _End[_R]:
-    """Resume ``flow`` with a step's value or error, as far as its next step or its end.
+    """Resume ``flow`` with a step's value or error, and run it to its next step or its end.
 
-    Under a ``driver``, sync steps are taken by the flow on the spot.
+    Under a ``driver``, the flow calls sync steps directly instead of yielding them.
     """
     outer, here.driver = here.driver, driver
     try:
@@ -73,7 +73,7 @@ def _advance(
         return _End(stop.value)
     finally:
         here.driver = outer
-        del error  # this frame outlives the call where a traceback holds the flow's: no exception may hold itself
+        del error  # a traceback may keep this frame, and an exception that refers to itself leaks
     return step
 
 
@@ -89,19 +89,20 @@ _SYNC = Driver()
 
 
 def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
-    """Drive ``flow`` here, to its result: the sync driver.
+    """Run ``flow`` to its result in the current thread: the sync driver.
 
-    An async step is sent to the event loop of the request, or to one of its own, and waited for.
+    An async step is sent to the request's event loop, or to one created for it, and waited for.
 
     Args:
         flow: the coroutine of a flow.
-        refusal: where given, a step that may block is refused with this message while an event loop runs here.
+        refusal: if given and an event loop runs in this thread, a step that may block raises this message.
 
     Returns:
         The flow's result.
 
     Raises:
-        RuntimeError: an async step while an event loop runs in this thread, a refusal, or anything but a step awaited.
+        RuntimeError: an async step while an event loop runs in this thread, ``refusal``, or the flow awaited anything
+            but a step.
         BaseException: whatever the flow raised.
     """
     value: Any = None
@@ -125,14 +126,17 @@ def run(flow: Coroutine[Any, Any, _R], *, refusal: str = "") -> _R:
 
 
 def _take(step: Step) -> Any:
-    if step.for_sync_awaits:
-        return _bridge(step)
-    value = step.for_sync(*step.args, **step.kwargs)
-    return _bridge(settle(value)) if is_awaitable(value) else value
+    try:
+        if step.for_sync_awaits:
+            return _bridge(step)
+        value = step.call(step.for_sync)
+        return _bridge(step.settling(value)) if is_awaitable(value) else value
+    finally:
+        step.handled = None
 
 
 def _bridge(step: Step) -> Any:
-    """Take an async step from a thread: to the event loop and back."""
+    """Run an async step on the event loop, and wait for it in this thread."""
     if on_loop():
         name = getattr(step.for_sync, "__qualname__", repr(step.for_sync))
         raise RuntimeError(
@@ -140,8 +144,8 @@ def _bridge(step: Step) -> Any:
             f"async twin (the name with an 'a' before it) instead."
         )
     hop: _Hop[Any] | None = getattr(_thread, "hop", None)
-    # By its task context asgiref finds what to cancel. A bridge that itself goes to a thread (asgiref 3.13) leaves
-    # another's there, and a later one would be missed.
+    # asgiref finds the tasks to cancel through `task_context`. In asgiref 3.13 a nested trip to a thread overwrites it,
+    # and a later task would not be cancelled: so it is put back.
     context = getattr(SyncToAsync.threadlocal, "task_context", None)
 
     async def take() -> Any:
@@ -149,7 +153,7 @@ def _bridge(step: Step) -> Any:
             raise asyncio.CancelledError
         if in_turn is not None:
             thread.call_by(in_turn)
-        return await _awaited(step.for_sync(*step.args, **step.kwargs))
+        return await _awaited(step.awaited(step.for_sync))
 
     try:
         with waiting_for_the_loop() as in_turn:
@@ -165,7 +169,7 @@ async def _awaited(value: Any) -> Any:
 
 
 async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
-    """Drive ``flow`` from the event loop: the async driver.
+    """Run ``flow`` to its result from the event loop: the async driver.
 
     Args:
         flow: the coroutine of a flow.
@@ -174,8 +178,8 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
         The flow's result.
 
     Raises:
-        RuntimeError: anything but a step was awaited in the flow.
-        asyncio.CancelledError: the task was cancelled. The flow is told at its ``await``; a blocking step that has
+        RuntimeError: the flow awaited anything but a step.
+        asyncio.CancelledError: the task was cancelled. This is raised at the flow's ``await``; a blocking step that has
             begun can't be stopped and is waited for.
         BaseException: whatever the flow raised.
     """
@@ -190,27 +194,28 @@ async def arun(flow: Coroutine[Any, Any, _R]) -> _R:
                 continue
             value = error = None
             try:
-                value = await reached.for_async(*reached.args, **reached.kwargs)
+                value = await reached.awaited(reached.for_async)
                 if is_awaitable(value):
                     value = await _awaited(value)
             except GeneratorExit:
                 raise
             except BaseException as raised:
                 error = raised
+            reached.handled = None
             try:
                 reached = _advance(flow, value, error, None)
             finally:
                 del error
         return reached.value
     finally:
-        # A worker thread may still drive the flow of a task that was not cancelled but thrown away; it ends it.
+        # A task may be destroyed without being cancelled. A thread that still drives the flow then closes it itself.
         if hop is None or not hop.is_away:
             flow.close()
-        del hop  # what it raised holds this frame
+        del hop  # its exception refers to this frame
 
 
 async def without_fail(function: Callable[[], _R]) -> _R:
-    """Call what can't be left undone: in the request's thread or, where too many wait for theirs, in any."""
+    """Call a function that must run: in the request's thread or, if the pool is full, in a thread outside it."""
     try:
         return await arun(blocking(function))
     except Overloaded:
@@ -218,13 +223,14 @@ async def without_fail(function: Callable[[], _R]) -> _R:
 
 
 _thread = threading.local()
+_NO_EXCEPTION = (None, None, None)  # what asgiref passes to its threads; here each step has its own
 
 
 class _Hop(Driver, Generic[_R]):
     """One stretch of a flow in the worker thread, from a blocking step to the flow's end or its next async step.
 
-    The task waits until the thread is through, cancelled or not: a blocking step that has begun can't be stopped, and
-    the thread may be in the task's own context.
+    The task waits until the thread has finished, even if it is cancelled: a blocking step that has begun can't be
+    stopped, and the thread may be running in the task's own context.
     """
 
     prefers_async = True
@@ -254,24 +260,24 @@ class _Hop(Driver, Generic[_R]):
     # On the event loop.
 
     async def go(self) -> Step | _End[_R]:
-        """Go to the thread and come back with what the flow has reached; raise what the flow raised."""
-        # By the time the loop calls this it has left the task's context, which the thread can't enter before.
-        self.loop.call_soon(self.set_out, sys.exc_info())
+        """Go to the thread and return what the flow has reached, or raise what the flow raised."""
+        # Two threads can't be in one context: the loop has left the task's by the time it calls this.
+        self.loop.call_soon(self.set_out)
         try:
             await self.away
         except GeneratorExit:
             self.cancel()
             raise
-        self.job, self.began = None, False
-        del self.away  # both lead back here, and what nobody needs must go without the garbage collector
+        self.job, self.began, self.step.handled = None, False, None
+        del self.away  # break the reference cycles, so that all of this is freed without the garbage collector
         thread.come_back(self.context)
         error, self.error = self.error, None
         try:
             if error is not None:
                 raise error
-            if self.reached is None:  # the thread did not begin
+            if self.reached is None:  # the thread never started the flow
                 return _advance(self.flow, None, self.cancellation or asyncio.CancelledError(), None)
-            if self.cancellation is not None and not self.told:  # it came after the thread's last look
+            if self.cancellation is not None and not self.told:  # cancelled after the thread last checked
                 if isinstance(self.reached, _End):
                     raise self.cancellation
                 drop(self.reached)
@@ -281,45 +287,39 @@ class _Hop(Driver, Generic[_R]):
             del error  # as in _advance
         return self.reached
 
-    def set_out(self, exc_info: Any) -> None:
-        """Have the thread drive the flow, in whose code ``sys.exc_info()`` is what it was here."""
+    def set_out(self) -> None:
+        """Submit the flow to the thread."""
         try:
             if self.cancellation is not None:
                 self.arrive()
             elif self.executor is None:
-                self.helper = self.loop.create_task(self.by_asgiref(exc_info[1]), context=self.context)
+                self.helper = self.loop.create_task(self.by_asgiref(), context=self.context)
             else:
                 handler, drive = _to_thread.thread_handler, self.context.run
-                self.job = self.executor.submit(handler, self.loop, exc_info, self.bridges, drive, self.drive)
+                self.job = self.executor.submit(handler, self.loop, _NO_EXCEPTION, self.bridges, drive, self.drive)
                 self.job.add_done_callback(self.leave)
         except BaseException as refusal:
             self.cancellation = refusal
             self.arrive()
 
-    async def by_asgiref(self, handled: BaseException | None) -> None:
-        """Have asgiref find a thread, which takes over what exception is being handled."""
+    async def by_asgiref(self) -> None:
+        """Let asgiref choose the thread, and drive the flow there."""
         try:
-            try:
-                if handled is not None:
-                    raise handled
-            except BaseException:
-                await _to_thread(self)
-            else:
-                await _to_thread(self)
+            await _to_thread(self)
         except BaseException as refusal:
             self.cancellation = refusal
-            # A loop that ends cancels this too, and asgiref then waits no longer for its thread.
+            # A loop that shuts down cancels this task too, and asgiref stops waiting for its thread: wait here instead.
             while self.is_away:
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.001)
         self.arrive()
 
     def arrive(self) -> None:
-        """Awaken the task."""
+        """Wake the task."""
         self.away.set_result(None)
 
     def cancel(self, *message: Any) -> None:
-        """Tell the thread of a cancellation; where it waits for something on the loop, that is told, and tells it."""
+        """Cancel the flow at its next step or, if the thread waits for something on the loop, cancel that."""
         if self.bridges:
             self.bridges[0].cancel()
             return
@@ -330,20 +330,20 @@ class _Hop(Driver, Generic[_R]):
     # In the worker thread.
 
     def leave(self, job: Future[None]) -> None:
-        """Have the task awakened, the thread being out of its context."""
-        if self.reached is None and self.error is None:  # it did not drive the flow
+        """Wake the task once the thread has left the context."""
+        if self.reached is None and self.error is None:  # the flow was never started
             self.cancellation = self.cancellation or (asyncio.CancelledError() if job.cancelled() else job.exception())
         self.loop.call_soon_threadsafe(self.arrive)
 
     def drive(self) -> None:
-        """Drive the flow; never raises."""
+        """Drive the flow; never raise."""
         self.began = True
         if self.cancellation is not None:
             self.began = False
             return
         outer, _thread.hop = getattr(_thread, "hop", None), self
         try:
-            thread.restore(self.context)  # asgiref's own storage in it becomes this thread's
+            thread.restore(self.context)  # asgiref's Locals are stored in the context
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error
@@ -355,11 +355,12 @@ class _Hop(Driver, Generic[_R]):
             value: Any = None
             error: BaseException | None = None
             try:
-                value = step.for_async(*step.args, **step.kwargs)
+                value = step.call(step.for_async)
             except BaseException as raised:
                 error = raised
             if is_awaitable(value) and not self.cancelled:
-                return settle(value)
+                return step.settling(value)
+            step.handled = None
             try:
                 reached = self._resume(value, error)
             finally:
@@ -378,21 +379,21 @@ class _Hop(Driver, Generic[_R]):
             reached = _advance(self.flow, value, error, self)
         finally:
             del error  # as in _advance
-        if self.cancelled and not isinstance(reached, _End):  # it came between two steps; this one has not begun
+        if self.cancelled and not isinstance(reached, _End):  # cancelled between two steps; the next has not begun
             drop(reached)
             return self._resume(None, None)
         return reached
 
 
 class _Away(asyncio.Future[None]):
-    """What a task waits for while a thread drives its flow. It can't be cancelled: the hop notes that, and tells it."""
+    """The future that a task awaits while a thread drives its flow; cancelling it only notifies the hop."""
 
     def __init__(self, hop: _Hop[Any]) -> None:
         super().__init__(loop=hop.loop)
         self.hop = hop
 
     def cancel(self, msg: Any = None) -> bool:
-        """Have the hop told, and the task awakened as soon as the thread is through."""
+        """Pass the cancellation to the hop; the task wakes when the thread has finished."""
         self.hop.cancel(*([] if msg is None else [msg]))
         return True
 

@@ -1,7 +1,7 @@
-"""The public methods that a flow is made into: ``sync``, ``asynchronous`` and ``sync_or_async`` stand above the flows.
+"""Turns flows into public methods, by the decorators ``sync``, ``asynchronous`` and ``sync_or_async``.
 
-Calls flows, by the two drivers, and the definition that is meant where a method is reached by its name or by
-``super()``. ``flow/twins.py`` makes the twins of users' hooks by the same means.
+A method runs its flow with the driver of its colour. If it was reached by ``super()``, or has been overridden since, it
+calls the definition that is meant. ``flow/twins.py`` makes the async twins of users' hooks by the same means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _R = TypeVar("_R")
 
 
 def _face(function: Any, flow: Flow, prefix: str = "") -> None:
-    """Make ``function`` a public face of ``flow``: its signature and docstring, and entered as it by the drivers."""
+    """Make ``function`` a public method of ``flow``: copy its signature and docstring, and record the flow."""
     update_wrapper(function, flow)
     function.__name__ = prefix + flow.__name__
     function.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{function.__name__}"
@@ -34,7 +34,7 @@ def _face(function: Any, flow: Flow, prefix: str = "") -> None:
 
 
 def sync(flow: Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]], /) -> Callable[Concatenate[_S, _P], _R]:
-    """Make a flow a sync method, which runs it to its result where it is called.
+    """Make a sync method of a flow, which runs it to its result in the calling thread.
 
     Args:
         flow: a flow, written as a method under the sync name.
@@ -98,13 +98,13 @@ def sync_or_async(
     flow: Callable[Concatenate[_S, _P], _R], /
 ) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _R]]: ...
 def sync_or_async(flow: Any, /) -> Any:
-    """Make a flow a method with one name for both colours, as handlers have.
+    """Make a method of a flow that has one name for both colours, like a handler.
 
-    Called on an event loop it gives an awaitable; called where none runs (a user's sync override, in the worker
-    thread), it runs to its result.
+    On an event loop it returns an awaitable. Where no loop runs (a sync override in the worker thread), it runs the
+    flow to its result.
 
     Args:
-        flow: a flow, written as a method, or the sync method made of one.
+        flow: a flow, written as a method, or the sync method made from one.
 
     Returns:
         A function marked as a coroutine function, with the flow's signature and docstring.
@@ -120,7 +120,7 @@ def sync_or_async(flow: Any, /) -> Any:
 
 
 def noted_until_awaited(function: Any, name: str) -> Any:
-    """Return a coroutine function; where its coroutine must not be dropped, one whose calls are noted as pending."""
+    """Wrap a coroutine function so that its calls are noted as pending; return it as it is if it may be dropped."""
     if not is_check(name):
         return function
 
@@ -133,7 +133,7 @@ def noted_until_awaited(function: Any, name: str) -> Any:
 def _meant(
     obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
-    """Call what is meant where ``obj.attr``, a face of ``flow``, is called: nearly always the flow."""
+    """Call the definition meant by a call of ``obj.attr``, a method made from ``flow``: nearly always the flow."""
     own = getattr(obj, "__dict__", ())
     if name not in own and "a" + name not in own:
         found = plan_of(type(obj)).definition(name)
@@ -141,7 +141,7 @@ def _meant(
             return flow(obj, *args, **kwargs)
     if is_reached_by_name(obj, attr, face):
         return call_by_name(obj, name, args, kwargs)
-    # Reached through super(), from behind the class before it that has the name.
+    # Reached through super(): find where in the MRO the caller stands, and go on from there.
     mro = type(obj).__mro__
     start = 0
     for place, base in enumerate(mro):
@@ -149,29 +149,28 @@ def _meant(
             return call_nearest_of(mro[start:], obj, name, args, kwargs)
         if held is not None:
             start = place + 1
-    return flow(obj, *args, **kwargs)  # it stands nowhere: somebody kept it, to call it
+    return flow(obj, *args, **kwargs)  # in no class any more: somebody kept a reference to it and calls that
 
 
 def is_reached_by_name(obj: Any, attr: str, method: Any) -> bool:
     """Tell whether ``obj.attr`` finds ``method``.
 
-    Reached by name, a twin gives way to an override that was set on the class or the object after the class was made.
-    Reached through ``super()``, or by an override that kept it to call it, it must not: that is how an override comes
-    here.
+    If so, a generated method calls the override that may have been set on the class or the object later. If not, an
+    override has called it, through ``super()`` or a reference that it kept, and must not be called again.
     """
     return getattr(type(obj), attr, None) is method and attr not in getattr(obj, "__dict__", ())
 
 
 async def call_by_name(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call the definition of a hook that is nearest now."""
-    # Asked inside a flow, so that the driver that answers is the flow's and not one around it.
+    """Call the definition of a hook that an attribute look-up finds now."""
+    # An async def, so that hook() runs under the driver of this flow, not under an outer one.
     return await hook(obj, name, *args, **kwargs)
 
 
 async def call_nearest_of(
     mro: Sequence[type], obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
-    """Call the definition of a hook that is nearest in ``mro``, as ``super()`` from before it would."""
+    """Call the first definition of a hook in ``mro``, as ``super()`` would from the class before it."""
     found = resolution.definition_in(mro, name)
     if found is None:
         raise AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}")

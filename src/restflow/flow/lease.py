@@ -1,6 +1,7 @@
-"""A request's lease on a thread: what is submitted to it runs there, and it gives its turn away while it waits.
+"""A request's lease on a thread: an executor that runs everything submitted to it in one thread of the pool.
 
-Touches no request. ``flow/pool.py`` has the threads; ``flow/thread.py`` tells asgiref of the lease.
+While the request waits for the event loop, the lease lets other leases run. ``flow/pool.py`` has the threads;
+``flow/thread.py`` makes asgiref use the lease.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _R = TypeVar("_R")
 
 
 def nothing() -> None:
-    """Do nothing: what is done where nothing was asked for."""
+    """Do nothing: the default callback."""
 
 
 class _Here(threading.local):
-    """The lease that this thread serves, while it does."""
+    """The lease that this thread is serving, if any."""
 
     lease: Lease | None = None
 
@@ -36,16 +37,16 @@ _here = _Here()
 
 
 def last_call() -> None:
-    """Have the lease that this thread serves end with the call that runs, unless it is asked for another."""
+    """Let the lease that this thread serves end with the call that is running, unless another call is submitted."""
     if _here.lease is not None and not _here.lease.is_shared:
         _here.lease.is_last = True
 
 
 @contextmanager
 def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
-    """Let others work while this thread waits for the event loop; then wait for a turn again.
+    """Let other leases run while this thread waits for the event loop; then wait for a turn again.
 
-    Gives what has to call whatever the thread is to do meanwhile, if anything.
+    Yields the function through which this thread must call anything meanwhile, or None if it serves no lease.
     """
     lease = _here.lease
     if lease is None:
@@ -59,7 +60,7 @@ def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
 
 
 class Lease(Executor):
-    """The thread of one request, as an executor: what is submitted runs there, one after the other."""
+    """The thread of one request, as an executor: calls submitted to it run there one after the other."""
 
     def __init__(
         self,
@@ -74,19 +75,19 @@ class Lease(Executor):
         self._workers = workers
         self._worker: Worker | None = None
         self._jobs: deque[_Job] = deque()
-        self._works = False  # does what it was asked to, or waits for a turn or a thread to do it
+        self._works = False  # True from when a job is submitted until none is left
         self.has_turn = False
-        self.is_shared = False  # with requests that are served inside of this one
+        self.is_shared = False  # by requests served inside this one (a test client called in a view)
         self._holds = False
         self._has_ended = False
         self.is_last = False
-        self._is_through = False  # the thread has ended the lease, or is about to
-        self._has_left = False  # a thread that it had, and has another when it needs one
+        self._is_through = False  # True once the thread is about to end the lease, or has
+        self._has_left = False  # True once it has given its thread back early; it gets another when it needs one
         self._begin, self._ending = beginning, ending
-        self.beginning: Callable[[], Any] | None = beginning  # until it was called
+        self.beginning: Callable[[], Any] | None = beginning  # None once it has been called
 
     def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        """Have ``function`` called in the thread.
+        """Schedule ``function`` to be called in the thread.
 
         Args:
             function: what to call.
@@ -94,10 +95,10 @@ class Lease(Executor):
             kwargs: its keyword arguments.
 
         Returns:
-            The future of what it returns.
+            The future of its result.
 
         Raises:
-            Overloaded: there is no thread, and no room to wait for one.
+            Overloaded: no thread is free, and the queue is full.
             RuntimeError: the lease has ended.
         """
         job = _Job(function, args, kwargs)
@@ -120,11 +121,11 @@ class Lease(Executor):
         return job.future
 
     def has_thread(self) -> bool:
-        """Tell whether it has taken a thread."""
+        """Tell whether it has a thread."""
         return self._worker is not None
 
     def start(self) -> None:
-        """Work, having a turn. The lock is held."""
+        """Start working, now that it has a turn. The lock is held."""
         worker = self._worker or self._workers.assign(self)
         if worker is None:
             self._workers.turns.decline()
@@ -133,12 +134,12 @@ class Lease(Executor):
         worker.jobs.put(self._work)
 
     def take(self, worker: Worker) -> None:
-        """Take the thread that this has waited for. The lock is held."""
+        """Take the thread that this lease has waited for. The lock is held."""
         self._worker, worker.leased = worker, True
         self._workers.turns.take(self.start, again=False)
 
     def _work(self) -> None:
-        """Do, in the thread, what there is to do."""
+        """Run the submitted calls, in the thread."""
         _here.lease = self
         works = True
         while works:
@@ -156,7 +157,7 @@ class Lease(Executor):
         _here.lease = None
 
     def _stop(self, holds: bool, locks: bool) -> None:
-        """Work no more until there is something to do. The lock is held."""
+        """Stop working until another call is submitted. The lock is held."""
         self._works, self._holds = False, holds
         assert self._worker is not None
         if self._has_ended:
@@ -173,14 +174,14 @@ class Lease(Executor):
             self._workers.turns.give()
 
     def pause(self) -> None:
-        """Let others work while the thread waits for the event loop."""
+        """Let other leases run while the thread waits for the event loop."""
         self._workers.rest_if_awaited()
         if not self._workers.ask(self._workers.locking):
             with self._workers.lock:
                 self._give_turn()
 
     def resume(self) -> None:
-        """Wait for a turn to go on."""
+        """Wait for a turn before going on."""
         if not self.has_turn:
             turn = threading.Event()
             with self._workers.lock:
@@ -189,7 +190,7 @@ class Lease(Executor):
             self.has_turn = True
 
     def in_turn(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Call ``function`` in the thread while it is paused, when it has a turn."""
+        """Call ``function`` in the paused thread, once it has a turn."""
         self.resume()
         try:
             return function(*args, **kwargs)
@@ -197,7 +198,7 @@ class Lease(Executor):
             self.pause()
 
     def leave(self) -> None:
-        """Let the thread serve others, unless something is open in it; what is asked for later has another."""
+        """Give the thread back early unless something is open in it; a later call gets another thread."""
         with self._workers.lock:
             if self._worker is not None and not (self._works or self.is_shared):
                 self._worker.jobs.put(partial(self._leave_if_free, self._worker))
@@ -211,7 +212,7 @@ class Lease(Executor):
                 self._has_left, self.beginning = True, self._begin
 
     def end(self) -> None:
-        """Give the thread back once it has done all it was asked to. Returns at once."""
+        """Give the thread back once it has run all that was submitted, without waiting for that."""
         with self._workers.lock:
             self._has_ended = True
             worker = self._worker
@@ -226,7 +227,7 @@ class Lease(Executor):
                 job.future.cancel()
 
     def _leave(self, worker: Worker) -> None:
-        """Let the thread serve another lease, before which it ends this one. The lock is held."""
+        """Give the thread back to the pool; it runs this lease's end before it serves another. The lock is held."""
         if not self._is_through:
             worker.ending = self._ending
         worker.leased, self._worker = False, None
@@ -240,14 +241,14 @@ class Lease(Executor):
 
 
 class _Job:
-    """A call that a lease was asked to make."""
+    """A call that was submitted to a lease."""
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.future: Future[Any] = Future()
 
     def call(self, lease: Lease) -> Callable[[], None]:
-        """Make it, in the thread; return what tells of its outcome."""
+        """Make the call, in the thread; return a function that sets the future's result or exception."""
         if not self.future.set_running_or_notify_cancel():
             return nothing
         try:

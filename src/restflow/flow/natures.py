@@ -1,7 +1,7 @@
-"""What is known of a function: the flow it enters, whether it is async, when it never blocks.
+"""What is known of a function: which flow it stands for, whether it is async, and when it never blocks.
 
-Looks at functions, and calls none but the predicates that came with them. Everything that decides where a function runs
-asks here; ``flow/resolution.py`` for the functions of a hook, ``flow/steps.py`` for those that are called as they are.
+Looks at functions, and calls none but the predicates registered here. Whatever decides where a function runs asks this
+module: ``flow/resolution.py`` for hooks, ``flow/steps.py`` for other callables.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Flow = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Descriptor:
-    """A descriptor of ours that stands in a class for the function it wraps."""
+    """A descriptor of ours that a class holds in place of the function it wraps."""
 
     function: Callable[..., Any]
 
 
 @dataclass(slots=True)
 class Facts:
-    """What was said of a function, by us or by a user's ``nonblocking``.
+    """What has been recorded of a function, by us or by a user's ``nonblocking``.
 
     Attributes:
-        flow: the flow that it is a face of.
-        never_blocks: tells, of its arguments, whether it never blocks; None where nobody said so.
+        flow: the flow that it runs.
+        never_blocks: a predicate of its arguments, whether it never blocks; None if nothing was recorded.
         twin_of: the class and the name for which we generated it.
         is_dual: whether it is an ``async def`` that sync code may call too.
-        is_answering: whether it is a sync wrapper around an async hook, completed so that sync code in a thread may
-            call it.
+        is_answering: whether it wraps a sync wrapper around an async hook, so that sync code in a thread gets the
+            result.
     """
 
     flow: Flow | None = None
@@ -54,20 +54,20 @@ _NONE = Facts()
 
 
 def facts_of(function: Any) -> Facts:
-    """Return what was said of a function; of anything else, and of a proxy of a function, nothing."""
+    """Return what was recorded of a function; nothing for any other object, and for a proxy of a function."""
     return _facts.get(function, _NONE) if type(function) is types.FunctionType else _NONE
 
 
 def functions_with_facts() -> list[Callable[..., Any]]:
-    """Return all functions of which something was said."""
+    """Return all functions of which something was recorded."""
     return list(_facts)
 
 
 def learn(function: Callable[..., Any], **said: Any) -> None:
-    """Note what is said of a function.
+    """Record facts of a function.
 
     Args:
-        function: the function itself; what wraps it is another.
+        function: the function itself; the facts don't apply to wrappers of it.
         said: fields of its ``Facts``.
     """
     facts = _facts.setdefault(function, Facts())
@@ -79,7 +79,7 @@ def learn(function: Callable[..., Any], **said: Any) -> None:
 
 @dataclass(slots=True)
 class Nature:
-    """How one callable is to be called: the flow it enters, whether it is async, when it never blocks."""
+    """How to call one callable: the flow that it runs, whether it is async, when it never blocks."""
 
     flow: Flow | None
     awaits: bool
@@ -90,13 +90,13 @@ def nature_of(raw: Any) -> Nature:
     """Classify one callable.
 
     Args:
-        raw: the callable as it is found in a class's ``__dict__`` or on an object.
+        raw: the callable as found in a class's ``__dict__`` or on an object.
 
     Returns:
         Its nature; unknown code is sync and may block.
 
     Raises:
-        TypeError: a sync context manager stands around an async function.
+        TypeError: a sync context manager wraps an async function.
     """
     function = raw
     if type(raw) is not types.FunctionType:
@@ -122,34 +122,34 @@ _drawn_from_natures: list[Callable[[], None]] = [_natures.clear]
 
 
 def forget() -> None:
-    """Forget all natures, and whatever was drawn from them."""
+    """Clear all natures, and all caches derived from them."""
     for clear in _drawn_from_natures:
         clear()
 
 
 def forget_with_natures(clear: Callable[[], None]) -> None:
-    """Have ``clear`` called when natures are forgotten: what it clears was drawn from them."""
+    """Register ``clear``, to be called when natures are forgotten: it clears a cache derived from them."""
     _drawn_from_natures.append(clear)
 
 
 def always(*args: Any, **kwargs: Any) -> bool:
-    """Agree: the predicate of a function that never blocks."""
+    """Return True: the predicate of a function that never blocks."""
     return True
 
 
 def flow_of(method: Callable[..., Any]) -> Flow:
-    """Return the flow that a method of ours was made of."""
+    """Return the flow that a method of ours was made from."""
     flow = facts_of(method).flow
     assert flow is not None
     return flow
 
 
 def stand_in(function: Callable[..., Any], flow: Flow) -> None:
-    """Have ``flow`` driven wherever a hook resolves to ``function``, a function that calls hooks itself.
+    """Run ``flow`` wherever a hook resolves to ``function``, a function that calls hooks itself.
 
     Args:
         function: a function of DRF's, known by identity; a subclass's override is not covered.
-        flow: a flow of the same arguments, or the sync method made of one.
+        flow: a flow with the same arguments, or the sync method made from one.
     """
     learn(function, flow=facts_of(flow).flow or flow)
 
@@ -174,13 +174,14 @@ def nonblocking(*, when: Callable[..., bool]) -> Callable[[_F], _F]: ...
 def nonblocking(
     function: Callable[..., Any] | None = None, /, *, when: Callable[..., bool] = always
 ) -> Callable[..., Any]:
-    """Say of a sync hook that it never blocks, so that it is called in place on the event loop.
+    """Declare that a sync hook never blocks, so that it is called directly on the event loop.
 
-    The promise holds for this very function: a subclass's override and a decorator's wrapper are not covered.
+    The promise covers this function only, not an override in a subclass nor a decorator's wrapper.
 
     Args:
         function: the hook; it must not query, read files, sleep or wait for a lock.
-        when: for a function that never blocks only at times, a predicate of the same arguments (``self`` first).
+        when: for a function that blocks only at times, a predicate of the same arguments (``self`` first): True if it
+            doesn't.
 
     Raises:
         TypeError: ``function`` is an ``async def``, which needs no such promise.

@@ -1,47 +1,48 @@
-"""Async checks that nobody awaited: noticed before the response goes, and never taken for a yes.
+"""Async checks that were called and never awaited: an error before the response is sent, and never a yes.
 
-Touches the object whose hook was called, where it notes what is pending. ``flow/twins.py`` makes the async faces that
-give a ``Pending``; whatever dispatches a view calls ``insist_on_awaited``, and what is still pending becomes a 500.
+Stores pending checks on the view whose hook was called. ``flow/twins.py`` makes the methods that return a ``Pending``.
+Whatever dispatches a view calls ``insist_on_awaited``, so that a check that is still pending becomes a 500.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Coroutine, Generator
 from typing import Any
 
 _PENDING = "_restflow_pending"
-"""Where a view keeps the checks that it was asked for and whose answer is still to come."""
+"""The attribute in which a view keeps its pending checks: those that were called and not yet awaited."""
 
-# Hooks that are called for their effect, or for a yes or a no: a coroutine of theirs that nobody awaits is a check that
-# was passed over. By the hook's name, whether it is a view's.
+# Hooks that are called for their effect or for a yes or no. If nobody awaits their coroutine, a check is skipped.
+# Maps the hook's name to whether it is a view's.
 _checks: dict[str, bool] = {}
 
 
 def must_be_awaited(*names: str, is_view: bool) -> None:
-    """Know hooks whose coroutine must not be dropped. To be called before the classes that have them are made.
+    """Register hooks whose coroutine must not be dropped, before the classes that have them are created.
 
     Args:
         names: the hooks' sync names.
-        is_view: whether they are a view's, which keeps what is pending for ``insist_on_awaited``; that of others only
-            can't be taken for a yes.
+        is_view: whether they belong to a view, whose pending calls ``insist_on_awaited`` finds; calls of other hooks
+            only can't be used as a truth value.
     """
     _checks.update(dict.fromkeys(names, is_view))
 
 
 def is_check(name: str) -> bool:
-    """Tell whether ``must_be_awaited`` was told of a hook."""
+    """Tell whether a hook was registered by ``must_be_awaited``."""
     return name in _checks
 
 
 class Pending(Coroutine[Any, Any, Any]):
-    """What an async check gives on an event loop: to be awaited, and never to be taken for a yes.
+    """What an async check returns on an event loop: an awaitable that raises if it is used as a truth value.
 
     Args:
-        coroutine: what the check is made of.
+        coroutine: the check's coroutine.
         name: the check's name.
-        caller: the code that asked for it.
+        caller: the frame that called it.
     """
 
     def __init__(self, coroutine: Any, name: str, caller: types.FrameType) -> None:
@@ -61,24 +62,26 @@ class Pending(Coroutine[Any, Any, Any]):
         return self.coroutine.throw(*error)
 
     def close(self) -> None:
-        """Give the coroutine up."""
+        """Close the coroutine."""
         self.coroutine.close()
 
     def __bool__(self) -> bool:
-        self.close()  # nobody will await it now
+        if sys._getframe(1).f_globals.get("__name__") == "asyncio.base_tasks":
+            return True  # the repr of a task, which tests whether the task has a coroutine
+        self.close()  # an unawaited coroutine would warn as well
         raise TypeError(
             f"{self.name} was not awaited at {self.asked_at}: what it answers is not known. Write `await` before it."
         )
 
 
 def note_pending(obj: Any, name: str, value: Any, caller: types.FrameType) -> Pending:
-    """Return what an async hook gave, to be awaited; where it is a view's check, the view notes that it was asked.
+    """Wrap the awaitable of an async hook; for a check of a view, also note on the view that it is pending.
 
     Args:
-        obj: whose hook it is.
+        obj: the owner of the hook.
         name: the hook's sync name.
-        value: its coroutine, or whatever else it gave to be awaited.
-        caller: the code that called it.
+        value: the coroutine, or other awaitable, that it returned.
+        caller: the frame that called it.
     """
     coroutine = value if type(value) is types.CoroutineType else _result_of(value)
     pending = Pending(coroutine, f"{type(obj).__name__}.a{name}", caller)
@@ -92,13 +95,13 @@ async def _result_of(awaitable: Any) -> Any:
 
 
 def insist_on_awaited(view: Any) -> None:
-    """Refuse to let a response go while a check that was asked for is pending.
+    """Raise if a check was called and not awaited, so that the response does not leave.
 
     Args:
         view: the view that made the response.
 
     Raises:
-        RuntimeError: naming the check, and the line that asks for it without awaiting it.
+        RuntimeError: a check is pending; the message names it, and the line that calls it without ``await``.
     """
     for pending in vars(view).pop(_PENDING, ()):
         state = inspect.getcoroutinestate(pending.coroutine)

@@ -1,7 +1,7 @@
-"""What is known of one class: what its hooks mean, and which groups of them nobody changed.
+"""The plan of a class: which code each hook means, and which groups of hooks are unmodified.
 
-Looks at classes, and calls none of their code. ``flow/steps.py`` asks for the definition of each hook; fast versions of
-whole flows (``views/fast.py``) ask whether a group of hooks is unmodified.
+Looks at classes and calls none of their code. ``flow/steps.py`` reads the definition of each hook from it; the fast
+versions (``views/fast.py``) ask whether a group of hooks is unmodified.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from restflow.flow.unchanged import unchanged
 _R = TypeVar("_R")
 
 Found = tuple[str, Any, Any, tuple[type, Any, type, Any] | None, Definition | None]
-"""What is remembered of a hook: its async name, what each of its two names finds on the class, what stands behind a
-generated twin, and the definition that follows from these.
+"""What is cached for a hook: its async name, what each of its two names finds on the class, what is behind a generated
+twin, and the resulting definition.
 
-A generated twin stands before a function of DRF's. When that function is patched, the sync name still finds the twin.
-So what the name finds on the two classes behind it, on which a patch would show, is remembered and compared too.
+A generated twin comes before a function of DRF's. If that function is patched, the sync name still finds the twin. So
+what the name finds on the two classes behind the twin, where a patch is visible, is cached and compared too.
 """
 
 
@@ -33,13 +33,14 @@ NOT_LOOKED_FOR: Found = ("", object(), None, None, None)
 class Plan:
     """What is known of one class.
 
-    Nothing in it is taken for granted: what a hook means holds while its two names find the same on the class, and an
-    answer of ``ask`` while one compiled comparison says so. So a test's patch of a class attribute is obeyed.
+    All of it is validated when it is used: the definition of a hook holds while its two names find the same objects on
+    the class, and an answer of ``ask`` while one compiled comparison holds. So a test's patch of a class attribute
+    takes effect.
 
     Attributes:
         cls: the class.
         hooks: what was found, by the hook's name.
-        answers: what ``ask`` found, by its key, and what tells whether it holds.
+        answers: by key, a function that tells whether an answer of ``ask`` holds, and the answer.
     """
 
     __slots__ = ("answers", "cls", "hooks")
@@ -50,13 +51,13 @@ class Plan:
         self.answers: dict[Any, tuple[Callable[[], bool], Any]] = {}
 
     def definition(self, name: str) -> Definition | None:
-        """Return what the objects of the class take for a hook: the nearest class that writes it decides.
+        """Return the definition of a hook for objects of the class: that of the nearest class that defines it.
 
         Args:
             name: the hook's sync name.
 
         Returns:
-            The definition, or None where no class in the MRO writes it.
+            The definition, or None if no class in the MRO defines it.
         """
         cls = self.cls
         async_name, by_sync_name, by_async_name, behind, definition = self.hooks.get(name, NOT_LOOKED_FOR)
@@ -79,9 +80,10 @@ class Plan:
         return ours, getattr(ours, name), theirs, getattr(theirs, name)
 
     def _owners_behind(self, name: str) -> tuple[type, ...]:
-        """Return two classes on which a patch of what a twin stands for shows; none where there is no twin.
+        """Return the two classes to watch for a patch of the function behind a twin; none if the hook has no twin.
 
-        The first behind the twin finds what stands in any of its bases, and the first of DRF's in any of its own.
+        The first is the nearest class behind the twin that has the hook, the second the nearest of DRF's. An attribute
+        look-up on either shows a patch of its own bases.
         """
         twin_of = facts_of(held(self.cls, name)).twin_of
         holder = None if twin_of is None else twin_of[0]()
@@ -92,16 +94,16 @@ class Plan:
         return (owners[0], drfs[0]) if drfs else ()
 
     def ask(self, key: Any, names: Sequence[str], look: Callable[[type], _R]) -> _R:
-        """Return what ``look`` says of the class, which holds as long as each of ``names`` finds the same on it.
+        """Return what ``look`` says of the class, cached as long as each of ``names`` finds the same object on it.
 
         Args:
-            key: by which the answer is remembered.
+            key: the cache key.
             names: attributes of the class.
-            look: asked when nothing is known, or something changed.
+            look: called if nothing is cached, or something has changed.
         """
         is_as_seen, answer = self.answers.get(key, _UNASKED)
         if not is_as_seen():
-            # Noted first: what another thread replaces meanwhile differs from it, and is seen the next time.
+            # Noted before the class is read: if another thread changes it meanwhile, the next comparison notices.
             is_as_seen = self._comparison(names)
             answer = look(self.cls)
             self.answers[key] = is_as_seen, answer
@@ -109,8 +111,8 @@ class Plan:
         return known
 
     def _comparison(self, names: Sequence[str]) -> Callable[[], bool]:
-        """Return what tells whether names find the same as now, on the class and behind the twins that stand there."""
-        # A descriptor that computes what the class has may block, so it is not read: `look` has to say no to it.
+        """Return a function that tells whether names still find the same objects, on the class and behind its twins."""
+        # A descriptor that computes its value may block, so it is not read here; `look` has to reject it.
         names = [name for name in names if not is_computed(held(self.cls, name))]
         behind: dict[type, list[str]] = {}
         for name in names:
@@ -120,7 +122,7 @@ class Plan:
 
 
 def is_changed(behind: tuple[type, Any, type, Any], name: str) -> bool:
-    """Tell whether a name finds anything else than what was noted behind a twin."""
+    """Tell whether a name finds another object than the one that was noted behind a twin."""
     ours, found, theirs, drfs = behind
     return getattr(ours, name, None) is not found or getattr(theirs, name, None) is not drfs
 
@@ -130,13 +132,13 @@ forget_with_natures(plans.clear)
 
 
 def plan_of(cls: type) -> Plan:
-    """Return the plan of a class; it is looked at, or refused, when it is first used.
+    """Return the plan of a class, which is checked when it is first used.
 
     Args:
         cls: the class of a view, a component or a serializer.
 
     Raises:
-        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+        TypeError: a method of the class would be skipped, or its coroutine used as a value.
     """
     plan = plans.get(cls)
     if plan is None:
@@ -150,23 +152,23 @@ _first_uses: list[Callable[[type], None]] = [refuse_lost_contexts]
 
 
 def at_first_use(look: Callable[[type], None]) -> Callable[[type], None]:
-    """Have each class looked at before the first of its hooks is asked.
+    """Register a check that each class goes through before the first of its hooks is called.
 
     Args:
-        look: a function of the class, which raises to refuse it.
+        look: called with the class; raises to refuse it.
     """
     _first_uses.append(look)
     return look
 
 
 def look_at(cls: type) -> None:
-    """Look at a class whose hooks will be asked, or refuse it.
+    """Run the registered checks on a class whose hooks will be called.
 
     Args:
         cls: the class of a view, a component or a serializer.
 
     Raises:
-        TypeError: a method of it would be skipped, or its coroutine be taken for a value.
+        TypeError: a method of the class would be skipped, or its coroutine used as a value.
     """
     for look in _first_uses:
         look(cls)
@@ -180,14 +182,15 @@ _UNASKED: tuple[Callable[[], bool], Any] = _never, None
 
 
 class Unmodified:
-    """A group of hooks and attributes that a flow may count on as long as nobody replaced one.
+    """A group of hooks and attributes that a flow may rely on as long as none of them is overridden.
 
-    Where it holds, a fast version of a flow may do in place what these hooks do, without asking each.
+    While it holds, a fast version of a flow may do directly what these hooks do, without calling each.
 
     Args:
-        base: a class of ours, on which the hooks mean now what they must go on to mean.
+        base: a class of ours, whose definitions of the hooks are the expected ones.
         hooks: their sync names.
-        attributes: by name, what must be true of a value for the group to hold, whether the class has it or the object.
+        attributes: by name, a predicate of the value, on the class or the object, that must be true for the group to
+            hold.
     """
 
     __slots__ = ("_expected", "_looks", "attributes", "hooks", "names")
@@ -199,11 +202,11 @@ class Unmodified:
         self._expected = {name: _meaning(definition_in(base.__mro__, name)) for name in hooks}
 
     def holds(self, obj: Any, *args: Any, **kwargs: Any) -> bool:
-        """Tell whether neither the class of ``obj`` nor the object itself has anything else.
+        """Tell whether neither the class of ``obj`` nor the object itself overrides any of the group.
 
         Args:
             obj: the owner of the hooks.
-            args: not looked at, so that this can be the condition of a fast version; nor are ``kwargs``.
+            args: ignored, as are ``kwargs``; they allow this to be the condition of a fast version.
         """
         cls = type(obj)
         plan = plans.get(cls) or plan_of(cls)
@@ -213,7 +216,7 @@ class Unmodified:
         return fits and (self.names.isdisjoint(obj.__dict__) or self.is_untouched(obj))
 
     def is_untouched(self, obj: Any) -> bool:
-        """Tell whether the object itself has nothing else; its class has been looked at."""
+        """Tell whether the object itself overrides nothing of the group; its class has been checked."""
         own = obj.__dict__
         for name in self.names.intersection(own):
             if name not in self.attributes or not self.attributes[name](own[name]):
@@ -228,29 +231,29 @@ class Unmodified:
 
 
 def _meaning(definition: Definition | None) -> Any:
-    """Return what tells definitions apart: the flow they enter, or the one function that both drivers call."""
+    """Return what identifies a definition: the flow that it runs, or the one function that both drivers call."""
     return definition and (definition.flow or definition.in_place or definition)
 
 
 def is_overridden(obj: Any, name: str, method: Callable[..., Any]) -> bool:
-    """Tell whether the hook ``name`` of ``obj`` is anything else than our ``method``.
+    """Tell whether the hook ``name`` of ``obj`` is anything but our ``method``.
 
     Args:
         name: the hook's sync name.
-        method: the sync method of ours, made of a flow.
+        method: our sync method, made from a flow.
 
     Returns:
-        True where a subclass, or the object itself, replaced it.
+        True if a subclass, or the object itself, overrides it.
     """
     if name in vars(obj) or "a" + name in vars(obj):
         return True
     definition = plan_of(type(obj)).definition(name)
-    flow = facts_of(method).flow  # None where a patch stands in our class
+    flow = facts_of(method).flow  # None where our method was patched
     return definition is None or flow is None or definition.flow is not flow
 
 
 def is_written_async(obj: Any, name: str) -> bool:
-    """Tell whether somebody wrote the hook ``name`` of ``obj`` as an ``async def``, which an async driver takes.
+    """Tell whether the hook ``name`` of ``obj`` is an ``async def`` of a project's, which the async driver would call.
 
     Args:
         name: the hook's sync name.

@@ -1,7 +1,7 @@
-"""Threads for blocking code: a bounded pool, of which a request leases one from its first blocking step to its end.
+"""A bounded pool of threads for blocking code. A request leases one from its first blocking step to its end.
 
-Touches no request and no database: what is done in a thread at a lease's beginning and end, and when it has nothing to
-do, is given by ``restflow.asgi``, which makes the leases. ``flow/lease.py`` has what a lease does with its thread.
+Knows nothing of requests or databases: ``restflow.asgi`` passes what to call in the thread when a lease begins and ends
+and when the thread is idle. ``flow/lease.py`` has what a lease does with its thread.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _R = TypeVar("_R")
 
 
 class Overloaded(Exception):
-    """No thread may begin to work, and as many requests wait for a turn as may."""
+    """All threads that may work are working, and the queue for a turn is full."""
 
 
 async def in_any_thread(function: Callable[[], _R]) -> _R:
-    """Call what can't be left undone, though every thread is leased, in one of the event loop's own."""
+    """Call a function that must run even if every thread is leased, in the event loop's default executor."""
     return await asyncio.to_thread(function)
 
 
@@ -45,10 +45,10 @@ def _never() -> bool:
 
 
 class Limits(NamedTuple):
-    """The bounds of a pool.
+    """The limits of a pool.
 
     Attributes:
-        at_once: how many threads may work at the same time; one that waits for its request doesn't.
+        at_once: how many threads may work at the same time; a thread that waits for its request doesn't count.
         queue: how many leases may wait for their first turn or for a thread.
         threads: how many threads there may be.
     """
@@ -64,14 +64,15 @@ class Workers:
     Args:
         limits: called when a request needs a thread.
         retiring: called in each thread before it ends.
-        resting: called in a leased thread that is to wait: for a moment, or while others wait for a turn.
-        moment: returns how long a thread has had nothing to do before it rests, in seconds; None for never.
+        resting: called in a leased thread that has had nothing to do for ``moment``, or while others wait for a turn.
+        moment: returns for how many seconds a thread has nothing to do before it rests; None for never.
         holding: called in a leased thread after each call; whether something is open there that only the lease's end
-            closes. If not, the end waits for what the thread does next: it need not be awakened for it.
-        locking: called in a leased thread that holds something and is to wait; whether others may have to wait for what
-            it has open. If so, it keeps its turn: those who have the turns could all be waiting for it.
-        patience: seconds without a turn given back after which one more thread works than may.
-        idle: seconds after which a thread that nobody needed ends.
+            closes. If not, the thread is not woken for the end: it runs the end before whatever it does next.
+        locking: called in a leased thread that holds something and is about to wait; whether others may have to wait
+            for what it has open. If so, it keeps its turn: otherwise those that have the turns could all be waiting for
+            it.
+        patience: seconds without a turn given back after which one more thread than ``at_once`` may work.
+        idle: seconds after which an unused thread ends.
     """
 
     def __init__(
@@ -89,16 +90,16 @@ class Workers:
         self.limits, self.retiring, self.resting, self.moment = limits, retiring, resting, moment
         self.holding, self.locking = holding, locking
         self.idle_for = idle
-        self.lock = threading.Lock()  # of the leases too
+        self.lock = threading.Lock()  # guards the leases as well
         self._threads: set[Worker] = set()
-        self._idle: list[Worker] = []  # the last to have worked is the first to work again, so the others can retire
+        self._idle: list[Worker] = []  # last in, first out, so that those at the front can time out
         self.turns = Turns(self.lock, lambda: limits().at_once, patience)
-        self._threadless: dict[Lease, None] = {}  # what waits for a thread besides, in order
+        self._threadless: dict[Lease, None] = {}  # the leases that wait for a thread, in order
         self._all_idle = threading.Condition(self.lock)
         _pools.add(self)
 
     def begin_anew(self) -> None:  # pragma: no cover - in a forked process, which the test of it is not measured in
-        """Have no threads: none has come along into a forked process."""
+        """Forget all threads: a forked process has none of them."""
         self.turns.clear()
         for each in (self._threads, self._idle, self._threadless):
             each.clear()
@@ -110,17 +111,17 @@ class Workers:
         beginning: Callable[[], Any] = nothing,
         ending: Callable[[], Any] = nothing,
     ) -> Lease:
-        """Return a lease for one request; it takes a thread when it is first asked to run something.
+        """Return a lease for one request; it takes a thread when a call is first submitted.
 
         Args:
-            context: that of the task which calls this, where nobody else's code is in it.
-            beginning: called in the thread before anything else, as part of it.
-            ending: called in the thread when the lease has ended, if it took one; it must not raise.
+            context: the context of the task that calls this, if no other code runs in it.
+            beginning: called in the thread as part of the first call.
+            ending: called in the thread when the lease has ended, if it took a thread; must not raise.
         """
         return Lease(self, context, beginning=beginning, ending=ending)
 
     def close(self) -> None:
-        """Wait until no thread is leased, and end them all. It blocks."""
+        """Wait, blocking, until no thread is leased, and end them all."""
         with self.lock:
             self._all_idle.wait_for(lambda: len(self._idle) == len(self._threads))
             threads, self._idle = self._idle, []
@@ -131,16 +132,16 @@ class Workers:
             worker.thread.join()
 
     async def aclose(self) -> None:
-        """Do the same from an event loop."""
+        """The same as ``close``, from an event loop."""
         await in_any_thread(self.close)
 
-    # For leases and threads. The lock is held, but where it is said.
+    # Called by leases and threads. The caller holds the lock unless the docstring says otherwise.
 
     def admit(self) -> None:
-        """Refuse a lease that would wait with more others than may.
+        """Refuse a new lease if it would have to wait and the queue is full.
 
         Raises:
-            Overloaded: it would.
+            Overloaded: the queue is full.
         """
         limits = self.limits()
         waits = self.turns.are_taken() or not (self._idle or len(self._threads) < limits.threads)
@@ -148,19 +149,22 @@ class Workers:
             raise Overloaded
 
     def rest_if_awaited(self) -> None:
-        """Have the thread that calls this, without the lock, rest at once if others wait for its turn."""
+        """Call ``resting`` in the current thread, without the lock, if others wait for a turn."""
         if self.turns and self.moment() is not None:
             self.rest()
 
     def rest(self) -> None:
-        """Have the thread that calls this, without the lock, rest. An error is logged: a thread has others to serve."""
+        """Call ``resting`` in the current thread, without the lock; log exceptions, as the thread must go on."""
         try:
             self.resting()
         except Exception:
             logger.exception("What a thread has open could not be given back.")
 
     def ask(self, callback: Callable[[], bool]) -> bool:
-        """Ask ``holding`` or ``locking``, without the lock, in the thread that is meant; in doubt it does."""
+        """Call ``holding`` or ``locking`` in the thread concerned, without the lock.
+
+        An exception is logged, and means True.
+        """
         try:
             return callback()
         except Exception:
@@ -168,7 +172,7 @@ class Workers:
             return True
 
     def assign(self, lease: Lease) -> Worker | None:
-        """Return a thread for ``lease``; None if it has to wait for one."""
+        """Return a thread for ``lease``, or None if it has to wait for one."""
         if self._idle:
             return self._idle.pop()
         if len(self._threads) < self.limits().threads:
@@ -180,7 +184,7 @@ class Workers:
         return None
 
     def free(self, worker: Worker) -> None:
-        """Have ``worker`` serve the lease that waits longest for a thread."""
+        """Give ``worker`` to the lease that has waited longest for a thread."""
         if self._threadless:
             lease = next(iter(self._threadless))
             del self._threadless[lease]
@@ -190,12 +194,12 @@ class Workers:
             self._all_idle.notify_all()
 
     def forget(self, lease: Lease) -> None:
-        """Let a lease that waits wait no longer."""
+        """Remove a lease from the queues."""
         self._threadless.pop(lease, None)
         self.turns.forget(lease.start)
 
     def retire(self, worker: Worker) -> bool:
-        """Take leave of ``worker``, without the lock; False if it has just been leased."""
+        """Remove ``worker`` from the pool, without the lock; return False if it has just been leased."""
         with self.lock:
             if worker not in self._idle:
                 return False
@@ -209,7 +213,7 @@ _held: list[Workers] = []
 
 
 def _hold_all() -> None:
-    """Have no other thread change a pool while the process is forked."""
+    """Lock all pools while the process is forked."""
     _held.extend(_pools)
     for pool in _held:
         pool.lock.acquire()
@@ -223,7 +227,7 @@ def _let_go(*, in_child: bool) -> None:
     _held.clear()
 
 
-if sys.platform != "win32":  # pragma: no branch - which has no fork, and isn't tested
+if sys.platform != "win32":  # pragma: no branch - it has no fork
     os.register_at_fork(
         before=_hold_all,
         after_in_parent=partial(_let_go, in_child=False),
@@ -232,27 +236,27 @@ if sys.platform != "win32":  # pragma: no branch - which has no fork, and isn't 
 
 
 class Worker:
-    """One thread, and what it is to do."""
+    """One thread, and its queue of jobs."""
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
         self.leased = False
-        self.ending: Callable[[], Any] = nothing  # of the last lease, if it is still to be called
+        self.ending: Callable[[], Any] = nothing  # the last lease's, while it has not been called yet
         self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # A daemon: a server that stops without lifespan must not hang for a thread that waits for work.
+        # A daemon, so that a server without lifespan events can exit while threads wait for work.
         self.thread = threading.Thread(target=self._work, name="restflow-worker", daemon=True)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self.end_last()
             job()
-            del job  # it holds a request, and this thread may wait long
+            del job  # frees the request; this thread may wait for a long time
             self.end_last()
         self.end_last()
         self.workers.retiring()
 
     def _next(self) -> Callable[[], None] | None:
-        """Wait for something to do; None to end."""
+        """Wait for the next job; return None to end."""
         moment = self.workers.moment() if self.leased or self.ending is not nothing else None
         if moment is not None:
             with suppress(Empty):
@@ -266,6 +270,6 @@ class Worker:
                 return None
 
     def end_last(self) -> None:
-        """End the last lease, in its thread."""
+        """Run the end of the last lease, in its thread."""
         ending, self.ending = self.ending, nothing
         ending()

@@ -1,4 +1,4 @@
-"""What is refused before it is called, because calling it would skip a user's code in silence.
+"""Refuses code that would be skipped in silence if it were called, such as ``atomic`` around an ``async def``.
 
 Looks at classes and functions, and calls none of them.
 """
@@ -22,7 +22,7 @@ _ENTERS_A_CONTEXT = next(
 
 
 def refuse_lost_contexts(cls: type) -> None:
-    """Refuse a sync context manager around an ``async def`` that a class has.
+    """Refuse a class that has a sync context manager around an ``async def``.
 
     Raises:
         TypeError: naming the method and what to write instead.
@@ -39,11 +39,11 @@ def is_context_lost(function: Any) -> bool:
 
 
 def refuse_lost_context(function: Any, name: str) -> None:
-    """Refuse a sync context manager around an ``async def``: it would end, with success, before the function runs.
+    """Refuse a sync context manager around an ``async def``: it would exit, without an error, before the function runs.
 
     Args:
-        function: anything; what is no function of Python's is not looked into.
-        name: what to call it.
+        function: anything; only Python functions are inspected.
+        name: its name, for the error message.
 
     Raises:
         TypeError: naming the function and what to write instead.
@@ -59,7 +59,7 @@ def refuse_lost_context(function: Any, name: str) -> None:
 
 
 def _context_of(wrapper: Any) -> str:
-    """Return the name of the context manager that a sync wrapper enters around what it wraps; "" without one."""
+    """Return the name of the context manager that a sync wrapper enters around what it wraps, or ""."""
     if type(wrapper) is not types.FunctionType or is_coroutine_function(wrapper):
         return ""
     if wrapper.__code__ is not _ENTERS_A_CONTEXT and "__wrapped__" not in vars(wrapper):
@@ -67,9 +67,9 @@ def _context_of(wrapper: Any) -> str:
     for cell in wrapper.__closure__ or ():
         try:
             held = cell.cell_contents
-        except ValueError:  # it is still empty
+        except ValueError:  # the cell is still empty
             continue
-        # As django.utils.decorators.method_decorator keeps them.
+        # method_decorator keeps its decorators in a list.
         for decorator in held if type(held) in {list, tuple} else [held]:
             if decorator is atomic or type(decorator) is Atomic:
                 return "transaction.atomic"
@@ -80,6 +80,6 @@ def _context_of(wrapper: Any) -> str:
 
 
 def _is_manager(kind: type) -> bool:
-    """Tell whether objects of a class are context managers that can be used as decorators, of sync code only."""
+    """Tell whether instances of a class are sync context managers that also work as decorators."""
     is_for_both = hasattr(kind, "__aenter__")
     return not is_for_both and all(hasattr(kind, name) for name in ("__enter__", "__exit__", "__call__"))

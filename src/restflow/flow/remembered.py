@@ -1,7 +1,7 @@
-"""One memory for what is true of a class, of a function or of a few values for good.
+"""One bounded cache for answers that never change: about a class, a function, or a few values.
 
-Touches nothing else. Called by whoever asks the same of the same class at each request. What may change (which code a
-hook means, a patched class) does not belong here: it is kept in a plan (``flow/plan.py``), which is compared.
+Answers that may change (which code a hook means, whether a class was patched) belong in a plan (``flow/plan.py``),
+which is compared with the class before use.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def _answer(question: Callable[..., Any], *about: Any) -> Any:
 
 
 def keep(memory: dict[Any, Any], key: Any, value: Any) -> None:
-    """Keep an answer in a memory of its own, which is emptied when it is full.
+    """Add an entry to a cache of its own, which is cleared when it is full.
 
-    For what is compared at each use. Classes that were made for one request do not pile up.
+    For entries that are validated at each use. The limit keeps classes created for one request from piling up.
     """
     if len(memory) >= _MOST:
         memory.clear()
@@ -32,16 +32,16 @@ _MOST = 4096
 
 
 def remembered(question: _F) -> _F:
-    """Have a question asked once for each thing that it is about, and its answer remembered.
+    """Cache the results of a function whose answers never change.
 
-    The memory is bounded, and shared by all such questions: classes and functions that were made for one request do not
+    The cache is bounded and shared by all such functions, so that classes and functions created for one request do not
     pile up.
 
     Args:
-        question: a function of hashable arguments, whose answer never changes.
+        question: a function of hashable arguments whose answer never changes.
 
     Returns:
-        A function of the same (positional) arguments.
+        A function that takes the same arguments, by position.
     """
     answered: Any = partial(_answer, question)
     return answered  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
-"""Which code a hook's name means: the nearest class that writes either of its names decides.
+"""Which code a hook's name means: that of the nearest class that writes either of the hook's two names.
 
-Looks at classes, and calls none of their code but a descriptor's ``__get__``. Asked by ``flow/plan.py``, which
-remembers what is found, and by ``flow/twins.py``, for what ``super()`` means.
+Looks at classes, and calls none of their code but a descriptor's ``__get__``. Used by ``flow/plan.py``, which keeps the
+results, and by ``flow/twins.py``, for what ``super()`` means.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from restflow.flow.natures import Descriptor, Flow, always, facts_of, nature_of
 
 @dataclass(slots=True)
 class Definition:
-    """What a class says of one hook.
+    """How a class defines one hook.
 
     Attributes:
-        for_sync: what the sync driver takes, as it stands in the class.
-        for_sync_awaits: whether calling that gives an awaitable.
-        for_async: what the async driver takes.
-        for_async_awaits: whether calling that gives an awaitable.
-        flow: the flow that both are faces of; it is entered in their place.
-        in_place: a sync function that may be called in place on the event loop, where ``when`` agrees.
-        when: a predicate of the same arguments; None: always.
+        for_sync: what the sync driver calls, as held by the class.
+        for_sync_awaits: whether calling that returns an awaitable.
+        for_async: what the async driver calls.
+        for_async_awaits: whether calling that returns an awaitable.
+        flow: the flow that both are made from; it is run in their place.
+        in_place: a sync function that may be called directly on the event loop if ``when`` agrees.
+        when: a predicate of the same arguments; None means always.
     """
 
     for_sync: Any
@@ -40,30 +40,30 @@ class Definition:
 
 
 class _Absent:
-    """The type of ``ABSENT``; None is a value a class may hold."""
+    """The type of ``ABSENT``, since None is a value that a class may hold."""
 
 
 ABSENT = _Absent()
 
 TWINS = "_restflow_twins"
-"""Where a class keeps the names under which it was given twins."""
+"""The attribute in which a class keeps the names of its generated twins."""
 
 
 def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
-    """Combine what stands under a hook's two names; at least one is not ``ABSENT``.
+    """Combine what a class holds under a hook's two names, of which at least one is not ``ABSENT``.
 
     Args:
         name: the hook's sync name.
-        sync_raw: what stands under its sync name.
-        async_raw: what stands under its async name.
+        sync_raw: what the class holds under its sync name.
+        async_raw: what the class holds under its async name.
 
     Returns:
-        Where both are there, each driver takes its own colour; else both take the one that is.
+        If both are present, each driver takes its own colour; otherwise both take the one that is.
     """
     sync_nature = None if sync_raw is ABSENT else nature_of(sync_raw)
     async_nature = None if async_raw is ABSENT else nature_of(async_raw)
     if sync_nature and async_nature and (sync_nature.flow is None) is not (async_nature.flow is None):
-        # One of a flow's two faces was replaced, as a test's patch of a class of ours does: it speaks for both.
+        # One of a flow's two methods was replaced (by mock.patch, say): the replacement is used for both colours.
         sync_nature, async_nature = (None, async_nature) if sync_nature.flow else (sync_nature, None)
     natures = [nature for nature in (sync_nature, async_nature) if nature is not None]
     flow = natures[0].flow if natures[0].flow is natures[-1].flow else None
@@ -80,30 +80,30 @@ def define(name: str, sync_raw: Any, async_raw: Any) -> Definition:
 
 
 def is_own_twin(raw: Any, obj: Any) -> bool:
-    """Tell whether ``raw`` is a twin that we generated, bound to ``obj`` itself: it is nobody's writing."""
+    """Tell whether ``raw`` is a twin that we generated, bound to ``obj`` itself, and so not a user's definition."""
     return type(raw) is types.MethodType and raw.__self__ is obj and facts_of(raw.__func__).twin_of is not None
 
 
 def is_generated(raw: Any) -> bool:
-    """Tell whether ``raw`` is a twin that we generated, which is nobody's writing.
+    """Tell whether ``raw`` is a twin that we generated, and so not a user's definition.
 
     Args:
-        raw: what stands in a class.
+        raw: what a class holds.
     """
     return facts_of(raw).twin_of is not None
 
 
 def written(cls: type, name: str) -> Any:
-    """Return what ``cls`` itself writes under ``name``, or ``ABSENT``; a generated twin is nobody's writing."""
+    """Return what ``cls`` itself defines under ``name``, or ``ABSENT``; a generated twin is not a definition."""
     raw = cls.__dict__.get(name, ABSENT)
-    # Copied into another class, a twin is what that class writes.
+    # A twin that was assigned to another class counts as written by that class.
     return ABSENT if facts_of(raw).twin_of == (ref(cls), name) else raw
 
 
 def bound(raw: Any, obj: Any) -> Any:
-    """Bind what stands in a class to ``obj``, as an attribute look-up that finds it does.
+    """Bind what a class holds to ``obj``, as an attribute look-up would.
 
-    A property is read when it is called, where that may block.
+    A property is read only when the result is called, at a point where that may block.
     """
     if type(raw) is types.FunctionType:
         return types.MethodType(raw, obj)
@@ -118,7 +118,7 @@ def _call_property(raw: property, obj: Any, /, *args: Any, **kwargs: Any) -> Any
 
 
 def nearest(mro: Sequence[type], name: str) -> type | None:
-    """Return the first class in ``mro`` that writes either colour of the hook ``name``."""
+    """Return the first class in ``mro`` that defines either colour of the hook ``name``."""
     for cls in mro:
         if written(cls, name) is not ABSENT or written(cls, "a" + name) is not ABSENT:
             return cls
@@ -126,23 +126,24 @@ def nearest(mro: Sequence[type], name: str) -> type | None:
 
 
 def definition_by(cls: type, name: str) -> Definition:
-    """Return what ``cls``, which writes the hook ``name``, says of it."""
+    """Return the definition of the hook ``name`` in ``cls``, which defines it."""
     return _definition_of(cls, name, _raws(cls, name))
 
 
 def _raws(cls: type, name: str) -> dict[str, Any]:
-    """Return what ``cls`` writes under a hook's two names; empty where that is nothing.
+    """Return what ``cls`` defines under a hook's two names; empty if it defines neither.
 
-    It is read once: a patch that another thread takes back meanwhile is there, or not.
+    Each is read once, so that a patch which another thread removes meanwhile is either seen or not.
     """
     raws = {each: written(cls, each) for each in (name, "a" + name)}
     return {} if all(raw is ABSENT for raw in raws.values()) else raws
 
 
 def _definition_of(cls: type, name: str, raws: dict[str, Any]) -> Definition:
-    """Return what ``cls`` says of a hook.
+    """Return the definition of a hook in ``cls``.
 
-    What replaced a twin since the class was made, as a test's patch does, speaks for both colours.
+    If one of its twins has been replaced since the class was created, by a test's patch, the replacement is used for
+    both colours.
     """
     replaced = [each for each in raws.keys() & cls.__dict__.get(TWINS, set()) if raws[each] is not ABSENT]
     if len(replaced) == 1:
@@ -151,10 +152,10 @@ def _definition_of(cls: type, name: str, raws: dict[str, Any]) -> Definition:
 
 
 def definition_in(mro: Sequence[type], name: str) -> Definition | None:
-    """Return what the first class in ``mro`` that writes a hook says of it; None where none does.
+    """Return the definition of a hook in the first class in ``mro`` that defines it; None if no class does.
 
-    An async face of a flow stands in a class behind which its sync face is to be found. One that was replaced, as a
-    test's patch of the sync class does, speaks for both.
+    If that class has only the async method of a flow, the sync method is in a class further on. If that was replaced,
+    by a test's patch of the sync class, the replacement is used for both colours.
     """
     writers = ((cls, raws) for cls in mro if (raws := _raws(cls, name)))
     definer, raws = next(writers, (None, {}))
@@ -169,7 +170,7 @@ def definition_in(mro: Sequence[type], name: str) -> Definition | None:
 
 
 def held(cls: type, name: str) -> Any:
-    """Return what the nearest class holds under a name, or ``ABSENT``. A descriptor, which may block, is not asked."""
+    """Return what the nearest class holds under a name, or ``ABSENT``, without calling descriptors, which may block."""
     for base in cls.__mro__:
         if name in base.__dict__:
             return base.__dict__[name]
@@ -177,5 +178,5 @@ def held(cls: type, name: str) -> Any:
 
 
 def is_computed(raw: Any) -> bool:
-    """Tell whether reading what ``held`` returned from its class runs code, as Django's ``classproperty`` does."""
+    """Tell whether reading from the class what ``held`` returned runs code, as Django's ``classproperty`` does."""
     return hasattr(type(raw), "__get__") and not isinstance(raw, (property, types.FunctionType, Descriptor))

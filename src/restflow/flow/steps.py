@@ -1,11 +1,12 @@
-"""The steps a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
+"""The steps that a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
 
-Calls a user's code where the flow may do so in place; else yields a ``Step`` to the driver. All flows consist of them.
+Calls a user's code at once where that may block; otherwise yields a ``Step`` to the driver.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
@@ -24,10 +25,24 @@ _R = TypeVar("_R")
 _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
-class Step:
-    """What a flow asks of its driver: a callable for each driver, and whether calling it gives an awaitable."""
+_CONTEXT: Any = BaseException.__context__
 
-    __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "kwargs")
+
+def _leave_as_it_was(error: BaseException, traceback: Any, context: Any) -> None:
+    """Undo what raising an exception again does to it, though its class be frozen (a dataclass)."""
+    error.with_traceback(traceback)
+    _CONTEXT.__set__(error, context)
+
+
+class Step:
+    """A request of a flow to its driver: a callable for each driver, and whether calling it returns an awaitable.
+
+    The flow is suspended while a driver takes the step. If it is in an ``except`` block, the step carries the exception
+    along, so that a project's exception handler finds it in ``sys.exc_info()``. The driver then clears it, because a
+    traceback may refer to this step.
+    """
+
+    __slots__ = ("args", "for_async", "for_async_awaits", "for_sync", "for_sync_awaits", "handled", "kwargs")
 
     def __init__(
         self,
@@ -44,41 +59,76 @@ class Step:
         self.for_async_awaits = for_async_awaits
         self.args = args
         self.kwargs = kwargs
+        self.handled = sys.exception()
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        """Call one of the two callables, with the same ``sys.exc_info()`` as in the flow."""
+        handled = self.handled
+        if handled is None:
+            return function(*self.args, **self.kwargs)
+        seen = handled.__traceback__, handled.__context__
+        try:
+            raise handled
+        except BaseException:
+            _leave_as_it_was(handled, *seen)
+            return function(*self.args, **self.kwargs)
+        finally:
+            del handled, seen
+
+    async def awaited(self, function: Callable[..., Any]) -> Any:
+        """Call one that returns an awaitable, and await that, with the same ``sys.exc_info()`` as in the flow."""
+        handled = self.handled
+        if handled is None:
+            return await function(*self.args, **self.kwargs)
+        seen = handled.__traceback__, handled.__context__
+        try:
+            raise handled
+        except BaseException:
+            _leave_as_it_was(handled, *seen)
+            return await function(*self.args, **self.kwargs)
+        finally:
+            del handled, seen
+
+    def settling(self, value: Any) -> Step:
+        """Return the step that awaits what this one returned, and give it the exception being handled."""
+        step = settle(value)
+        step.handled, self.handled = self.handled, None
+        return step
 
 
 class _Here(threading.local):
-    """Who drives the flow that runs in this thread; None on the event loop, where no step may block."""
+    """The driver of the flow that runs in this thread; None on the event loop, where no step may block."""
 
     driver: Driver | None = None
 
 
 class Driver:
-    """A driver under which blocking code may run where the flow is."""
+    """A driver under which a flow may call blocking code directly."""
 
     prefers_async = False
-    """Which colour it takes where a class writes both."""
+    """Whether it takes the async definition of a hook that a class writes in both colours."""
 
     cancelled = False
-    """Whether the flow is to be told of a cancellation at its next step."""
+    """Whether a cancellation is to be raised in the flow at its next step."""
 
 
 here = _Here()
 
 
 def may_block_here() -> bool:
-    """Tell whether a flow's blocking steps are taken on the spot: it is in the worker thread, or under ``run``."""
+    """Tell whether a flow calls blocking steps directly: it is in the worker thread, or under ``run``."""
     driver = here.driver
     return driver is not None and not driver.cancelled
 
 
 @types.coroutine
 def trap(step: Step) -> Generator[Step, Any, Any]:
-    """Hand ``step`` to whoever drives the flow, and be resumed with its result or its exception."""
+    """Yield ``step`` to the driver, which resumes the flow with its result or its exception."""
     return (yield step)
 
 
 async def taken(step: Step) -> Any:
-    """Return the result of ``step``, which the driver takes."""
+    """Return the result of ``step``, which the driver runs."""
     return await trap(step)
 
 
@@ -86,7 +136,7 @@ BUILTIN_TYPES = frozenset({bool, type(None), str, int, float, bytes, dict, list,
 
 
 def is_awaitable(value: Any) -> bool:
-    """Tell whether ``value`` can be awaited, as ``inspect.isawaitable`` does, quickly for what most steps return."""
+    """Tell whether ``value`` is awaitable: ``inspect.isawaitable``, with a short cut for common types."""
     cls = type(value)
     if cls in BUILTIN_TYPES:
         return False
@@ -104,7 +154,7 @@ def settle(value: Any) -> Step:
 
 
 def drop(step: Step) -> None:
-    """Give up a step that will not be taken: a coroutine it was to await would warn that nobody did."""
+    """Discard a step that will not be run, and close its coroutine, which would warn that it was never awaited."""
     function = step.for_async
     if isinstance(function, partial) and function.func is _itself:
         value = function.args[0]
@@ -113,10 +163,10 @@ def drop(step: Step) -> None:
 
 
 async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-    """Call ``function`` where it may block: in place under ``run``, in the request's worker thread under ``arun``.
+    """Call ``function`` where it may block: directly under ``run``, in the request's worker thread under ``arun``.
 
     Args:
-        function: any sync callable (the ORM, a file, a parser). What it returns is awaited if it can be.
+        function: any sync callable (the ORM, a file, a parser). If it returns an awaitable, that is awaited.
 
     Returns:
         What ``function`` returned.
@@ -134,13 +184,13 @@ async def blocking(function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.k
 
 
 def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call ``function``, whichever colour it is written in, where that colour belongs.
+    """Call ``function``, of either colour: on the event loop if it is async, otherwise where it may block.
 
     Args:
-        function: a function, bound method, partial or callable object; a twin of a flow is entered as that flow.
+        function: a function, bound method, partial or callable object; if it is made from a flow, the flow is run.
 
     Returns:
-        To be awaited: what it returned, awaited where it can be awaited.
+        A coroutine, whose result is what ``function`` returned; if that is an awaitable, its result.
 
     Raises:
         BaseException: whatever ``function`` raised.
@@ -151,18 +201,18 @@ def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutin
 
 
 def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call ``function`` as ``call`` does, and give what sync code gave at once.
+    """Call ``function`` as ``call`` does, but return the result of sync code directly if it may run here.
 
-    For what a request asks often: a coroutine that has nothing to wait for costs as much as the question.
+    For frequent calls, where an extra coroutine would cost as much as the call itself.
 
     Args:
         function: as for ``call``.
 
     Returns:
-        What sync code gave that may run here; else what ``call`` returns, a coroutine to be awaited.
+        What sync code returned, if it may run here; otherwise a coroutine to await, as from ``call``.
 
     Raises:
-        BaseException: whatever sync code raised that was called at once.
+        BaseException: whatever sync code raised, if it was called directly.
     """
     inner: Any = function
     owner: tuple[Any, ...] = ()
@@ -180,13 +230,13 @@ def asked(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 
 def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call ``function`` on the event loop, and await what it gives: it is async, though its code may not say so.
+    """Call ``function`` on the event loop and await the result, even if its code does not look async.
 
     Args:
-        function: a callable that Django takes for async, by a mark; a twin of a flow is entered as that flow.
+        function: a callable that is marked as async for Django; if it is made from a flow, the flow is run.
 
     Returns:
-        To be awaited: what it gave, awaited.
+        A coroutine, whose result is that of the awaitable which ``function`` returned.
 
     Raises:
         BaseException: whatever ``function`` raised.
@@ -200,9 +250,9 @@ def awaited(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Corou
 
 
 def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-    """Call the hook ``name`` of ``obj``, in whichever colour the class nearest to ``type(obj)`` wrote it.
+    """Call the hook ``name`` of ``obj``, in the colour in which the nearest class of its MRO defines it.
 
-    The first class of ``type(obj).__mro__`` that writes ``name`` or ``"a" + name`` decides. Where it writes both, the
+    The first class of ``type(obj).__mro__`` that defines ``name`` or ``"a" + name`` decides. If it defines both, the
     driver takes its own colour. An attribute set on the object itself comes before its class, as in Python.
 
     Args:
@@ -210,16 +260,16 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
         name: the hook's sync name (``"has_permission"``).
 
     Returns:
-        To be awaited: what the hook returned, awaited where it can be awaited.
+        A coroutine, whose result is what the hook returned; if that is an awaitable, its result.
 
     Raises:
         AttributeError: ``obj`` has no such hook.
         BaseException: whatever the hook raised.
     """
-    # A plain function, not an `async def`: a request asks some twenty hooks, and most are answered in place.
+    # Not an `async def`, to save a coroutine: a request asks some twenty hooks, and most are answered in place.
     own, cls = getattr(obj, "__dict__", _NOTHING), type(obj)
     plan = plans.get(cls) or plan_of(cls)
-    # The comparison of `Plan.definition`, written out: the meaning of nearly all hooks is known, and holds.
+    # `Plan.definition`, inlined for the usual case: the hook is known and unchanged.
     async_name, by_sync_name, by_async_name, behind, found = plan.hooks.get(name, NOT_LOOKED_FOR)
     if (
         by_sync_name is not getattr(cls, name, None)
@@ -251,7 +301,7 @@ async def _done(value: Any) -> Any:
 
 
 async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call a hook that no class of ``obj`` writes: ``obj`` may stand for another object (``__getattr__``)."""
+    """Call a hook that no class of ``obj`` defines: ``obj`` may be a proxy of another object (``__getattr__``)."""
     value: Any = None
     for each in await blocking(_names_of_double, obj, name) or (name, "a" + name):
         value = value or await blocking(getattr, obj, each, None)
@@ -265,12 +315,12 @@ async def _proxied_hook(obj: Any, name: str, args: Sequence[Any], kwargs: Mappin
 
 
 def _names_of_double(obj: Any, name: str) -> tuple[str, ...]:
-    """Return by which name an object is asked that passes for one of another class, as test doubles do.
+    """Return the name under which to call a hook of a test double, an object that reports another class as its own.
 
-    A double has both names of a hook, and its author set the answer of the one that the class writes.
+    A double has both names of a hook, and its author configured the one that the class defines.
 
     Returns:
-        The name; both where the class writes both, and none where ``obj`` passes for nothing else.
+        The name; both if the class defines both, and none if ``obj`` reports its real class.
     """
     claimed = obj.__class__
     if claimed is type(obj):
@@ -300,10 +350,10 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
 
     Args:
         name: the attribute's name.
-        default: what to return where there is none.
+        default: what to return if there is none.
 
     Returns:
-        To be awaited: its value.
+        A coroutine, whose result is the value.
 
     Raises:
         AttributeError: there is no such attribute, and no default.
@@ -321,9 +371,9 @@ async def _value(value: Any) -> Any:
 
 
 async def truth(value: Any) -> bool:
-    """Tell whether ``value`` is true, where telling may block (a query set is asked for its rows).
+    """Return the truth value of ``value``, where finding out may block (a query set fetches its rows).
 
     Args:
-        value: what a check answered.
+        value: what a check returned.
     """
     return bool(value) if type(value) in BUILTIN_TYPES else await blocking(bool, value)

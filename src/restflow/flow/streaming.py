@@ -1,6 +1,6 @@
-"""Async generators of which somebody waits for each value: in a task of their own, and from sync code.
+"""Drives async generators for streams: in a task of their own, or step by step from sync code.
 
-Makes tasks, and one thread where no event loop runs. Asked by ``restflow.streams``.
+Creates tasks, and a thread where no event loop runs. Used by ``restflow.streams``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar
 
 from asgiref.current_thread_executor import CurrentThreadExecutor
 from asgiref.sync import ThreadSensitiveContext
@@ -29,18 +29,19 @@ class _Nothing(enum.Enum):
 
 
 LATE: Final = _Nothing.LATE
-"""In place of a value: there is none yet."""
+"""Returned instead of a value: there is none yet."""
 END: Final = _Nothing.END
-"""In place of a value: there are no more."""
+"""Returned instead of a value: there are no more."""
 
-_GRACE = 5.0  # seconds for a generator to end
+_BEGUN = "_restflow_begun"
+_GRACE = 5.0  # seconds that a closed generator gets to finish
 
 
 class Producer(Generic[_V]):
-    """Runs an async generator in one task, and each time it is asked, as far as its next value; never further.
+    """Runs an async generator in one task, value by value: when it is called, and no further than the next value.
 
-    One task from beginning to end, so that what a generator has open around a ``yield`` (``asyncio.timeout``, a task
-    group) stays in the task that opened it. Whoever asks may give up waiting, and ask again later.
+    One task from beginning to end, so that what the generator has open around a ``yield`` (``asyncio.timeout``, a task
+    group) stays in the task that opened it. A caller may stop waiting, and call again later.
 
     Args:
         values: the generator; it is closed in its task.
@@ -59,7 +60,7 @@ class Producer(Generic[_V]):
         async with aclosing(values):
             await self._wanted
             async for value in values:
-                if self._is_closed:  # it swallowed its cancellation
+                if self._is_closed:  # the generator swallowed its cancellation
                     break
                 self._wanted = self._loop.create_future()
                 self._give(value)
@@ -103,15 +104,15 @@ class Producer(Generic[_V]):
         return given.result()
 
     def leave_thread(self) -> None:
-        """Have the generator's sync code no longer go to the thread that waits for this loop: it waits no more."""
+        """Stop sending the generator's sync code to the thread that waited for this event loop: it no longer waits."""
         self._context.run(thread.leave_waiting)
 
     async def aclose(self) -> None:
-        """End the generator, wherever it is, and wait until it has ended.
+        """Close the generator, wherever it is, and wait until it has ended.
 
         Raises:
-            TimeoutError: it goes on, whatever it is told.
-            Exception: what it raised in the end.
+            TimeoutError: it does not end.
+            Exception: what it raised while it was closed.
         """
         was_closed, self._is_closed = self._is_closed, True
         if self._task.done():
@@ -125,14 +126,14 @@ class Producer(Generic[_V]):
             raise error
 
     def close(self) -> None:
-        """Have the generator ended, from any thread; nobody waits for it."""
+        """Close the generator, from any thread, without waiting for it."""
         was_closed, self._is_closed = self._is_closed, True
         if not (was_closed or self._task.done() or self._loop.is_closed()):
             self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 class _Caller(Executor):
-    """Runs what it is given in the thread that waits, in ``until``, for what it comes of."""
+    """Runs the calls that are submitted to it in the thread that waits in ``until``."""
 
     _waiting: CurrentThreadExecutor
 
@@ -147,10 +148,10 @@ class _Caller(Executor):
 
 
 def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None, None]:
-    """Iterate an async generator from sync code, on one event loop of its own, which runs only while one waits for it.
+    """Iterate over an async generator from sync code, on an event loop that runs only while a value is waited for.
 
-    The loop runs in a thread of its own. Sync code of the generator's runs in the thread that iterates, where Django's
-    database connections are.
+    The loop has a thread of its own. The generator's sync code runs in the thread that iterates, which has Django's
+    database connections.
 
     Args:
         make: returns the generator.
@@ -181,18 +182,54 @@ def iterated(make: Callable[[], AsyncGenerator[_V, None]]) -> Generator[_V, None
 
 
 def has_thread() -> bool:
-    """Tell whether a thread is set aside for the request's blocking code already, so that asking it costs no other."""
+    """Tell whether the request's blocking code already has a thread, so that using it takes no other."""
     return thread.is_set_aside()
 
 
 def leave_thread() -> None:
-    """Have the request's thread, if it is one of ours, serve others while the request waits."""
+    """Let the request's thread, if it is from our pool, serve other requests while this one waits."""
     thread.leave()
 
 
 def keeps_connections() -> bool:
-    """Tell whether the request has a thread in which nobody closes connections while it waits: one of asgiref's."""
+    """Tell whether the request's thread is one of asgiref's, in which connections stay open while the request waits."""
     return thread.is_asgirefs()
 
 
-__all__ = ["END", "LATE", "Producer", "has_thread", "iterated", "keeps_connections", "leave_thread"]
+class _Ends(Protocol):
+    async def aclose(self) -> None: ...
+
+
+def end_with_request(http_request: Any, stream: _Ends) -> None:
+    """Have a stream closed at the end of the request, if it has not been sent to its end by then.
+
+    Args:
+        http_request: Django's request.
+        stream: what has been begun.
+    """
+    vars(http_request).setdefault(_BEGUN, []).append(stream)
+
+
+async def end_streams(http_request: Any) -> None:
+    """Close the streams that were begun for a request and not sent to their end.
+
+    The client may have disconnected, or another response may have been sent.
+
+    Args:
+        http_request: Django's request.
+    """
+    for stream in vars(http_request).pop(_BEGUN, ()):
+        await stream.aclose()
+
+
+__all__ = [
+    "END",
+    "LATE",
+    "Producer",
+    "end_streams",
+    "end_with_request",
+    "has_thread",
+    "iterated",
+    "keeps_connections",
+    "leave_thread",
+]

@@ -1,6 +1,6 @@
-"""Which thread runs a request's blocking code: as asgiref would choose it, or the one that our entry leased.
+"""Chooses the thread for a request's blocking code: asgiref's choice, or the one that our ASGI handler leased.
 
-All private names of asgiref stand here. ``flow/drivers.py`` asks before each trip; ``restflow.asgi`` provides a lease.
+All uses of asgiref's private names are here. ``flow/drivers.py`` asks before each trip to a thread.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from restflow.flow.lease import Lease
 
 KNOWN = asgiref.__version__.startswith("3.13.")
-"""Whether this asgiref is one whose source was read. With another, `executor` leaves it all to asgiref."""
+"""Whether this release of asgiref is known. With any other, `executor` leaves the choice to asgiref."""
 
 
 def restore(context: Context) -> None:
-    """Bring what ``context`` holds into the current one, as asgiref does after a change of threads."""
+    """Copy the values of ``context`` to the current context, as asgiref does after a change of threads."""
     if KNOWN:
         sync._restore_context(context)
 
@@ -39,7 +39,7 @@ def come_back(context: Context) -> None:
 
 
 def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
-    """Return what runs this request's blocking code: what asgiref would choose, made as asgiref makes it.
+    """Return the executor for this request's blocking code: the one that asgiref would choose, created as asgiref does.
 
     Args:
         loop: the event loop that runs.
@@ -47,7 +47,7 @@ def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
     Returns:
         The executor of the thread that waits for this code (``async_to_sync``), else of the request's
         ``ThreadSensitiveContext`` (Django's ASGI handler opens one for each request), else the process's one thread.
-        None where asgiref has to find the thread, or refuse.
+        None if asgiref itself has to find the thread, or raise.
 
     Source:
         asgiref 3.13, sync.py, `SyncToAsync.__call__`.
@@ -74,10 +74,10 @@ def executor(loop: asyncio.AbstractEventLoop) -> Executor | None:
 
 
 class _InTurn(Executor):
-    """asgiref's executor of a thread that waits for the event loop, with ``call`` around all that it does.
+    """asgiref's executor of a thread that waits for the event loop, with each submitted call made through ``call``.
 
     Source:
-        asgiref 3.13, current_thread_executor.py, which looks into the executor around another.
+        asgiref 3.13, current_thread_executor.py, which reads attributes of the executor that this wraps.
     """
 
     def __init__(self, waiting: Any, call: Callable[..., Any]) -> None:
@@ -92,21 +92,21 @@ class _InTurn(Executor):
 
 
 def call_by(call: Callable[..., Any]) -> None:
-    """Have ``call`` call what the thread does that waits for this code (``async_to_sync``)."""
+    """Make the thread that waits for this code (``async_to_sync``) run everything submitted to it through ``call``."""
     waiting: Any = getattr(AsyncToSync.executors, "current", None)
-    if KNOWN and waiting is not None:  # pragma: no branch - another asgiref may have it elsewhere
+    if KNOWN and waiting is not None:  # pragma: no branch - for asgiref releases that keep it elsewhere
         AsyncToSync.executors.current = _InTurn(waiting, call)
 
 
 def context_for(executor: Executor | None) -> Context:
-    """Return the context that the thread enters.
+    """Return the context in which the thread runs.
 
     Args:
-        executor: of the request's thread.
+        executor: the executor of the request's thread.
 
     Returns:
-        That of the task which serves the request on our entry: it is nobody else's while the task waits. A copy for
-        other tasks, whose maker may have given them a context that others are in too.
+        That of the task which serves the request on our ASGI handler: nothing else uses it while the task waits. A copy
+        for other tasks, which may share their context.
     """
     if isinstance(executor, Lease) and executor.context is not None and executor.owner is asyncio.current_task():
         return executor.context
@@ -114,18 +114,18 @@ def context_for(executor: Executor | None) -> Context:
 
 
 def provide(own: Executor) -> ThreadSensitiveContext | None:
-    """Have all blocking code of this request run in ``own``, what asgiref sends to a thread too.
+    """Make all blocking code of this request run in ``own``, including what asgiref sends to a thread.
 
     Args:
         own: an executor that runs one call at a time, on one thread.
 
     Returns:
-        What ``withdraw`` takes. None where the request has a thread already: its server, a test or what is around the
-        handler gave it one.
+        The argument for ``withdraw``. None if the request has a thread already, from its server, a test or code around
+        the handler.
 
     Source:
-        asgiref 3.13, sync.py, `SyncToAsync.__call__` and `ThreadSensitiveContext`. A context that is given its
-        executor by its argument refuses what tasks that outlive the request send to a thread; in Django they may.
+        asgiref 3.13, sync.py, `SyncToAsync.__call__` and `ThreadSensitiveContext`. A context that is given its executor
+        by its argument refuses what tasks that outlive the request send to a thread; in Django they may.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     given = SyncToAsync.context_to_thread_executor
@@ -140,12 +140,12 @@ def provide(own: Executor) -> ThreadSensitiveContext | None:
 
 
 def withdraw(context: ThreadSensitiveContext) -> None:
-    """Take back what was provided; tasks that outlive the request get a thread of asgiref's."""
+    """Undo ``provide``; tasks that outlive the request get a thread of asgiref's."""
     SyncToAsync.context_to_thread_executor.pop(context, None)
 
 
 def forget_request() -> None:
-    """Let go, in this thread, of the event loop and the task that asgiref noted there: a thread of ours outlives them.
+    """Clear asgiref's references to the event loop and the task in this thread, which outlives them.
 
     Source:
         asgiref 3.13, sync.py, `SyncToAsync.thread_handler`.
@@ -161,7 +161,7 @@ def is_set_aside() -> bool:
 
 
 def leave() -> None:
-    """Have this request's blocking code go on in any thread of our pool, unless its own has something open."""
+    """Let this request's blocking code go on in any thread of our pool, unless its own has something open."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     found = None if context is None else SyncToAsync.context_to_thread_executor.get(context)
     if isinstance(found, Lease):
@@ -176,7 +176,7 @@ def is_asgirefs() -> bool:
 
 
 def leave_waiting() -> None:
-    """Have what is called in this context no longer go to the thread that waited for it (``async_to_sync``).
+    """Stop sending calls of this context to the thread that waited for it (``async_to_sync``).
 
     Source:
         asgiref 3.13, sync.py, `AsyncToSync.__call__`.

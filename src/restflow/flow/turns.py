@@ -1,6 +1,6 @@
-"""Turns: how many threads of a pool work at the same time, in order.
+"""Limits how many threads of a pool work at the same time, first come, first served.
 
-Knows no thread: what waits for a turn is a callable. ``flow/pool.py`` takes and gives them.
+Knows nothing of threads: whoever waits for a turn passes a callable. Used by ``flow/pool.py``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 
 class Turns:
-    """The turns of a pool. Whoever calls its methods holds the pool's lock.
+    """The turns of a pool, whose lock is held by the caller of each method.
 
-    Where no turn is given back for ``patience``, those who have them may all wait for one who has none: for a lock in
-    the memory or in Redis that a request keeps while it awaits something. So every ``patience`` one more goes on, of
-    those that had a turn before.
+    If no turn is given back for ``patience``, all that have one may be waiting for a request that has none: for a lock
+    in memory or in Redis that it keeps while it awaits something. So every ``patience`` seconds one more of those that
+    had a turn before goes on.
 
     Args:
         lock: the pool's.
@@ -24,28 +24,28 @@ class Turns:
 
     def __init__(self, lock: threading.Lock, at_once: Callable[[], int], patience: float) -> None:
         self._lock, self._at_once, self._patience = lock, at_once, patience
-        self._waiting: dict[Callable[[], None], bool] = {}  # in order, with whether it had a turn before
+        self._waiting: dict[Callable[[], None], bool] = {}  # in order; True: had a turn before
         self._is_watched = False
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew: nobody has a turn, and nobody waits."""
+        """Reset: all turns are free, and the queue is empty."""
         self._waiting.clear()
         self._taken = self._given_back = 0
 
     def __len__(self) -> int:
-        """Return how many wait."""
+        """Return how many wait for a turn."""
         return len(self._waiting)
 
     def are_taken(self) -> bool:
-        """Tell whether whoever comes has to wait."""
+        """Tell whether a newcomer has to wait."""
         return self._taken >= self._at_once()
 
     def take(self, start: Callable[[], None], *, again: bool) -> None:
-        """Call ``start`` when there is a turn for it.
+        """Call ``start`` as soon as it can have a turn.
 
         Args:
-            start: what begins to work.
+            start: starts the work.
             again: whether it had a turn before.
         """
         if not self.are_taken():
@@ -56,18 +56,18 @@ class Turns:
         self._watch()
 
     def give(self) -> None:
-        """Have what waits longest take the turn of a thread that works no more."""
+        """Give back the turn of a thread that has stopped working, to the one that has waited longest."""
         self.decline()
         while self._waiting and not self.are_taken():
             self._let_go_on(next(iter(self._waiting)))
 
     def decline(self) -> None:
-        """Take a turn back."""
+        """Give a turn back without passing it on."""
         self._taken -= 1
         self._given_back += 1
 
     def forget(self, start: Callable[[], None]) -> None:
-        """Let ``start`` wait no longer."""
+        """Remove ``start`` from the queue."""
         self._waiting.pop(start, None)
 
     def _let_go_on(self, start: Callable[[], None]) -> None:

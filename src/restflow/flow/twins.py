@@ -1,6 +1,6 @@
-"""The classes whose hooks have two colours: each is given the twins that it lacks when it is made.
+"""Classes with hooks in two colours: when one is created, each hook that it writes in one colour gets the other.
 
-Changes classes and calls nothing of theirs; a twin, once called, calls the definition that is meant.
+Changes classes and calls none of their code. A generated method (a twin) calls the definition that is meant.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _R = TypeVar("_R")
 
 
 def _give_sync_code_results(cls: type, name: str, raw: Any, *, is_async: bool) -> None:
-    """Have a hook of ``cls`` that gives coroutines give its result where DRF's sync code calls it.
+    """Replace a hook of ``cls`` that returns coroutines so that DRF's sync code gets the result when it calls it.
 
     Args:
-        name: the hook's sync name, under which ``cls`` writes it.
-        raw: what stands there.
-        is_async: whether that is async itself; else it is a sync wrapper around an async hook.
+        name: the hook's sync name, under which ``cls`` defines it.
+        raw: what ``cls`` holds there.
+        is_async: whether ``raw`` is async; otherwise it is a sync wrapper around an async hook.
     """
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -54,15 +54,15 @@ def _give_sync_code_results(cls: type, name: str, raw: Any, *, is_async: bool) -
 
 
 class TwoColoured:
-    """Base of the classes whose hooks have two colours; completes each subclass when it is made.
+    """Base of the classes whose hooks have two colours; completes each subclass when it is created.
 
-    Where a class writes a hook in one colour only, it gets the other as a twin of it, so that plain Python
-    (``super()``, a direct call, DRF's own sync code) means what ``hook`` means. A plain mixin, or a base of DRF's
-    colour, that is listed before our base is completed the same way: without a twin of its own, ``super()`` under the
-    other name would go past it.
+    If a class defines a hook in one colour only, it gets the other as a twin, so that plain Python (``super()``, a
+    direct call, DRF's own sync code) means what ``hook`` means. A plain mixin, or a base in DRF's colour, that is
+    listed before our base is completed the same way: without a twin of its own, ``super()`` under the other name would
+    skip it.
 
-    ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks; ``methods=`` those of our methods that have
-    one name.
+    ``class Base(TwoColoured, hooks=("has_permission",))`` names the hooks; ``methods=`` names our methods that have
+    only one name.
     """
 
     _restflow_hooks: ClassVar[Mapping[str, type]] = {}
@@ -85,7 +85,7 @@ def _complete_class(cls: Any, hooks: Sequence[str] = (), methods: Sequence[str] 
                 _complete(base, name)
     for name in written & all_methods.keys():
         _overrides(cls, name, all_methods[name])
-    # Last: a class that has them is complete, and one that was refused is refused again when it is next used.
+    # Set last: they mark the class as complete. A class that was refused above is checked again at its next use.
     cls._restflow_hooks, cls._restflow_methods = all_hooks, all_methods
 
 
@@ -104,18 +104,18 @@ def _declared(cls: type, names: Sequence[str], attr: str) -> dict[str, type]:
 
 
 def _overrides(cls: type, name: str, declarer: type) -> list[type]:
-    """Return the classes that write a hook before our base does, nearest first.
+    """Return the classes that define a hook before our base does, nearest first.
 
     Raises:
-        TypeError: one stands behind our base, where Python never asks it, though DRF's class in the place of ours would
-            have let it be asked, or it is async and so was written for ours.
+        TypeError: a class behind our base defines it, where Python never calls it, and DRF's class in the place of ours
+            would have let it be called, or it is async and so was written for ours.
     """
     found: list[type] = []
     ours: type | None = None
     is_behind_drfs = False
     for base in cls.__mro__:
         is_behind_drfs = is_behind_drfs or (name in vars(base) and is_frameworks(base) and not is_ours(base))
-        # By membership, not issubclass, which would ask the metaclass of a user's class (a Protocol, an ABC).
+        # `in __mro__`, because issubclass would call the metaclass of a user's class (a Protocol, an ABC).
         if resolution.nearest([base], name) is None or (base is not declarer and base in declarer.__mro__):
             continue
         if not is_drfs(base) and resolution.definition_by(base, name).flow is not None:
@@ -138,7 +138,7 @@ def _is_sync(base: type, name: str) -> bool:
 
 
 def _complete(base: type, name: str) -> None:
-    """Give ``base``, which writes a hook, both names of it. A class of DRF's is left alone."""
+    """Give ``base``, which defines a hook, both names of it, unless it is a class of DRF's."""
     if is_drfs(base):
         return
     async_name = "a" + name
@@ -169,20 +169,20 @@ def _complete_sync_name(base: type, name: str, raw: Any, running: Any) -> None:
         setattr(base, name, running)
 
 
-# The definitions that run in this context and whose code names their own twin, the innermost last. Of each: the object,
-# the class that writes it, the hook's name, and what it was called with.
+# The definitions now running in this context whose code mentions their own twin, the innermost last. Each entry is the
+# object, the class that writes the definition, the hook's name and the arguments of the call.
 _Call = tuple[Sequence[Any], Mapping[str, Any]]
 _that_run: ContextVar[tuple[Any, ...]] = ContextVar("restflow_definitions_that_run", default=())
 
 
 def _running(base: type, name: str, twin: str, raw: Any) -> Any:
-    """Return what notes that ``raw`` runs, where it asks its own twin: that means the next definition then.
+    """Wrap ``raw`` to record that it runs, if its code names its own twin: calling that then means the next definition.
 
     Args:
-        base: the class that writes ``raw``.
+        base: the class that defines ``raw``.
         name: the hook's sync name.
         twin: the name of the generated twin.
-        raw: what ``base`` writes under the other name.
+        raw: what ``base`` defines under the other name.
     """
     if type(raw) is not types.FunctionType or not _mentions(raw, twin):
         return raw
@@ -215,9 +215,10 @@ def _noted(*definition: Any) -> Generator[None, None, None]:
 
 
 def _are_same(given: _Call, asked: _Call) -> bool:
-    """Tell whether a definition is asked for what it was called with: with anything else it means itself, a step on.
+    """Tell whether a definition calls its twin with the arguments that it was called with itself.
 
-    A check of an object that asks for the object's parent must come to the same check.
+    With other arguments it means itself: a check of an object that goes on to the object's parent must reach the same
+    check.
     """
     (args, kwargs), (asked_args, asked_kwargs) = given, asked
     return (
@@ -229,12 +230,12 @@ def _are_same(given: _Call, asked: _Call) -> bool:
 
 
 def _is_same(given: Any, asked: Any) -> bool:
-    # A copy that was made of a dict is no step on.
+    # An equal copy of a dict counts as the same argument.
     return given is asked or (type(given) is type(asked) and type(given) in BUILTIN_TYPES and given == asked)
 
 
 def _mentions(function: types.FunctionType, name: str) -> bool:
-    """Tell whether a function's code, or code within it, has a name or a string ``name``."""
+    """Tell whether a function's code, or code nested in it, has ``name`` as a name or a string."""
     pending = [layer.__code__ for layer in layers(function) if isinstance(layer, types.FunctionType)]
     while pending:
         code = pending.pop()
@@ -247,26 +248,26 @@ def _mentions(function: types.FunctionType, name: str) -> bool:
 async def _next_after(
     holder: type, obj: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, copied: bool = False
 ) -> Any:
-    """Call the hook's definition that is nearest from ``holder`` on, as an attribute look-up from there would."""
+    """Call the nearest definition of the hook from ``holder`` on, as an attribute look-up starting there would."""
     mro = holder.__mro__ if copied or holder not in type(obj).__mro__ else type(obj).__mro__
     start = mro.index(holder)
-    # Classes of DRF's before the holder have no twin of their own by which super() would stop at them.
+    # DRF's classes have no twins, so super() under the twin's name skips them; start at them all the same.
     while start and (is_drfs(mro[start - 1]) or resolution.nearest([mro[start - 1]], name) is None):
         start -= 1
     return await call_nearest_of(mro[start:], obj, name, args, kwargs)
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
-    """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, writes under the other name."""
+    """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, defines under the other name."""
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         running = next((each for each in reversed(_that_run.get()) if each[0] is obj and each[2] == name), None)
         if running is not None and _are_same(running[3], (args, kwargs)):
-            # The definition that runs asks its own twin: it means the next one, as super() would.
+            # A definition that calls its own twin means the next definition in the MRO, as super() would.
             mro = type(obj).__mro__
             return call_nearest_of(mro[mro.index(running[1]) + 1 :], obj, name, args, kwargs)
         provider = next((base for base in type(obj).__mro__ if base.__dict__.get(attr) is made), None)
-        # Reached by name, it is asked which definition is nearest now; through super(), the next after its class.
+        # Reached as an attribute, it calls the definition that is nearest now; through super(), the next in the MRO.
         if provider is holder and is_reached_by_name(obj, attr, made):
             return call_by_name(obj, name, args, kwargs)
         return _next_after(holder, obj, name, args, kwargs, copied=provider not in (None, holder))
@@ -291,10 +292,10 @@ _Asked = Callable[[Any, str, Sequence[Any], Mapping[str, Any]], Coroutine[Any, A
 
 
 def give_twins(obj: Any, names: tuple[str, ...], asked: _Asked = call_by_name) -> None:
-    """Give one object the async twins of hooks, but for those that its class has.
+    """Give one object the async twins of hooks, except those that its class has.
 
     Args:
-        obj: an object of a class that is not ours (a plain DRF serializer).
+        obj: an object whose class is not ours (a plain DRF serializer).
         names: the hooks' sync names.
         asked: a flow that calls the hook, given the object, the hook's name and its arguments.
     """
@@ -320,7 +321,7 @@ def _object_twin(name: str, asked: _Asked) -> Callable[..., Any]:
 
 
 class _Twin:
-    """A placeholder for the twins of a hook, replaced when its class is made."""
+    """A placeholder for the twins of a hook, replaced when its class is created."""
 
     def __init__(self, hook_name: str, *, of_both: bool = True) -> None:
         self.hook_name = hook_name
@@ -333,21 +334,21 @@ class _Twin:
 
 
 def twin(name: str) -> Any:
-    """Declare, in the body of a ``TwoColoured`` class, the async twin of a hook that the class's DRF base writes.
+    """Declare, in the body of a ``TwoColoured`` class, the async twin of a hook that the class's DRF base defines.
 
     Args:
         name: the hook's sync name.
 
     Returns:
-        A placeholder: the class gets the hook under both names, and each calls it in whichever colour it is written.
+        A placeholder: the class gets the hook under both names, and each calls the definition of either colour.
     """
     return _Twin(name)
 
 
 def async_twin(name: str) -> Any:
-    """Declare the async twin of a hook, as ``twin`` does, and leave the sync name to DRF's own function.
+    """Declare the async twin of a hook, as ``twin`` does, and keep DRF's own function under the sync name.
 
-    For a hook that DRF's loops call once for each item: a sync twin would cost each of them a flow.
+    For a hook that DRF's loops call for each item: a sync twin would add the cost of a flow to each call.
 
     Args:
         name: the hook's sync name.

@@ -1,11 +1,12 @@
-"""Whether attributes are still what they were, at the price that the interpreter itself pays.
+"""Compiles a comparison that tells, as cheaply as Python can, whether attributes are still the same objects.
 
-Reads attributes of classes and modules. Called by ``flow/plan.py`` for a class, and by those that
-know a module of DRF's.
+Reads attributes of classes and modules. Used by ``flow/plan.py`` for classes, and by the modules that know DRF's
+functions.
 """
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import types
 from collections.abc import Callable, Sequence
@@ -19,28 +20,29 @@ _ABSENT = object()
 
 
 def unchanged(owner: Any, names: Sequence[str], *others: tuple[Any, Sequence[str]]) -> Callable[[], bool]:
-    """Remember what attributes are now, and return what tells whether they are still that.
+    """Record the current values of attributes, and return a function that tells whether they are the same objects.
 
     Args:
         owner: a class, a module or a namespace.
-        names: of its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is not there
-            must not be there later; a dotted one that is not there is never the same.
-        others: further owners, each with its names.
+        names: its attributes; dotted (``"Class.method"``) for an attribute of an attribute. A name that is missing now
+            must still be missing later; a dotted name that is missing never counts as unchanged.
+        others: more owners, each with its names.
 
     Returns:
-        A function that is true as long as each name finds the identical object.
+        A function that returns True as long as each name finds the identical object.
     """
     owners = ((owner, names), *others)
     found = tuple(_find(each, name) for each, theirs in owners for name in theirs)
     wanted = tuple((place, name) for place, (_, theirs) in enumerate(owners) for name in theirs)
     absent = frozenset(look for look, value in zip(wanted, found, strict=True) if value is _ABSENT)
-    # A copy of its own, in which CPython specialises each look for this owner: it compares the version of a class,
-    # where getattr searches the class and its bases.
+    # Each owner gets its own copy of the code, so that CPython specialises the attribute look-ups for that class: they
+    # then compare a version number instead of searching the MRO.
     code = _compiled(len(owners), wanted, absent).replace()
-    return types.FunctionType(code, _BUILTINS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
+    return types.FunctionType(code, _GLOBALS, argdefs=(_ABSENT, *(each for each, _ in owners), *found))
 
 
-_BUILTINS = {"getattr": getattr, "Exception": Exception}
+# By name: what Python itself imports meanwhile, to warn of a coroutine for one, it imports by these.
+_GLOBALS = {"__builtins__": builtins}
 
 
 def _find(owner: Any, name: str) -> Any:
@@ -48,7 +50,7 @@ def _find(owner: Any, name: str) -> Any:
     try:
         for part in name.split("."):
             value = getattr(value, part)
-    except Exception:  # a descriptor may refuse to be read from the class
+    except Exception:  # some descriptors raise when read from the class
         return _ABSENT
     return value
 

@@ -1,7 +1,7 @@
-"""Flows that have a fast version beside them: one switch enters it where its condition holds, else the general one.
+"""Flows with a fast version: a switch enters it if its condition holds, otherwise the general version.
 
-Calls the conditions and the flows, of which it knows nothing else. When a fast version may be taken is said where it is
-written (``views/fast.py``); the general one is written where it belongs and reads like DRF.
+Knows nothing else of the two. The condition is written with the fast version (``views/fast.py``); the general version
+is written where it belongs, and reads like DRF.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _switch = _Switch()
 
 
 def switch_fast_versions_by(settings: Any) -> None:
-    """Have fast versions taken as long as ``settings.FAST_VERSIONS`` is true."""
+    """Use fast versions as long as ``settings.FAST_VERSIONS`` is true."""
     _switch.settings = settings
 
 
 def has_fast_version(flow: _F) -> _F:
-    """Let a flow have a fast version, which ``fast_version_of`` gives it.
+    """Let a flow have fast versions, which are added by ``fast_version_of``.
 
     Args:
         flow: the general flow.
 
     Returns:
-        A flow that enters the fast version where that may be taken, and else the general one.
+        A flow that runs a fast version if its condition holds, otherwise the general one.
     """
     fast: list[tuple[Callable[..., bool], Flow]] = []
 
@@ -51,14 +51,14 @@ def has_fast_version(flow: _F) -> _F:
 
 
 def fast_version_of(method: Any, *, when: Callable[..., bool]) -> Callable[[_F], _F]:
-    """Have a flow taken in place of a general one, of which it is the fast version.
+    """Register a flow as the fast version of a general one.
 
     Args:
-        method: the general flow, or a method made of it.
-        when: tells, of the flow's arguments, whether both would come to the same.
+        method: the general flow, or a method made from it.
+        when: a predicate of the flow's arguments, true if both versions would do the same.
 
     Returns:
-        A decorator of the fast version, which has the same arguments.
+        A decorator for the fast version, which takes the same arguments.
     """
 
     def decorate(version: _F) -> _F:

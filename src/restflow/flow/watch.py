@@ -1,6 +1,6 @@
-"""What serves a request: run as far as it goes by itself, and watched from when it has waited for a moment.
+"""Runs a request until it first waits, and after a short moment watches for the client's disconnect.
 
-Touches asyncio only; ``restflow.asgi`` calls it.
+Uses asyncio only. Called by ``restflow.asgi``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _R = TypeVar("_R")
 
 
 class Begun(Awaitable[_R], Generic[_R]):
-    """A coroutine that has run to where it first waits, or to its end.
+    """A coroutine that has run until it first waits, or to its end.
 
     Args:
-        coroutine: begun at once, in the task that makes this. To be awaited in the same task.
+        coroutine: started at once, in the task that creates this. Await this in the same task.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, _R]) -> None:
@@ -29,7 +29,7 @@ class Begun(Awaitable[_R], Generic[_R]):
             self.done, self.result = True, end.value
 
     def __await__(self) -> Generator[Any, Any, _R]:
-        """Go on from where it waits, to its end."""
+        """Resume the coroutine where it waits, and run it to its end."""
         waits_for = self._waits_for
         while True:
             try:
@@ -45,18 +45,18 @@ class Begun(Awaitable[_R], Generic[_R]):
                 return result
 
 
-_MOMENT = 0.01  # seconds: most requests are answered before it is worth a task to listen for their client
+_MOMENT = 0.01  # seconds; most requests are answered sooner, and need no task that listens for a disconnect
 
 
 async def watched(
     answer: Awaitable[None], watch: Callable[[], Coroutine[Any, Any, None]], *, quiet: type[BaseException]
 ) -> None:
-    """Await ``answer``; cancel it as soon as ``watch``, which begins a moment later, raises anything.
+    """Await ``answer``; cancel it as soon as ``watch``, which starts a moment later, raises anything.
 
     Args:
-        answer: to be awaited in the task that calls this.
-        watch: makes a coroutine, which runs in a task of its own, and is cancelled in the end.
-        quiet: what ``watch`` raises if nobody needs to be told.
+        answer: awaited in the task that calls this.
+        watch: returns a coroutine, which runs in a task of its own and is cancelled at the end.
+        quiet: the exception of ``watch`` that is not raised again.
 
     Raises:
         BaseException: what ``answer`` raised, or ``watch``.
@@ -82,7 +82,7 @@ async def watched(
 
 
 class _Watcher:
-    """Runs a coroutine in a task beside the current one, which is cancelled when it raises anything."""
+    """Runs a coroutine in a second task; if it raises anything, the current task is cancelled."""
 
     failure: BaseException | None = None
     _task: asyncio.Task[None] | None = None
@@ -100,16 +100,16 @@ class _Watcher:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         raised = None if task.cancelled() else task.exception()
-        if raised is not None and not self._is_over:  # the loop may call this after the answer, in the same round
+        if raised is not None and not self._is_over:  # the loop may run this callback after the answer is complete
             self.failure = raised
             self._watched.cancel()
 
     def has_caused(self, error: BaseException) -> bool:
-        """Tell whether ``error`` is the cancellation that this asked for, and nobody else did."""
+        """Tell whether ``error`` is the cancellation that this watcher requested, and no other was."""
         return isinstance(error, asyncio.CancelledError) and self._watched.cancelling() == self._cancelled_before + 1
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._is_over = True
         self._timer.cancel()
         if self.failure is not None:

@@ -1,4 +1,4 @@
-"""Django's middleware as steps of a flow, with the view as the innermost. Knows nothing of the server's side."""
+"""Django's middleware as steps of one flow, with the view as the innermost. Independent of the server side."""
 
 from restflow.middleware.chain import Layer, converted, load
 

@@ -1,7 +1,7 @@
-"""The chain of middleware: one flow, each layer of which awaits the next and answers errors, as 503 if too many wait.
+"""The middleware chain as one flow. Each layer turns exceptions into responses, a full thread pool into a 503.
 
-Calls middleware: its hooks in place or in the thread, as steps (``known.py`` says which of Django's never block); a
-class with a ``__call__`` of its own as a whole. Our ASGI handler makes the chain and drives it.
+Calls the hooks of middleware as steps, in place or in the thread (``known.py`` lists those of Django's that never
+block), and a class with its own ``__call__`` as a whole. Created and driven by our ASGI handler.
 
 Source: Django 5.2 to 6.1, core/handlers/base.py, ``BaseHandler.load_middleware``; core/handlers/exception.py,
 ``convert_exception_to_response``; utils/deprecation.py, ``MiddlewareMixin``.
@@ -27,7 +27,7 @@ from restflow.flow.natures import nature_of
 from restflow.middleware.known import django_writes, know
 
 Layer = Callable[[Any], Coroutine[Any, Any, Any]]
-"""A flow from a request to a response, which raises only what Django lets through too."""
+"""A flow from a request to a response, which raises only exceptions that Django lets through too."""
 
 logger = logging.getLogger("django.request")
 _RETRY_AFTER = 1  # seconds
@@ -40,7 +40,7 @@ class Chain:
 
     Attributes:
         layer: the outermost layer.
-        view_hooks: the methods ``process_view``, in the order they are asked; likewise the two others.
+        view_hooks: the ``process_view`` methods, in the order in which they are called; likewise the other two lists.
     """
 
     layer: Layer
@@ -50,7 +50,7 @@ class Chain:
 
 
 def load(innermost: Layer) -> Chain:
-    """Make the middleware that the settings name, around ``innermost``.
+    """Create the middleware in the settings, around ``innermost``.
 
     Args:
         innermost: the flow that resolves and calls the view.
@@ -63,20 +63,21 @@ def load(innermost: Layer) -> Chain:
         RuntimeError: a middleware is neither sync nor async.
     """
     chain = Chain(inner := guarded(innermost))
-    neighbours: list[Any] = []  # that are hooks alone, around `inner`
+    neighbours: list[Any] = []  # adjacent middleware that only has hooks, around `inner`
     inner_is_async = True
     for path in reversed(settings.MIDDLEWARE):
         factory: Any = import_string(path)
         can_sync, can_async = getattr(factory, "sync_capable", True), getattr(factory, "async_capable", False)
         if not can_sync and not can_async:
             raise RuntimeError(f"Middleware {path} must have at least one of sync_capable/async_capable set to True.")
-        # Which colour a middleware gets is Django's decision: it follows what is inside it, where it can be both.
+        # Django's rule: a middleware that can be both is async if what is inside it is.
         is_async = can_async and (inner_is_async or not can_sync)
+        get_response = (_async_way_to if is_async else _sync_way_to)(chain.layer)
         try:
-            middleware = factory((_async_way_to if is_async else _sync_way_to)(chain.layer))
+            middleware = factory(get_response)
         except MiddlewareNotUsed as reason:
             if settings.DEBUG:
-                logger.debug("MiddlewareNotUsed: %r%s", path, f": {reason}" if str(reason) else "")
+                _log_not_used(path, str(reason))
             continue
         if middleware is None:
             raise ImproperlyConfigured(f"Middleware factory {path} returned None.")
@@ -88,7 +89,8 @@ def load(innermost: Layer) -> Chain:
             chain.template_response_hooks.append(middleware.process_template_response)
         if hasattr(middleware, "process_exception"):
             chain.exception_hooks.append(middleware.process_exception)
-        if is_hooks_alone(type(middleware)):
+        # One that puts something around the rest of the chain calls it itself.
+        if is_hooks_alone(type(middleware)) and vars(middleware).get("get_response") is get_response:
             neighbours.insert(0, middleware)
         else:
             neighbours, inner = [], guarded(_whole(middleware, is_async))
@@ -96,14 +98,21 @@ def load(innermost: Layer) -> Chain:
     return chain
 
 
+def _log_not_used(path: str, reason: str) -> None:
+    if reason:
+        logger.debug("MiddlewareNotUsed(%r): %s", path, reason)
+    else:
+        logger.debug("MiddlewareNotUsed: %r", path)
+
+
 def is_hooks_alone(cls: type) -> bool:
-    """Tell whether a middleware of this class is the hooks of ``MiddlewareMixin``, called as that calls them."""
+    """Tell whether middleware of this class only has the hooks of ``MiddlewareMixin``, called in its way."""
     made: Any = cls
     return issubclass(cls, MiddlewareMixin) and made.__call__ is _Mixin.__call__ and made.__acall__ is _Mixin.__acall__
 
 
 def guarded(flow: Layer) -> Layer:
-    """Return ``flow`` with its exceptions turned into responses."""
+    """Wrap ``flow`` so that its exceptions become responses."""
 
     async def layer(request: Any) -> Any:
         try:
@@ -115,7 +124,7 @@ def guarded(flow: Layer) -> Layer:
 
 
 async def converted(request: Any, error: Exception) -> Any:
-    """Return the response to an exception."""
+    """Return the response for an exception."""
     if isinstance(error, Overloaded):
         response = HttpResponse(status=503, headers={"Retry-After": str(_RETRY_AFTER)})
         response._has_been_logged = True  # type: ignore[attr-defined]  # logging may need the thread that there isn't
@@ -125,19 +134,19 @@ async def converted(request: Any, error: Exception) -> Any:
 
 def _response_for(request: Any, error: Exception) -> Any:
     try:
-        raise error  # Django looks for it in sys.exc_info()
+        raise error  # so that sys.exc_info(), which Django reads, has it
     except Exception:
         return response_for_exception(request, error)
     finally:
-        del error  # it holds this frame
+        del error  # breaks a reference cycle with this frame
 
 
 def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
-    """The layers of middleware that is hooks and nothing else, as one flow: each is still guarded for itself.
+    """Combine middleware that only has hooks into one flow, in which each layer still converts its own exceptions.
 
     Args:
         neighbours: the middleware, the outermost first.
-        inner: the layer inside of them.
+        inner: the layer inside them.
     """
     befores = [_asking(each, "process_request") for each in neighbours]
     afters = [_asking(each, "process_response") for each in neighbours]
@@ -145,7 +154,7 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
     async def layer(request: Any) -> Any:
         response: Any = None
         error: Exception | None = None
-        at = -1  # in whose layer this is
+        at = -1  # the index of the middleware whose layer this is in
         try:
             for before in befores:
                 at += 1
@@ -161,16 +170,17 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
         try:
             return await _outwards(afters[: at + 1], request, response, error)
         finally:
-            del error  # its traceback has this frame
+            del error  # breaks a reference cycle with this frame
 
     return layer
 
 
 async def _outwards(afters: list[Any], request: Any, response: Any, error: Exception | None) -> Any:
-    """Take a response, or the error in its place, outwards: each layer answers what was raised inside of it, or by it.
+    """Pass a response or an error outwards; each layer converts what was raised inside it, or by itself.
 
     Args:
-        afters: what asks the ``process_response`` of the layers that the request came to, the outermost first.
+        afters: functions that call the ``process_response`` of the layers that the request reached, the outermost
+            first.
     """
     for ask in reversed(afters):
         try:
@@ -194,9 +204,9 @@ async def _outwards(afters: list[Any], request: Any, response: Any, error: Excep
 
 
 def _asking(middleware: Any, name: str) -> Callable[..., Any]:
-    """Return what asks a hook, as ``asked`` does; a response goes through a ``process_response`` that is not there.
+    """Return a function that calls a hook, as ``asked`` does; without a ``process_response``, it returns the response.
 
-    What is known of Django's function is looked up here. A request asks only whether it is still that function.
+    What is known of Django's function is looked up here; a request only checks that it is still the same function.
     """
     cls = type(middleware)
     function: Any = held(cls, name)
@@ -215,7 +225,7 @@ def _asking(middleware: Any, name: str) -> Callable[..., Any]:
 
 
 def _whole(middleware: Any, is_async: bool) -> Layer:
-    """The layer of a middleware that calls the rest of the chain itself."""
+    """Return the layer of a middleware that calls the rest of the chain itself."""
 
     async def async_layer(request: Any) -> Any:
         return await awaited(middleware, request)
@@ -235,7 +245,7 @@ def _async_way_to(inner: Layer) -> Any:
 
 def _sync_way_to(inner: Layer) -> Any:
     def get_response(request: Any) -> Any:
-        """Drive the rest in this thread, which the middleware keeps waiting: what is async goes to the event loop."""
+        """Run the rest of the chain in this thread, in which the middleware waits; async code goes to the loop."""
         return run(inner(request))
 
     return get_response

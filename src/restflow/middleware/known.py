@@ -1,9 +1,9 @@
-"""What is known of Django's own middleware: which of their hooks never block, and when.
+"""Django's own middleware: which hooks never block, and under which condition.
 
-Marks those functions, so that the chain (``chain.py``, which has it learn of each class) calls them in place. Each
-function is known by identity, so an override in a subclass is not covered. A function that calls methods which a
-subclass may override has a condition that asks whether one did. In doubt a condition says no, and the hook runs in the
-worker thread. The functions are pinned by digests of their sources in ``tests/entry/test_digests.py``.
+Marks these functions, so that the chain (``chain.py``) calls them in place. Functions are known by identity, so an
+override in a subclass is not covered. If a function calls methods that a subclass may override, its condition checks
+that none is. If a condition can't tell, the hook runs in the worker thread. Digests of the functions' sources are in
+``tests/entry/test_digests.py``.
 
 Source: Django 5.2 to 6.1, the modules that ``KNOWN`` names.
 """
@@ -26,13 +26,13 @@ from restflow.flow import always, nonblocking, unchanged
 _CACHES_MADE_IN_PLACE = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "redis.RedisCache")
 )
-_SHORT = 200  # bytes: what GZipMiddleware leaves alone
+_SHORT = 200  # bytes; GZipMiddleware compresses nothing shorter
 
 When = Callable[..., bool]
 
 
 def know(cls: type) -> None:
-    """Learn what is known of the middleware class ``cls`` and its bases."""
+    """Mark the hooks of the middleware class ``cls`` and its bases that are known here."""
     for base in cls.__mro__:
         for name, when in KNOWN.get(f"{base.__module__}.{base.__qualname__}", {}).items():
             function: Any = vars(base).get(name)
@@ -41,20 +41,20 @@ def know(cls: type) -> None:
 
 
 def is_as_written(function: Any, module: str) -> bool:
-    """Tell whether ``function`` is from the source of ``module``, and not what another package put in its place.
+    """Tell whether ``function`` is from the source of ``module``, and was not patched by another package.
 
     Args:
-        function: what stands in the module, or in a class of it.
+        function: the attribute of the module, or of a class in it.
         module: its dotted name.
     """
     return isinstance(function, FunctionType) and function.__code__.co_filename == sys.modules[module].__file__
 
 
 def django_writes(cls: type, name: str) -> bool:
-    """Tell whether ``name`` is written by a class of Django's, and by no class of a user's before or beside it."""
+    """Tell whether ``name`` is defined by Django's classes only, and by no class of a project."""
     looks, answer = _looked(cls, name)
     for is_as_seen in looks:
-        if not is_as_seen():  # somebody patched one since
+        if not is_as_seen():  # one has been patched since
             _looked.cache_clear()
             return _looked(cls, name)[1]
     return answer
@@ -69,7 +69,7 @@ def _looked(cls: type, name: str) -> tuple[list[Callable[[], bool]], bool]:
     return [unchanged(each, [name]) for each in (cls, *found)], answer
 
 
-# Conditions take the arguments of the hooks, which are called by position.
+# The conditions. Each takes the hook's arguments, by position.
 
 
 def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
@@ -78,9 +78,9 @@ def _session_is_made_in_place(middleware: Any, request: Any) -> bool:
         return False
     backends = {base.__module__.removeprefix("django.contrib.sessions.backends.") for base in store.__mro__}
     if backends & {"cache", "cached_db"}:
-        # They make their cache, whose class may be the project's, and may import its client.
+        # These open a cache, which may be of the project's class or import a client library.
         return settings.CACHES[settings.SESSION_CACHE_ALIAS]["BACKEND"] in _CACHES_MADE_IN_PLACE
-    return "file" not in backends  # which looks for its directory
+    return "file" not in backends  # the file backend accesses the disk
 
 
 def _session_is_not_saved(middleware: Any, request: Any, response: Any) -> bool:
@@ -154,9 +154,9 @@ def _not_a_get(middleware: Any, request: Any, response: Any) -> bool:
 
 
 def _translations_are_loaded(middleware: Any, request: Any) -> bool:
-    """Find the language as the hook does: from memory, once Django has looked on the disk which languages it has.
+    """Find the language as the hook does: from memory, once Django has looked on disk for the languages that it has.
 
-    What the hook does next is to read the language's translations, where no request has asked for them before.
+    The hook then loads that language's translations, unless an earlier request has done so.
     """
     modules: tuple[Any, ...] = (translation, trans_real)
     if not all(is_as_written(module.get_language_from_request, module.__name__) for module in modules):

@@ -1,4 +1,4 @@
-"""Django's log of responses of 4xx and 5xx: written in place only where no handler would write a word.
+"""Django's logging of 4xx and 5xx responses: in place only if no handler would write anything.
 
 Knows the handlers and filters of Django's default configuration. A step of our ASGI handler.
 """
@@ -18,7 +18,7 @@ _CALL_HANDLERS = logging.Logger.callHandlers
 
 
 def _logs_in_place(request: Any, response: Any) -> bool:
-    """Tell whether no handler would write a word of the log."""
+    """Tell whether no handler would write anything."""
     level = logging.ERROR if response.status_code >= 500 else logging.WARNING
     if not logger.isEnabledFor(level):
         return True
@@ -29,7 +29,7 @@ def _logs_in_place(request: Any, response: Any) -> bool:
         if not all(handler.level > level or _turns_down(handler) for handler in source.handlers):
             return False
         source = source.parent if source.propagate else None
-    return bool(logger.hasHandlers())  # else it is the last resort's
+    return bool(logger.hasHandlers())  # otherwise logging's last-resort handler writes to stderr
 
 
 def _turns_down(handler: logging.Handler) -> bool:
@@ -42,5 +42,5 @@ def _turns_down(handler: logging.Handler) -> bool:
 
 @nonblocking(when=_logs_in_place)
 def log_refusal(request: Any, response: Any) -> None:
-    """Log a response of 4xx or 5xx, as Django does. A step: in place where nothing would be written."""
+    """Log a 4xx or 5xx response, as Django does: a step, which runs directly if nothing would be written."""
     log.log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

@@ -1,1 +1,1 @@
-"""``python -m restflow.move PATH...``: rewrites a project's views of DRF's and adrf's for restflow. Needs libcst."""
+"""``python -m restflow.move PATH...``: rewrites a project's DRF and adrf views for restflow. Needs libcst."""

@@ -12,7 +12,7 @@ _NEEDS_LIBCST = "restflow.move needs libcst: pip install 'django-restflow[move]'
 
 
 def files_in(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the Python files under some paths, but for hidden folders and virtual environments.
+    """Yield the Python files in some paths, without hidden folders and virtual environments.
 
     Args:
         paths: files and folders.
@@ -33,14 +33,13 @@ def files_in(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Move what the command line names.
+    """Rewrite the files named on the command line.
 
     Args:
-        arguments: those of the command line, by default.
+        arguments: the arguments; by default those of the command line.
 
     Returns:
-        The exit status: 1 where ``--check`` found something to change, 2 where a file could not be read or libcst is
-        missing.
+        The exit status: 1 if ``--check`` found something to change, 2 if a file could not be read or libcst is missing.
     """
     parser = argparse.ArgumentParser(
         prog="python -m restflow.move", description="Move DRF's and adrf's views to restflow."

@@ -1,6 +1,6 @@
-"""What becomes of a name of DRF's or adrf's.
+"""What each name of DRF's or adrf's becomes.
 
-Reads restflow's modules as text: to import them takes Django's settings, which a move doesn't need.
+Parses restflow's modules instead of importing them, since importing needs Django's settings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _OF_VIEWS = ("views", "viewsets", "generics", "mixins")
 _COMPONENTS = ("permissions", "authentication", "throttling", "pagination", "filters", "serializers")
-# What has no colour in its name.
+# Names that are the same for both colours.
 _SAME_NAME = ("decorators", "serializers", "test")
 
 ADRFS_METHODS = {
@@ -28,7 +28,7 @@ ADRFS_METHODS = {
     "perform_adestroy": "aperform_destroy",
     "get_apaginated_response": "aget_paginated_response",
 }
-"""What adrf calls methods of generic views and viewsets, and what restflow and DRF call them."""
+"""adrf's names of the methods of generic views and viewsets, and those of restflow and DRF."""
 
 HELPERS = {
     "check_object_permissions",
@@ -48,7 +48,7 @@ HELPERS = {
 
 
 class Destination(NamedTuple):
-    """Where a class or function is found in restflow."""
+    """The location of a class or function in restflow."""
 
     module: str
     name: str
@@ -56,7 +56,7 @@ class Destination(NamedTuple):
 
 @cache
 def exported(module: str) -> frozenset[str]:
-    """Return the ``__all__`` of a module of restflow's.
+    """Return the ``__all__`` of a module of restflow.
 
     Args:
         module: its full name.
@@ -72,7 +72,7 @@ def exported(module: str) -> frozenset[str]:
 
 
 def module_of(module: str) -> str | None:
-    """Return the module that stands in restflow for one of DRF's or adrf's; None where there is none.
+    """Return the restflow module that replaces one of DRF's or adrf's; None if there is none.
 
     Args:
         module: its full name.
@@ -85,18 +85,18 @@ def module_of(module: str) -> str | None:
 
 
 def _found(full_name: str) -> tuple[str, str, str] | None:
-    """Return the module in restflow, the last part of its name, and a name's last part."""
+    """Return the module in restflow, the last part of that module's name, and the last part of ``full_name``."""
     origin, _, name = full_name.rpartition(".")
     module = module_of(origin)
     return None if module is None else (module, module.rpartition(".")[2], name)
 
 
 def destination(full_name: str, *, components: bool = False) -> Destination | None:
-    """Return what replaces a base class or a decorator; None where it stays.
+    """Return the replacement of a base class or a decorator; None if it stays.
 
     Args:
         full_name: the class or function, with DRF's or adrf's module.
-        components: whether those of permissions, serializers and the like are replaced, too.
+        components: whether bases of permissions, serializers and the like are replaced, too.
     """
     if (found := _found(full_name)) is None:
         return None
@@ -114,11 +114,11 @@ def destination(full_name: str, *, components: bool = False) -> Destination | No
 
 
 def stands_for_itself(full_name: str, *, components: bool = False) -> bool:
-    """Tell whether restflow's module has the very name, for the same purpose, so that any use of it may be moved.
+    """Tell whether restflow's module has the same name for the same purpose, so that any use of it may be replaced.
 
     Args:
         full_name: the class or function, with DRF's or adrf's module.
-        components: whether those of permissions, serializers and the like are moved, too.
+        components: whether bases of permissions, serializers and the like are replaced, too.
     """
     if (found := _found(full_name)) is None:
         return False

@@ -1,4 +1,4 @@
-"""What a move leaves, and why."""
+"""What a move left unchanged, and why."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _BLOCKING_OF_SERIALIZERS = {"is_valid", "save"}
 
 
 class Remark(NamedTuple):
-    """A line, and what is to be said of it."""
+    """A line number, and a remark about that line."""
 
     line: int
     text: str
 
 
 def remarks_on(wrapper: MetadataWrapper, found: Found, moved: set[cst.CSTNode], taken: Sequence[Use]) -> list[Remark]:
-    """Return what was left, line by line.
+    """Return remarks on what was left unchanged, by line.
 
     Args:
         wrapper: the file as it was.
-        found: what it imports and uses.
+        found: what the file imports and uses.
         moved: the names that were rewritten.
         taken: the uses whose new name means something else.
     """
@@ -51,7 +51,7 @@ def remarks_on(wrapper: MetadataWrapper, found: Found, moved: set[cst.CSTNode], 
 
 
 class _Reader(cst.CSTVisitor):
-    """Reads the classes that were moved, and serializers that were not, for what nobody can rewrite unseen."""
+    """Reads the classes that were rewritten, and serializers that were not, for code that a person has to decide on."""
 
     METADATA_DEPENDENCIES = (ParentNodeProvider,)
 

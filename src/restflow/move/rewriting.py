@@ -1,4 +1,4 @@
-"""One file rewritten: its imports, its base classes and decorators, and adrf's names of methods."""
+"""Rewrites one file: imports, base classes, decorators, and adrf's method names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Imported:
 
 @dataclass
 class Change:
-    """What becomes of one binding: whether its import goes, and what is imported besides or instead."""
+    """How one binding changes: whether its import is removed, and what is imported in addition or instead."""
 
     replaces: bool
     imports: list[Imported]
@@ -32,29 +32,29 @@ class Change:
 
 @dataclass
 class Plan:
-    """What is to be done to a file."""
+    """The changes to a file."""
 
     changes: dict[Binding, Change] = field(default_factory=dict)
     names: dict[cst.CSTNode, str] = field(default_factory=dict)
-    """The new text of names, by the node."""
+    """The new text of names, by node."""
     adrfs: set[cst.CSTNode] = field(default_factory=set)
-    """The bases that are adrf's."""
+    """The base classes that are adrf's."""
     taken: list[Use] = field(default_factory=list)
-    """What can't be moved, as its new name means something else in the file."""
+    """The uses that can't be replaced, because the new name has another meaning in the file."""
 
 
 def rewritten(source: bytes, *, components: bool = False) -> tuple[bytes, list[Remark]]:
     """Rewrite one file.
 
     Args:
-        source: its text, as it is on disk.
-        components: whether permissions, serializers and the like are moved, too.
+        source: its contents, as on disk.
+        components: whether bases of permissions, serializers and the like are replaced, too.
 
     Returns:
-        The new text, and what was left and why.
+        The new contents, and remarks on what was left unchanged.
 
     Raises:
-        ParserSyntaxError: it is no Python.
+        ParserSyntaxError: it is not valid Python.
     """
     wrapper = MetadataWrapper(cst.parse_module(source))
     finder = Finder(components)
@@ -65,11 +65,11 @@ def rewritten(source: bytes, *, components: bool = False) -> tuple[bytes, list[R
 
 
 def planned(found: Found, components: bool) -> Plan:
-    """Decide what is done to a file.
+    """Decide how to change a file.
 
     Args:
-        found: what it imports and uses.
-        components: whether permissions, serializers and the like are moved, too.
+        found: what the file imports and uses.
+        components: whether bases of permissions, serializers and the like are replaced, too.
     """
     plan = Plan()
     for binding, uses in found.uses.items():
@@ -95,7 +95,7 @@ def _note(plan: Plan, use: Use, text: str) -> None:
 
 
 def _by_dots(plan: Plan, binding: Binding, uses: list[Use], whole: bool) -> None:
-    """``import rest_framework.viewsets``: the same of restflow's."""
+    """Replace ``import rest_framework.viewsets`` by the same import of restflow's module."""
     modules: dict[str, None] = {}
     for use in uses:
         if use.destination is not None:
@@ -112,7 +112,7 @@ def _by_dots(plan: Plan, binding: Binding, uses: list[Use], whole: bool) -> None
 
 
 def _by_module(plan: Plan, binding: Binding, uses: list[Use]) -> None:
-    """``from rest_framework import viewsets``: the module of that name of restflow's, under the same name."""
+    """Replace ``from rest_framework import viewsets`` by restflow's module of that name, bound to the same name."""
     module = module_of(binding.target)
     assert module is not None
     package, _, name = module.partition(".")
@@ -125,7 +125,7 @@ def _by_module(plan: Plan, binding: Binding, uses: list[Use]) -> None:
 def _by_name(
     plan: Plan, found: Found, binding: Binding, uses: list[Use], whole: bool, place: Destination | None
 ) -> None:
-    """``from rest_framework.views import APIView``: restflow's class, under the alias if there is one."""
+    """Replace ``from rest_framework.views import APIView`` by restflow's class, under its alias if there is one."""
     if place is None:
         return
     alias = binding.local if whole and binding.local != binding.target.rpartition(".")[2] else None
@@ -140,7 +140,7 @@ def _by_name(
 
 
 def _by_new_names(plan: Plan, found: Found, binding: Binding, moving: list[Use]) -> None:
-    """A module of which something is used that restflow's doesn't have: what moves is imported beside it."""
+    """Keep the import of a module that is still needed, and import the replacements beside it."""
     imports: dict[Imported, None] = {}
     for use in moving:
         place = use.destination
@@ -154,13 +154,13 @@ def _by_new_names(plan: Plan, found: Found, binding: Binding, moving: list[Use])
 
 
 def _is_taken(found: Found, name: str, place: Destination, binding: Binding) -> bool:
-    """Tell whether ``name`` means something else in the file than what it is to mean."""
+    """Tell whether ``name`` already has another meaning in the file."""
     ours = any(each.name == place.name and each.module.startswith("restflow") for each in found.ours)
     return name in found.names and name != binding.local and not ours
 
 
 class _Rewriter(cst.CSTTransformer):
-    """Does what a plan says."""
+    """Applies a plan."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -196,7 +196,7 @@ class _Rewriter(cst.CSTTransformer):
         if not new:
             return updated_node
         if not kept and len(new) == len(original_node.names) and len({each.module for each in new}) == 1:
-            # All of it moves to one module: the statement stays as it is laid out.
+            # All names move to one module, so the statement keeps its layout.
             names = [
                 alias.with_changes(name=cst.Name(each.name or ""))
                 for alias, each in zip(original_node.names, new, strict=True)
@@ -211,7 +211,7 @@ class _Rewriter(cst.CSTTransformer):
     def _parted(
         self, names: Iterable[cst.ImportAlias], made: dict[cst.ImportAlias, Binding]
     ) -> tuple[list[cst.ImportAlias], list[Imported]]:
-        """Return what stays of an import, and what is imported besides."""
+        """Return what stays of an import, and what is imported in addition."""
         kept: list[cst.ImportAlias] = []
         new: dict[Imported, None] = {}
         for alias in names:

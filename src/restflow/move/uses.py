@@ -1,4 +1,4 @@
-"""What a file has from DRF and adrf: where it imports it, and where it uses it."""
+"""Where a file imports names of DRF and adrf, and where it uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("rest_framework", "adrf")
 
 
 def dotted(node: cst.CSTNode | None) -> str | None:
-    """Return the text of a name with dots; None for any other expression."""
+    """Return the text of a dotted name; None for any other expression."""
     if isinstance(node, cst.Name):
         return node.value
     if isinstance(node, cst.Attribute) and (before := dotted(node.value)) is not None:
@@ -26,23 +26,23 @@ def dotted(node: cst.CSTNode | None) -> str | None:
 
 @dataclass(frozen=True)
 class Binding:
-    """A name that an import binds: ``viewsets``, and what it stands for: ``rest_framework.viewsets``."""
+    """A name that an import binds (``viewsets``), and what it refers to (``rest_framework.viewsets``)."""
 
     local: str
     target: str
     is_whole: bool = False
-    """Whether it is the whole dotted name, of ``import rest_framework.viewsets``, by which it is used."""
+    """Whether uses have the whole dotted name, as after ``import rest_framework.viewsets``."""
 
 
 @dataclass
 class Use:
-    """A place where something of DRF's is named.
+    """A use of a name of DRF's or adrf's.
 
     Args:
         node: the name, with its dots.
-        full_name: what it means.
-        destination: what replaces it; None where it is neither a base class nor a decorator, or stays.
-        means_the_same: whether restflow has it under that very name.
+        full_name: what it refers to.
+        destination: its replacement; None if it is neither a base class nor a decorator, or stays.
+        means_the_same: whether restflow has it under the same name.
     """
 
     node: cst.Name | cst.Attribute
@@ -52,7 +52,7 @@ class Use:
 
     @property
     def is_movable(self) -> bool:
-        """Whether the name may be restflow's here."""
+        """Whether the name may be replaced by restflow's here."""
         return self.means_the_same or self.destination is not None
 
 
@@ -65,18 +65,18 @@ class Found:
     uses: dict[Binding, list[Use]] = field(default_factory=lambda: defaultdict(list))
     ambiguous: list[cst.CSTNode] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
-    """Every name that stands anywhere in the file, so that none is given a new meaning."""
+    """All names in the file, so that none is given a new meaning."""
     ours: set[Destination] = field(default_factory=set)
-    """What is imported from restflow already."""
+    """What is already imported from restflow."""
     is_loose: bool = False
-    """Whether something of DRF's is named by dots that no import in the file accounts for."""
+    """Whether a dotted name of DRF's is used that no import in the file explains."""
 
 
 def bindings_of(statement: cst.Import | cst.ImportFrom) -> dict[cst.ImportAlias, Binding]:
-    """Return what each part of an import binds.
+    """Return the binding of each part of an import.
 
     Args:
-        statement: an import of any form; a relative one, and a star, bind nothing of DRF's.
+        statement: an import of any form; relative imports and ``import *`` give no bindings.
     """
     if isinstance(statement.names, cst.ImportStar):
         return {}
@@ -97,10 +97,10 @@ def bindings_of(statement: cst.Import | cst.ImportFrom) -> dict[cst.ImportAlias,
 
 
 class Finder(cst.CSTVisitor):
-    """Finds what a file has from DRF and adrf.
+    """Finds the names of DRF and adrf that a file imports and uses.
 
     Args:
-        components: whether bases of components are to be replaced, too.
+        components: whether bases of components are replaced, too.
     """
 
     METADATA_DEPENDENCIES = (QualifiedNameProvider, ParentNodeProvider)
@@ -110,12 +110,12 @@ class Finder(cst.CSTVisitor):
         self.found = Found()
 
     def visit_Import(self, node: cst.Import) -> bool:
-        """Note what is imported."""
+        """Record what is imported."""
         self.found.bindings.update(bindings_of(node).values())
         return False
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        """Note what is imported."""
+        """Record what is imported."""
         self.found.bindings.update(bindings_of(node).values())
         module = dotted(node.module) or ""
         if isinstance(node.names, cst.ImportStar):
@@ -129,23 +129,23 @@ class Finder(cst.CSTVisitor):
         return False
 
     def visit_Arg(self, node: cst.Arg) -> bool:
-        """Pass over the name of a keyword."""
+        """Skip the name of a keyword argument."""
         node.value.visit(self)
         return False
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
-        """Note a use of a whole dotted name, or go on to what stands before the dot."""
+        """Record a use of a whole dotted name, or continue with the part before the dot."""
         if dotted(node) is None or not self._note(node):
             node.value.visit(self)
         return False
 
     def visit_Name(self, node: cst.Name) -> None:
-        """Note a use of a name."""
+        """Record a use of a name."""
         self.found.names.add(node.value)
         self._note(node)
 
     def _note(self, node: cst.Name | cst.Attribute) -> bool:
-        provider: Any = QualifiedNameProvider  # typed as if it gave sets only
+        provider: Any = QualifiedNameProvider  # Any: its type says that it only yields sets
         meant: Collection[QualifiedName] = self.get_metadata(provider, node, ())
         names = {
             each.name
@@ -168,7 +168,7 @@ class Finder(cst.CSTVisitor):
         return True
 
     def _binding(self, text: str, full_name: str) -> Binding | None:
-        """Return the import by which ``text`` means ``full_name``; of dotted ones, the longest."""
+        """Return the import through which ``text`` refers to ``full_name``; of dotted ones, the longest."""
         fitting = [
             each
             for each in self.found.bindings
@@ -177,7 +177,7 @@ class Finder(cst.CSTVisitor):
         return max(fitting, key=lambda each: len(each.target), default=None)
 
     def _is_replaceable(self, node: cst.CSTNode) -> bool:
-        """Tell whether a name stands as a base class (``X``, ``X[Model]``) or as a decorator (``@x``, ``@x(…)``)."""
+        """Tell whether a name is used as a base class (``X``, ``X[Model]``) or as a decorator (``@x``, ``@x(…)``)."""
         parent = self.get_metadata(ParentNodeProvider, node)
         if isinstance(parent, (cst.Subscript, cst.Call)) and node in (
             parent.value if isinstance(parent, cst.Subscript) else parent.func,

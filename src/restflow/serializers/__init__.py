@@ -1,6 +1,6 @@
-"""DRF's serializers with hooks in two colours, and the async surface of those that are plain DRF's.
+"""DRF's serializers with hooks in two colours, and the async methods that plain DRF serializers get.
 
-Beside them stand DRF's fields, as in ``rest_framework.serializers``: porting a module is a change of its import.
+DRF's fields are importable from here, as from ``rest_framework.serializers``: to port a module, change its import.
 """
 
 from rest_framework.exceptions import ValidationError

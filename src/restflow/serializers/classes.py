@@ -14,10 +14,9 @@ from rest_framework.settings import api_settings
 
 from restflow.flow import TwoColoured, async_twin, called, dual, may_give_coroutine, must_be_awaited, result_of
 from restflow.flow.trust import is_ours
-from restflow.serializers.fields import AwaitingField, awaiting, is_known_to_drf
-from restflow.serializers.refusals import await_in, is_drfs_own
+from restflow.serializers.fields import AwaitingField, is_known_to_drf
+from restflow.serializers.refusals import await_in, await_in_shown, is_drfs_own
 from restflow.serializers.representation import DRFS_CODE_ONLY, know_representation, represent
-from restflow.serializers.sources import with_code
 from restflow.serializers.surface import Data, add_async_methods
 
 _IN = TypeVar("_IN")
@@ -41,12 +40,12 @@ class BaseSerializer(
         "validate",
     ),
 ):
-    """DRF's ``BaseSerializer`` whose hooks may be ``async def``, under DRF's name or under that name with an ``a``.
+    """DRF's ``BaseSerializer``, whose hooks may be ``async def``, under DRF's name or with an ``a`` before it.
 
-    It validates, saves and represents as DRF does, in the worker thread where it may block. What is ``async def`` in it
-    runs on the request's event loop: the hooks of the class (``validate``, ``validate_<field>``, ``get_<field>``,
-    ``create``, …), the validators and defaults of its fields, and the methods of fields of your own. On a sync view or
-    in a script the same runs to its result.
+    It validates, saves and represents as DRF does, in the worker thread where it may block. Async code in it runs on
+    the request's event loop: the hooks of the class (``validate``, ``validate_<field>``, ``get_<field>``, ``create``,
+    …), the validators and defaults of its fields, and the methods of a project's own fields. On a sync view or in a
+    script, the same code runs to its result.
 
     Source: DRF 3.18, serializers.py, BaseSerializer.
     """
@@ -54,35 +53,35 @@ class BaseSerializer(
     if TYPE_CHECKING:
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
-            """Validate ``initial_data``; ``is_valid``, to be awaited."""
+            """Validate ``initial_data``: ``is_valid``, to be awaited."""
             ...
 
         async def arun_validation(self, data: Any = empty) -> Any:
-            """Return the validated value of ``data``; ``run_validation``, to be awaited."""
+            """Return the validated value of ``data``: ``run_validation``, to be awaited."""
             ...
 
         async def avalidate(self, attrs: Any) -> Any:
-            """Check all fields together; ``validate``, to be awaited."""
+            """Validate all fields together: ``validate``, to be awaited."""
             ...
 
         async def ato_internal_value(self, data: Any) -> Any:
-            """Return the native values of ``data``; ``to_internal_value``, to be awaited."""
+            """Return the native values of ``data``: ``to_internal_value``, to be awaited."""
             ...
 
         async def asave(self, **kwargs: Any) -> _IN:
-            """Create or update the instance; ``save``, to be awaited."""
+            """Create or update the instance: ``save``, to be awaited."""
             ...
 
         async def acreate(self, validated_data: Any) -> _IN:
-            """Return a new instance; ``create``, to be awaited."""
+            """Return a new instance: ``create``, to be awaited."""
             ...
 
         async def aupdate(self, instance: _IN, validated_data: Any) -> _IN:
-            """Return the instance, changed; ``update``, to be awaited."""
+            """Return the updated instance: ``update``, to be awaited."""
             ...
 
         async def ato_representation(self, instance: Any) -> Any:
-            """Return the primitive values of ``instance``; ``to_representation``, to be awaited."""
+            """Return the primitive values of ``instance``: ``to_representation``, to be awaited."""
             ...
 
     else:
@@ -101,9 +100,9 @@ class BaseSerializer(
 
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return DRF's list serializer for ``many=True``, with the async surface."""
+        """Return DRF's list serializer for ``many=True``, with the async methods."""
         made: Any = super().many_init(*args, **kwargs)
-        if type(made) is drf.ListSerializer:  # DRF's default, which it does not take from the class
+        if type(made) is drf.ListSerializer:  # DRF's default; a Meta.list_serializer_class is left alone
             made.__class__ = ListSerializer
         return add_async_methods(made)
 
@@ -127,7 +126,7 @@ class BaseSerializer(
 
 
 def _awaited(saved: Any, name: str) -> Any:
-    # A list serializer's create gives what each of its child's gave.
+    # ListSerializer.create returns a list of what the child's create returned.
     value = result_of(saved, name)
     return [result_of(each, name) for each in value] if type(value) is list else value
 
@@ -136,7 +135,7 @@ _BY_FIELD = ("get_", "validate_")
 
 
 def _make_callable_by_sync_code(cls: type[Any]) -> None:
-    """Have the async hooks that a class and its mixins write give DRF's code, which is sync, their results."""
+    """Wrap the async hooks of a class and its mixins, so that DRF's sync code gets their results."""
     fields = getattr(cls, "_declared_fields", {}).values()
     methods = {field.method_name for field in fields if isinstance(field, drf.SerializerMethodField)}
     for base in cls.__mro__:
@@ -147,8 +146,8 @@ def _make_callable_by_sync_code(cls: type[Any]) -> None:
 
 
 def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
-    """Have the fields of a serializer await, and return what represents where DRF's function would."""
-    # Asked for each item of a list.
+    """Make the fields of a serializer await async code, and return a fast ``to_representation``, if there is one."""
+    # Called for each item of a list.
     if drf.Serializer in type(serializer).__mro__:
         _await_in_shown(serializer, type(instance))
     above: Any = super(BaseSerializer, serializer)
@@ -156,13 +155,11 @@ def _fast(serializer: Any, instance: Any) -> Callable[[Any], Any] | None:
 
 
 def _await_in_shown(serializer: Any, cls: type) -> None:
+    if type(serializer).fields is not drf.Serializer.fields:
+        return  # an override may build new fields at each access; `_represent_one` deals with those
     own, fields = vars(serializer), [*serializer.fields.values()]
     if DRFS_CODE_ONLY not in own and own.get(_SHOWN) != (cls, fields):
-        for field in fields:
-            await_in(field)
-        for field in with_code(fields, cls):
-            if not isinstance(field, AwaitingField):
-                field.__class__ = awaiting(type(field))
+        await_in_shown(fields, cls)
         own[_SHOWN] = cls, fields
 
 
@@ -171,7 +168,7 @@ _SHOWN = "_restflow_shown"
 
 know_representation(BaseSerializer.to_representation, _fast)
 
-# DRF's class comes first where it writes hooks: what it writes is nearer than BaseSerializer's.
+# Where DRF's class writes hooks it is listed first, so that they come before BaseSerializer's in the MRO.
 
 
 class Serializer(BaseSerializer[_IN], drf.Serializer[_IN]):
@@ -260,6 +257,6 @@ class HyperlinkedModelSerializer(drf.HyperlinkedModelSerializer[_MT], ModelSeria
     """DRF's ``HyperlinkedModelSerializer`` with hooks in two colours. Source: DRF 3.18, serializers.py."""
 
 
-# Schema generators take the nearest docstring for the description of a user's class, past DRF's bases only.
+# Schema generators describe a class by its nearest docstring, and skip DRF's but not ours.
 for _cls in (TwoColoured, BaseSerializer, Serializer, ListSerializer, ModelSerializer, HyperlinkedModelSerializer):
     _cls.__doc__ = None

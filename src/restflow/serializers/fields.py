@@ -1,7 +1,7 @@
-"""The fields of our serializers, which await what is async in them: validators, defaults, sources, methods.
+"""The fields of our serializers, which await async validators, defaults, sources and methods.
 
-A field of DRF's or of a user's that has code of a user's becomes one of these where a serializer of ours comes to ask
-it: its class gets a base of ours behind DRF's field classes, before ``Field``. Everything else stays DRF's code.
+When a serializer of ours first uses a field that has a project's code, the field's class is replaced by a subclass that
+has ``AwaitingField`` behind DRF's field classes and before ``Field``. Everything else stays DRF's code.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from restflow.flow import called, dual, may_give_coroutine, never_awaits, rememb
 from restflow.flow.trust import is_drfs
 from restflow.serializers.sources import Read, follow, may_lead_to_async
 
-# DRF's own field classes. A class that a user made is none, whatever its module says.
+# DRF's own field classes, by identity: __module__ can be set to anything.
 DRFS_FIELDS = frozenset(
     cls
     for module in (drf, relations)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, drf.Field)
 )
-# Those that hold no other field, and call no method of the serializer.
+# Those that have no child field and call no method of the serializer.
 SIMPLE_FIELDS = DRFS_FIELDS - {
     drf.DictField,
     drf.HStoreField,
@@ -39,15 +39,15 @@ SIMPLE_FIELDS = DRFS_FIELDS - {
 METHODS = frozenset(
     {"get_attribute", "get_default", "get_value", "run_validation", "to_internal_value", "to_representation"}
 )
-# What a field was made of, and what leads upwards.
+# Attributes that hold a field's arguments or its parents, not its children.
 _NOT_HELD = frozenset({"_args", "_kwargs", "parent"})
 
 
 class AwaitingField(drf.Field[Any, Any, Any, Any]):
-    """The three methods of ``Field`` that call what a field was given. Source: DRF 3.18, fields.py, ``Field``."""
+    """The three methods of ``Field`` that call what a field is given. Source: DRF 3.18, fields.py, ``Field``."""
 
     def run_validators(self, value: Any) -> None:
-        """Ask each validator, whichever colour it is written in."""
+        """Call each validator, of either colour."""
         errors: list[Any] = []
         for validator in self.validators:
             try:
@@ -65,18 +65,18 @@ class AwaitingField(drf.Field[Any, Any, Any, Any]):
             raise ValidationError(errors)
 
     def get_default(self) -> Any:
-        """Return the default, awaited where it can be."""
+        """Return the default; if it is awaitable, its result."""
         return result_of(super().get_default(), "the default of a field")
 
     def get_attribute(self, instance: Any) -> Any:
-        """Return what the source leads to, with everything on the way awaited."""
+        """Return the value of the field's source, awaiting each attribute on the path if necessary."""
         path = self.source_attrs
         if not may_lead_to_async(type(instance), path):
             return super().get_attribute(instance)
         try:
             return follow(instance, path)
         except Exception as error:
-            return super().get_attribute(Read(instance, 0, error=error))  # DRF says what becomes of it
+            return super().get_attribute(Read(instance, 0, error=error))  # DRF's code decides how the error ends
 
 
 class _AwaitingMethodField(drf.SerializerMethodField, AwaitingField):
@@ -85,22 +85,22 @@ class _AwaitingMethodField(drf.SerializerMethodField, AwaitingField):
 
 
 def become_awaiting(field: Any) -> None:
-    """Have a field of a serializer of ours await what is async in it, and in the fields that it holds.
+    """Make a field of one of our serializers await the async code in it, and in the fields that it contains.
 
     Args:
-        field: any field; one that has no code but DRF's stays as it is.
+        field: any field; one that runs only DRF's code is left unchanged.
 
     Raises:
         TypeError: a sync method of the field's class would get a coroutine from ``super()``.
-        ImproperlyConfigured: an async function was put on the field itself.
+        ImproperlyConfigured: an async function was set on the field itself.
     """
     if isinstance(field, (AwaitingField, BaseSerializer)) or has_drfs_code_only(field):
         return
     for name in METHODS.intersection(vars(field)):
         if may_give_coroutine(vars(field)[name]):
             raise ImproperlyConfigured(
-                f"{name} was put on the field {field.field_name!r} of {type(field.parent).__name__}, and is async. "
-                "Write it in a class of fields."
+                f"{name} was set on the field {field.field_name!r} of {type(field.parent).__name__}, and is async. "
+                "Define it in a field class."
             )
     for child in held_by(field):
         become_awaiting(child)
@@ -109,10 +109,10 @@ def become_awaiting(field: Any) -> None:
 
 
 def has_drfs_code_only(field: Any) -> bool:
-    """Tell whether no code runs when a field is asked but DRF's, Django's and ours.
+    """Tell whether using a field runs only code of DRF, Django and restflow.
 
     Args:
-        field: any field; one that may hold others counts as one that has code.
+        field: any field; the answer is False for a field that may contain others.
     """
     return type(field) in SIMPLE_FIELDS and not _was_given_code(field)
 
@@ -135,10 +135,10 @@ def _is_method_async(field: Any) -> bool:
 
 @remembered
 def awaiting(cls: type[Any]) -> type[Any]:
-    """Return the subclass of a class of fields whose objects await what they call.
+    """Return a subclass of a field class whose instances await the async code that they call.
 
     Args:
-        cls: DRF's, or a user's, whose async methods it makes callable by DRF's code.
+        cls: a class of DRF's, or a project's, whose async methods DRF's code can call in the subclass.
     """
     base = _AwaitingMethodField if issubclass(cls, drf.SerializerMethodField) else AwaitingField
     given = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
@@ -149,10 +149,10 @@ def awaiting(cls: type[Any]) -> type[Any]:
 
 
 def _duals(cls: type[Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield what a class needs in place of its async methods that DRF's code calls.
+    """Yield the replacements for those async methods of a class that DRF's code calls.
 
     Raises:
-        TypeError: a sync method stands before an async one, whose coroutine ``super()`` would give it.
+        TypeError: a sync method overrides an async one, whose coroutine it would get from ``super()``.
     """
     for name in dir(cls) if cls not in DRFS_FIELDS else ():
         if not is_known_to_drf(cls, name):
@@ -169,15 +169,15 @@ def _duals(cls: type[Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def is_known_to_drf(cls: type, name: str) -> bool:
-    """Tell whether DRF's own code has a method of this name, and calls it."""
+    """Tell whether DRF's own classes have a method of this name, which DRF then calls."""
     return not name.startswith("__") and any(name in vars(base) for base in cls.__mro__ if is_drfs(base))
 
 
 def held_by(field: Any) -> Iterator[Any]:
-    """Yield the fields that a field holds, as DRF does (``child``) or in its own way.
+    """Yield the fields that a field contains, as ``child`` like DRF's or in its own way.
 
     Args:
-        field: a field whose code may ask them.
+        field: a field whose code may use them.
     """
     for holder in (vars(field), *(vars(cls) for cls in type(field).__mro__ if not is_drfs(cls))):
         yield from (each for each in fields_in(holder) if each is not field)

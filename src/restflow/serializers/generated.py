@@ -1,10 +1,11 @@
-"""The text of the function that represents a serializer by its lines, compiled and kept.
+"""Generates, compiles and caches the source of the function that represents a serializer.
 
-A line writes a value of the usual type in place; anything else is handed to DRF's own field.
+A line writes values of the usual type itself, and leaves any other to DRF's field.
 """
 
 from __future__ import annotations
 
+import builtins
 import datetime
 import decimal
 import linecache
@@ -25,7 +26,7 @@ from restflow.serializers.sources import Read
 
 __all__ = ["compiled", "function_of"]
 
-# The conditions under which a value is written in place, and what is written. `value` is what was read.
+# By kind: the conditions under which a line writes the value itself, and what it writes.
 _KINDS: dict[str, tuple[tuple[str, str], ...]] = {
     "as it is": (("not (callable(value) or type(value) is coro)", "value"),),
     "boolean": (("value is True or value is False or value is None", "value"),),
@@ -62,7 +63,7 @@ def _conditions(key: tuple[Any, ...], k: int) -> tuple[tuple[str, str], ...]:
         return (is_usual, _DATETIMES[zone].format(k=k)), ("value is None", "None")
     if kind == "decimal":
         to_string, places, digits = config
-        # That many decimal places, and no more digits than there may be: rounding it changes nothing.
+        # It has the field's decimal places and not too many digits: quantizing would change nothing.
         is_usual = (
             "type(value) is Decimal "
             f"and (text := str(value))[-{places + 1}:-{places}] == '.' "
@@ -85,13 +86,15 @@ def _zulu(text: str) -> str:
 
 
 def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[Any], Any] | None = None) -> None:
-    """Do for one field what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``.
+    """Add one field to the representation, as DRF's loop does.
+
+    Source: DRF 3.18, serializers.py, ``Serializer.to_representation``.
 
     Args:
         field: a bound field.
-        instance: what is represented, or what stands for it.
-        ret: the representation, which is added to.
-        represent: what represents the attribute instead of the field's ``to_representation``.
+        instance: the object to represent, or a ``Read`` in place of it.
+        ret: the representation, to which the field is added.
+        represent: called with the attribute instead of the field's ``to_representation``.
     """
     try:
         attribute = attribute_of(field, instance)
@@ -105,9 +108,10 @@ def go_on(field: Any, instance: Any, ret: dict[str, Any], represent: Callable[[A
 
 
 _GLOBALS: dict[str, Any] = {
+    "__builtins__": builtins,
     "BaseManager": BaseManager,
     "Decimal": decimal.Decimal,
-    "KEYS": frozenset({int, str, uuid.UUID}),  # of what type a primary key is written in place
+    "KEYS": frozenset({int, str, uuid.UUID}),  # the types of primary keys that are written as they are
     "Model": Model,
     "PKOnlyObject": relations.PKOnlyObject,
     "Read": Read,
@@ -129,7 +133,7 @@ def _read(value: str, attr: str, *, of_mapping: bool) -> str:
 
 
 def _path(path: tuple[str, ...], *, of_mapping: bool) -> list[str]:
-    """Return the lines that read a path, as far as models lead; ``depth`` is where it ended."""
+    """Return the lines that read a path as long as its values are models; ``depth`` is how far they came."""
     first, *others = path
     lines = [f"value = {_read('instance', first, of_mapping=of_mapping)}"]
     if others:
@@ -153,7 +157,7 @@ def _lines(key: tuple[Any, ...], k: int, *, of_mapping: bool) -> list[str]:
         return [f"go_on(field_{k}, instance, ret, aid_{k})"]
     if kind == "method":
         return [f"{ret} = {_read(f'aid_{k}', config[0], of_mapping=False)}(instance)"]
-    if not path:  # a serializer of the same instance
+    if not path:  # source="*": a serializer of the same instance
         return [f"{ret} = aid_{k}(instance)"]
     if kind == "key":
         return [
@@ -168,7 +172,7 @@ def _lines(key: tuple[Any, ...], k: int, *, of_mapping: bool) -> list[str]:
 
 
 def _lines_that_read(key: tuple[Any, ...], k: int, ret: str, *, of_mapping: bool) -> list[str]:
-    """Return the lines that read a value, and write it if it is of the usual type."""
+    """Return the lines that read a value and, if it is of the expected type, represent it."""
     kind, _, path, *_ = key
     represent = f", aid_{k}" if kind in {"nested", "list"} else ""
     depth = "depth" if len(path) > 1 else "0"
@@ -210,13 +214,15 @@ _numbers = count(1)
 
 
 def compiled(keys: tuple[Any, ...], of: str, *, of_mapping: bool, is_worth_it: bool) -> types.CodeType | None:
-    """Return the code of the function with these lines; None where it comes once: a client may choose the fields.
+    """Return the code of the function for these lines; None the first time, in case they never come again.
+
+    A client may choose the fields of a response.
 
     Args:
-        keys: those of the lines.
-        of: the name of the serializer's class, for tracebacks.
+        keys: the keys of the lines.
+        of: the name of the serializer class, for tracebacks.
         of_mapping: whether instances are mappings.
-        is_worth_it: whether to compile what comes the first time.
+        is_worth_it: whether to compile the first time too.
     """
     key = (keys, of, of_mapping)
     code = _codes.get(key)
@@ -248,12 +254,12 @@ def _forget() -> None:
 def function_of(
     code: types.CodeType, general: Callable[[Any], Any], lines: Sequence[tuple[Any, Line]]
 ) -> Callable[[Any], Any]:
-    """Return the function of a code that represents by these fields.
+    """Return a function that represents these fields with the given code.
 
     Args:
-        code: what ``compiled`` returned for the lines' keys.
-        general: represents an instance where the lines can't.
-        lines: the fields, and what they become.
+        code: what ``compiled`` returned for the keys of the lines.
+        general: represents an instance if the lines can't.
+        lines: the fields, each with its line.
     """
     given = [each for field, line in lines for each in (field, line.aid)]
     return types.FunctionType(code, _GLOBALS, argdefs=(general, _NO_KEY, *given))

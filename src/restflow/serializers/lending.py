@@ -1,6 +1,6 @@
-"""Built fields of serializers that nobody can see, kept and lent to one serializer at a time.
+"""Reuses built fields: those of a serializer that no user code can reach are kept, and lent to the next one.
 
-What is lent was looked at in ``plain`` before: DRF's own simple fields, without code of a user's and without defaults.
+``private`` has checked a class before its fields are lent: simple fields of DRF's own, no project's code, no defaults.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from restflow.settings import settings
 
 __all__ = ["Stock", "lend", "take_back"]
 
-_MOST = 64  # so many are kept for each class and language; as many are in use at a time at most
+_MOST = 64  # kept for each class and language; no more are in use at once than requests
 _BUILDERS = tuple(
     name for name in vars(drf.ModelSerializer) if name.startswith(("build_", "get_", "include_", "serializer_"))
 )
 _FUNCTIONS = tuple(name for name, value in vars(drf).items() if name.startswith("get_") and callable(value))
 _OF_FIELDS = ("__init__", "__new__", "bind", "default_error_messages", "default_validators", "get_validators")
-# What builds fields, as it is when this is imported.
+# The functions that build fields, as they are at import.
 _functions_are_drfs = unchanged(drf, _FUNCTIONS)
 _classes_are_drfs: dict[type, Callable[[], bool]] = {
     cls: unchanged(cls, _OF_FIELDS)
     for cls in vars(drf_fields).values()
     if isinstance(cls, type) and issubclass(cls, drf_fields.Field)
 }
-# Fields are built by settings too.
+# A new object whenever settings change, since fields depend on them.
 _generation = [object()]
 
 _Kept = dict[Any, deque[tuple[Any, Any]]]
@@ -53,30 +53,30 @@ setting_changed.connect(_forget)
 
 
 class Stock:
-    """The built fields of one serializer class, as long as what they are built from holds the same."""
+    """The built fields of one serializer class, kept as long as everything that they are built from is unchanged."""
 
     def __init__(self, cls: Any, meta: Any, holders: Iterable[Mapping[str, Any]], declared: Iterable[Any]) -> None:
         self.builders_are_drfs = unchanged(cls, _BUILDERS)
         self.model = getattr(meta, "model", None)
-        # What may be changed in place: lists of names in Meta, arguments of declared fields.
+        # What can be changed in place: lists in Meta, arguments of declared fields.
         held = [value for holder in holders for _, value in members(holder) if type(value) in {dict, list, set, tuple}]
         mapping = getattr(cls, "serializer_field_mapping", None)
         self.configuration = [mapping, *held, *chain.from_iterable((field._args, field._kwargs) for field in declared)]
         self.begin()
 
     def begin(self) -> None:
-        """Keep nothing, and note what fields are built from now."""
+        """Discard all fields, and record what fields are built from now."""
         self.kept: _Kept = {}
         self.generation = _generation[0]
-        self.may_lend: bool | None = None  # not known before fields were built
+        self.may_lend: bool | None = None  # unknown until fields have been built
         self.classes_are_drfs: list[Callable[[], bool]] = []
         self.messages: list[Any] = []
         self.model_fields: list[Any] = []
         self.note()
-        self.kept = {}  # what another thread kept meanwhile was not looked at
+        self.kept = {}  # again, because another thread may have kept some that were not checked
 
     def note(self) -> None:
-        """Note what those hold that fields are built from, and what validators among it hold."""
+        """Record the contents of everything that fields are built from, including validators."""
         held = [*self.configuration, *self.messages, *map(vars, self.model_fields)]
         self.held = [*held, *_held_by_validators(held)]
         self.held_then = _copied(self.held)
@@ -86,7 +86,7 @@ class Stock:
             self.constraints, self.together = [*meta.constraints], [*meta.unique_together]
 
     def is_model_as_noted(self) -> bool:
-        """Tell whether the model has the manager and the constraints that it had."""
+        """Tell whether the model still has the recorded manager and constraints."""
         if self.model is None:
             return True
         meta = self.model._meta
@@ -97,7 +97,7 @@ class Stock:
         )
 
     def holds(self) -> bool:
-        """Tell whether DRF would build the fields as it built those that are kept."""
+        """Tell whether DRF would now build fields like the ones that are kept."""
         if self.generation is not _generation[0] or self.held != self.held_then or not self.is_model_as_noted():
             self.begin()
         return (
@@ -108,7 +108,7 @@ class Stock:
         )
 
     def look(self, fields: Collection[Any]) -> bool:
-        """Tell whether fields of this class may be lent."""
+        """Tell whether fields of this class may be reused."""
         if self.may_lend is None:
             classes, sources = {*map(type, fields)}, {field.source for field in fields}
             if self.model is not None:
@@ -132,8 +132,8 @@ class Stock:
         return self.may_lend
 
     def is_settled(self, field: Any) -> bool:
-        """Tell whether a field of the model is what it holds: a user's class may compute what a field is built from."""
-        # An inherited field is built from what its own model holds.
+        """Tell whether a model field is fully described by its attributes, which a project's class may compute."""
+        # A field of a parent model is built from that model.
         return (
             is_frameworks(type(field))
             and not field.is_relation
@@ -143,7 +143,7 @@ class Stock:
 
 
 def _copied(value: Any) -> Any:
-    """Return a copy of dicts, lists, sets and tuples with the same objects in them, which compare fast."""
+    """Return a copy of nested dicts, lists, sets and tuples with the same objects in them, for a fast comparison."""
     if type(value) is dict:
         return {key: _copied(each) for key, each in value.items()}
     return type(value)(map(_copied, value)) if type(value) in {list, set, tuple} else value
@@ -158,8 +158,8 @@ def _held_by_validators(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _may_be_lent(field: Any) -> bool:
-    """Tell whether a field will be the same when it is built again, and is the same after it was used."""
-    # Paths are read from the disk, choices may come from a function.
+    """Tell whether building a field again would give the same field, and whether using it leaves it unchanged."""
+    # FilePathField reads the disk, and choices may come from a function.
     has_choices = issubclass(type(field), drf_fields.ChoiceField)
     choices = (*field._args, field._kwargs.get("choices"))[0] if has_choices else ()
     return (
@@ -171,7 +171,7 @@ def _may_be_lent(field: Any) -> bool:
 
 
 def _depends_on_nothing(validator: Any) -> bool:
-    # A query set was made by a manager for the request at hand; it may be that of one tenant.
+    # A query set may have been made for one request: that of a tenant, say.
     if type(validator) is UniqueValidator:
         return isinstance(validator.queryset, BaseManager)
     cls: Any = type(validator)
@@ -182,20 +182,20 @@ _NO_MESSAGES = object()
 
 
 def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
-    """Give a serializer fields that were built for another, if there are any.
+    """Give a serializer the fields that were built for an earlier one, if there are any.
 
     Args:
-        serializer: one that nobody can see.
-        stock: that of its class.
-        to_validate: whether it is to validate, not only to represent.
+        serializer: a private serializer, which no code of the project can reach.
+        stock: the stock of its class.
+        to_validate: whether it will validate, not only represent.
 
     Returns:
-        Whether it was given fields.
+        Whether it got fields.
     """
     own = vars(serializer)
     if not settings.FAST_VERSIONS or "fields" in own or not stock.holds():
         return False
-    # Messages of validators are made when fields are built, in the language that is active then.
+    # Validators' messages are translated when the fields are built.
     kept = stock.kept.setdefault(get_language() if to_validate else _NO_MESSAGES, deque(maxlen=_MOST))
     own[LENT] = stock, kept
     try:
@@ -206,17 +206,17 @@ def lend(serializer: Any, stock: Stock, *, to_validate: bool) -> bool:
     for field in fields.fields.values():
         field.parent = serializer
     own["fields"] = fields
-    if bound is not None:  # pragma: no branch - one that was validated only has none
+    if bound is not None:  # pragma: no branch - None if it only validated
         bound.serializer = serializer
         own[BOUND] = bound
     return True
 
 
 def take_back(serializer: Any) -> None:
-    """Keep a serializer's fields for another one. If it is asked for its fields again, it builds new ones.
+    """Keep a serializer's fields for a later one; if its fields are read again, it builds new ones.
 
     Args:
-        serializer: one that nobody has seen yet, and that has done all it was made for.
+        serializer: a private serializer that is no longer needed.
     """
     own = vars(serializer)
     stock, kept = own.pop(LENT, (None, None))
@@ -226,6 +226,6 @@ def take_back(serializer: Any) -> None:
     fields.serializer = None
     for field in fields.fields.values():
         field.parent = None
-    if bound is not None:  # pragma: no branch - one that was validated only has none
+    if bound is not None:  # pragma: no branch - None if it only validated
         bound.serializer = None
     kept.append((fields, bound))

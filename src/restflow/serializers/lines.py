@@ -1,6 +1,6 @@
-"""What a field of DRF's becomes in the generated function that represents a serializer: its kind, and what that needs.
+"""What each of DRF's fields becomes in the function that represents a serializer: a kind, and its configuration.
 
-Knows what DRF's fields do, and whether they still do it. The lines of each kind are in ``generated``.
+Knows what DRF's fields do, and checks that they still do it. The code of each kind is in ``generated``.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["FIELDS", "Line", "are_drfs", "describe", "environment_of"]
 
 
 class Line(NamedTuple):
-    """What a field becomes: the key says all that the text of its lines depends on."""
+    """How a field is represented: ``key`` determines the text of its lines."""
 
-    key: tuple[Any, ...]  # the kind, the field's name, its source, and what else the kind needs
-    aid: Any = None  # an object that the lines use, beside the field itself
-    asks: bool = False  # whether code of a user's may run that can reach the serializer
+    key: tuple[Any, ...]  # kind, name of the field, source path, and configuration of the kind
+    aid: Any = None  # an object that the line uses, such as a dict of choices
+    asks: bool = False  # whether it runs a user's code, which may change the serializer
 
 
 def describe(field: Any) -> Line | None:
-    """Return what a field of a class in ``FIELDS`` becomes; None where the field itself has to be asked.
+    """Return the line for a field of a class in ``FIELDS``; None if the field itself has to be called.
 
     Args:
         field: a bound field.
@@ -63,7 +63,7 @@ def _children(own: Mapping[str, Any]) -> Iterator[Any]:
 
 _WITHOUT_PATH = frozenset({"asked", "many", "method"})
 
-# How a class's fields are represented: kind, what the lines depend on, what they use.
+# A field's kind, its configuration and its aid.
 _Described = tuple[str, tuple[Any, ...], Any]
 
 
@@ -128,7 +128,7 @@ def _json(field: Any) -> _Described:
 
 def _method(field: Any) -> _Described:
     name = field.method_name
-    if field.source_attrs or type(name) is not str:  # pragma: no cover - only one who sets them by hand does this
+    if field.source_attrs or type(name) is not str:  # pragma: no cover - only if set by hand
         return "asked", (), None
     return "method", (name,), field.parent
 
@@ -141,7 +141,7 @@ def _primary_key(field: Any) -> _Described:
 
 
 class _Columns(dict[type, Any]):
-    """The attribute of a model that holds a foreign key, by model; None where DRF has to be asked."""
+    """A mapping from a model to the attribute that holds a foreign key; None if DRF's code has to be called."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -190,7 +190,7 @@ _TEXT: tuple[str, _Look] = ("text", None)
 _CONVERTED: tuple[str, _Look] = ("converted", None)
 _ASKED: tuple[str, _Look] = ("asked", None)
 
-# By class: the kind, or what tells the kind of a field.
+# By class: the kind of its fields, or a function that tells it.
 FIELDS: dict[type, tuple[str, _Look]] = {
     fields.BigIntegerField: ("", _big_integer),
     fields.BooleanField: ("boolean", None),
@@ -228,7 +228,7 @@ FIELDS: dict[type, tuple[str, _Look]] = {
     relations.StringRelatedField: ("", _string),
 }
 
-# What a line does the work of, beside reading and representing: a field that has one of its own is asked.
+# Helper methods whose work a line does itself. A field with its own version of one is asked instead.
 _HELPS: dict[type, frozenset[str]] = {
     fields.DateTimeField: frozenset({"enforce_timezone", "default_timezone"}),
     fields.DecimalField: frozenset({"quantize"}),
@@ -239,7 +239,7 @@ _HELPS: dict[type, frozenset[str]] = {
 
 
 def _as_written(owner: Any, names: Collection[str]) -> Callable[[], bool]:
-    """Return what tells whether functions are as DRF wrote them; a package may have patched them before this."""
+    """Return a function that tells whether functions are still DRF's own; it never does if they were patched before."""
     were = all(is_frameworks_function(getattr(owner, name)) for name in names)
     return unchanged(owner, sorted(names)) if were else bool
 
@@ -253,20 +253,20 @@ _functions = [
 
 
 def are_drfs(classes: Collection[type]) -> Callable[[], bool]:
-    """Return what tells whether DRF's fields represent as DRF wrote them.
+    """Return a function that tells whether DRF's fields still represent with DRF's own code.
 
     Args:
-        classes: of fields; others than DRF's may be among them.
+        classes: classes of fields; those that are not DRF's are ignored.
     """
     checks = [*_functions, *[_classes[cls] for cls in classes if cls in _classes]]
     return lambda: all(map(call, checks))
 
 
 def environment_of(lines: Sequence[Line]) -> Callable[[], Any]:
-    """Return a function that tells what the lines depend on beside the fields.
+    """Return a function that returns everything but the fields that the lines depend on: settings and the time zone.
 
     Args:
-        lines: those of one serializer.
+        lines: the lines of one serializer.
     """
     if any(line.key[0] == "datetime" for line in lines):
         return _with_timezone

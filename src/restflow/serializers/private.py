@@ -1,4 +1,7 @@
-"""Serializers that run no code but DRF's and that nobody sees before they are done: used as they are built."""
+"""Private serializers: they run only DRF's code, and no user code can reach them before they are done.
+
+Decides which are, by their class and their fields, and represents and validates them. Called by the view helpers.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ from restflow.serializers.surface import add_async_methods, validate
 _Seen = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 _PRIVATE = "_restflow_private"
-_COUNTED = "_creation_counter"  # DRF numbers all fields there are
-# What a class may write, beside its own fields' names, that DRF's code calls.
+_COUNTED = "_creation_counter"  # changes with each field that is made anywhere
+# Hooks that DRF's code calls, and that a class may write.
 _HOOKS = ("create", "update", "validate", "is_valid", "save", "ais_valid", "asave")
 
 
@@ -34,7 +37,7 @@ def _written_in(base: type) -> dict[str, Any]:
     return {name: value for name, value in members(vars(base)) if not (name == _COUNTED or is_generated(value))}
 
 
-# DRF's classes and ours, as they are when this is imported: a patch of one is no code of DRF's.
+# DRF's classes and ours as they are at import: a later patch is somebody else's code.
 _LISTS = frozenset({drf.ListSerializer, ours.ListSerializer})
 _KNOWN: dict[type, dict[str, Any]] = {
     base: _written_in(base)
@@ -52,7 +55,7 @@ def _is_as_imported(base: type) -> bool:
 _Answer = tuple[tuple[type, ...], _Seen, list[tuple[Mapping[str, Any], int]], Callable[[], bool], Stock | None]
 _answers: dict[type, _Answer] = {}
 
-# What a serializer holds itself, by DRF's doing and ours.
+# The attributes that DRF and restflow set on a serializer. Any other was set by the project.
 _HELD = frozenset(
     {"_errors", "_validated_data", "_validators", "fields", "url_field_name", _PRIVATE, BOUND, LENT, DRFS_CODE_ONLY}
     | vars(drf.ListSerializer(child=drf.HyperlinkedModelSerializer(data={})).child).keys()
@@ -60,10 +63,10 @@ _HELD = frozenset(
 
 
 def runs_drfs_code_only(cls: type[Any]) -> bool:
-    """Tell whether a serializer class, and what it declares, is configuration of DRF's classes and nothing else.
+    """Tell whether a serializer class only configures DRF's classes, and so runs no code of the project.
 
-    What was found is remembered, and holds while the class, its own bases and its ``Meta`` hold the same, DRF's classes
-    as many names, and the hooks that a class may write are DRF's.
+    The answer is cached, and holds while the class, its bases and its ``Meta`` hold the same objects, DRF's classes
+    have as many attributes, and the hooks that a class may override are DRF's.
     """
     answer = _answers.get(cls)
     if answer is None or not _still_holds(cls, answer):
@@ -86,11 +89,11 @@ def _look_at_class(cls: type[Any]) -> _Answer:
     mro = cls.__mro__
     if type(cls) is not drf.SerializerMetaclass or drf.Serializer not in mro:
         return mro, [], [], unchanged(cls, ()), None
-    # What is replaced by another thread meanwhile differs from what is noted first, and is noticed at the next use.
+    # Noted before it is looked at: if another thread replaces something meanwhile, the next comparison notices.
     known = [base for base in mro if base in _KNOWN]
     sizes: list[tuple[Mapping[str, Any], int]] = [(vars(base), len(vars(base))) for base in known]
     theirs = [vars(base) for base in mro if base not in _KNOWN and base is not object]
-    # Read from the class, a Meta may run code.
+    # From the class's __dict__: reading an attribute of the class may run code (a descriptor, a metaclass).
     meta: Any = next((holder["Meta"] for holder in theirs if "Meta" in holder), None)
     of_meta = [vars(base) for base in meta.__mro__ if base is not object] if type(meta) is type else []
     declared = [holder["_declared_fields"] for holder in theirs if "_declared_fields" in holder]
@@ -102,7 +105,7 @@ def _look_at_class(cls: type[Any]) -> _Answer:
         and all(map(_is_meta, of_meta))
         and all(map(_is_drfs_field, chain.from_iterable(tuple(fields.values()) for fields in declared)))
     )
-    # Looked for in a class that computes it, a hook may run code.
+    # Only of a class that fits: on others, reading a hook may run code.
     has_its_hooks = unchanged(cls, _HOOKS if fits else ())
     fits = fits and all(map(_is_as_imported, known))
     of_fields = chain.from_iterable(tuple(fields.values()) for fields in declared)
@@ -118,7 +121,7 @@ def _is_meta(holder: Mapping[str, Any]) -> bool:
 
 
 def _is_model(value: Any) -> bool:
-    return issubclass(type(value), type) and issubclass(value, Model)  # isinstance would ask a lazy object
+    return issubclass(type(value), type) and issubclass(value, Model)  # isinstance would evaluate a lazy object
 
 
 def _is_drfs_field(field: Any) -> bool:
@@ -126,10 +129,10 @@ def _is_drfs_field(field: Any) -> bool:
 
 
 def keep_private(serializer: Any) -> Any:
-    """Leave a serializer as it was built until its loops have run: no code of a user's will see it before.
+    """Mark a serializer as private: no code of the project will see it before its loops have run.
 
     Args:
-        serializer: one of a class that runs DRF's code only.
+        serializer: a serializer whose class runs only DRF's code.
 
     Returns:
         The same serializer, for ``validated`` or ``represented``.
@@ -139,21 +142,21 @@ def keep_private(serializer: Any) -> Any:
 
 
 def is_private(serializer: Any) -> bool:
-    """Tell whether a serializer was kept private, and no code of a user's has run that could have reached it."""
+    """Tell whether a serializer is still private, with no code of the project having run that could have reached it."""
     return _PRIVATE in vars(serializer)
 
 
 async def represented(serializer: Any) -> Any:
-    """Return the ``data`` of a serializer that was built for it.
+    """Return the ``data`` of a serializer that was built only for this.
 
     Returns:
-        What its ``data`` is.
+        The value of its ``data``.
     """
     return await blocking(_represented, serializer)
 
 
 async def validated(serializer: Any) -> None:
-    """Validate the data of a serializer that was built for it.
+    """Validate the data of a serializer that was built only for this.
 
     Raises:
         ValidationError: the data are not valid.
@@ -163,7 +166,7 @@ async def validated(serializer: Any) -> None:
         await validate(serializer)
     except Exception:
         if private:
-            await blocking(_show, serializer)  # the error leads to it
+            await blocking(_show, serializer)  # code that handles the error may reach the serializer
         raise
 
 
@@ -172,7 +175,7 @@ def _represented(serializer: Any) -> Any:
         data = with_data(serializer) if _has_sync_sources(serializer) else _NOTHING
         if data is not _NOTHING:
             take_back(serializer.child if type(serializer) in _LISTS else serializer)
-        _show(serializer)  # the data lead to it
+        _show(serializer)  # the data have a reference to the serializer
         if data is not _NOTHING:
             return data
     return with_data(serializer)
@@ -182,7 +185,7 @@ _NOTHING = object()
 
 
 def _look(serializer: Any, *, to_validate: bool = False) -> bool:
-    """Tell whether the fields of a private serializer have no code but DRF's either; else it is shown."""
+    """Tell whether the fields of a private serializer run only DRF's code too; if not, it is no longer private."""
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     answer = _answers.get(type(one))
     stock = None if answer is None else answer[-1]
@@ -200,7 +203,7 @@ def _asks_drf_only(serializer: Any, fields: Collection[Any]) -> bool:
     validators = serializer.validators
     return (
         _HELD.issuperset(vars(serializer))
-        and type(validators) is list  # one that is no list may be read once only
+        and type(validators) is list  # an iterator could be read only once
         and all(map(never_awaits, map(type, validators)))
         and all(map(has_drfs_code_only, fields))
         and all(map(is_, map(_default_of, fields), repeat(empty)))
@@ -211,7 +214,7 @@ _default_of = attrgetter("default")
 
 
 def _has_sync_sources(serializer: Any) -> bool:
-    """Tell whether no source of a field leads to async code in what is to be represented."""
+    """Tell whether no source of a field leads to async code in the objects to be represented."""
     instance, is_list = serializer.instance, type(serializer) in _LISTS
     fields = (serializer.child if is_list else serializer).fields.fields.values()
     items = instance if is_list and type(instance) is list else [instance]
@@ -227,7 +230,7 @@ def _show(serializer: Any) -> None:
 
 
 class QuickFields(BindingDict):
-    """The fields of a serializer. DRF goes through them for each row, in Python; these are a dict's own view."""
+    """The fields of a serializer, with a fast ``values``: DRF's own loops over them in Python for each row."""
 
     def values(self) -> ValuesView[Any]:
         """Return the fields."""

@@ -1,17 +1,17 @@
-"""Async code in a serializer that is DRF's and not ours, which nobody would await: it is refused, by name.
+"""Refuses async code in a plain DRF serializer, where nothing would await it, by an error that names it.
 
-Looks at classes, at what they declare and at built fields; calls nothing of theirs.
+Looks at classes, their declarations and built fields; calls none of their code.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, NoReturn
 
 from django.db.models import Model
-from rest_framework.fields import CreateOnlyDefault, SerializerMethodField
+from rest_framework.fields import CreateOnlyDefault, Field, SerializerMethodField
 from rest_framework.serializers import BaseSerializer, HyperlinkedModelSerializer, ListSerializer, Serializer
 from rest_framework.utils.serializer_helpers import BindingDict
 
@@ -32,6 +32,8 @@ from restflow.serializers.fields import (
     DRFS_FIELDS,
     METHODS,
     SIMPLE_FIELDS,
+    AwaitingField,
+    awaiting,
     become_awaiting,
     fields_in,
     has_drfs_code_only,
@@ -45,18 +47,18 @@ _Held = list[tuple[Mapping[str, Any], tuple[str, ...], tuple[Any, ...]]]
 
 
 def is_refusable(serializer: Any) -> bool:
-    """Tell whether a serializer is DRF's and not ours: what is async in it would not be awaited."""
+    """Tell whether a serializer is DRF's and not ours, so that its async code would not be awaited."""
     return isinstance(serializer, BaseSerializer) and not isinstance(serializer, TwoColoured)
 
 
 def refuse_async_code(serializer: Any) -> None:
-    """Refuse a serializer of DRF's that has async code, as far as that is known before it is used.
+    """Refuse a serializer of DRF's that has async code, as far as that can be known before it is used.
 
     Args:
-        serializer: any; one of ours awaits it.
+        serializer: any serializer; ours are accepted, as they await async code.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     if not is_refusable(serializer):
         return
@@ -84,37 +86,48 @@ _FUNCTIONS = frozenset({types.FunctionType, types.MethodType})
 
 
 def refuse_before(serializer: Any, *, to_validate: bool) -> None:
-    """Refuse a serializer of DRF's whose loops are about to begin, if its fields have async code.
+    """Before the loops of a serializer of DRF's begin, refuse it if its fields have async code.
 
     Args:
-        serializer: any; its fields are built where DRF's loop would build them now.
-        to_validate: whether it is to validate, not only to represent.
+        serializer: any serializer; its fields are built if DRF's loop would build them first.
+        to_validate: whether it will validate, not only represent.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     if runs_drfs_loops(serializer):
-        _refuse_built(serializer, build=True, to_validate=to_validate)
+        _refuse_built(serializer, build=_builds_fields(serializer, to_validate))
+
+
+def _builds_fields(serializer: Any, to_validate: bool) -> bool:
+    """Tell whether DRF's loop begins by building the fields, which it does only if there is data to process."""
+    own = vars(serializer)
+    given = own.get("initial_data") if to_validate else own.get("instance")
+    if isinstance(serializer, ListSerializer):
+        given = given[0] if type(given) is list and given else None
+    return isinstance(given, Mapping) if to_validate else given is not None
 
 
 def refuse_after(serializer: Any) -> None:
-    """Refuse a serializer of DRF's whose loops have run, if an override has given it async code meanwhile.
+    """After the loops of a serializer of DRF's have run, refuse it if an override has added async code meanwhile.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
-    _refuse_built(serializer, build=False, to_validate=False)
+    _refuse_built(serializer, build=getattr(_class_of_one(serializer), "fields", None) is not Serializer.fields)
 
 
-def _refuse_built(serializer: Any, *, build: bool, to_validate: bool) -> None:
+def _class_of_one(serializer: Any) -> Any:
+    return type(serializer.child if isinstance(serializer, ListSerializer) else serializer)
+
+
+def _refuse_built(serializer: Any, *, build: bool) -> None:
     refuse_async_code(serializer)
     one: Any = serializer.child if isinstance(serializer, ListSerializer) else serializer
     for each in {id(one): one, id(serializer): serializer}.values():
-        asked = to_validate or "_validators" in vars(each)
-        if is_refusable(each) and asked and any(map(_is_async_object, _listed(each.validators))):
+        if is_refusable(each) and any(map(_is_async_object, _validators_of(each, is_built=True))):
             _refuse(type(each), "validators")
-    given_by_class: Any = getattr(type(one), "fields", None)
-    if is_refusable(one) and (build or "fields" in vars(one) or given_by_class is not Serializer.fields):
+    if is_refusable(one) and (build or "fields" in vars(one)):
         fields = getattr(one, "fields", None)
         if isinstance(fields, Mapping):
             refuse_async_fields(one, [*fields.values()])
@@ -124,11 +137,11 @@ def refuse_async_fields(serializer: Any, fields: Iterable[Any]) -> None:
     """Refuse async code in built fields.
 
     Args:
-        serializer: whose fields they are, for the message.
+        serializer: the owner of the fields, for the message.
         fields: bound fields.
 
     Raises:
-        TypeError: naming the field, and what is async in it.
+        TypeError: there is async code; the message names the field.
     """
     for field in fields:
         for what in () if has_drfs_code_only(field) else _async_code_of_field(field):
@@ -136,24 +149,41 @@ def refuse_async_fields(serializer: Any, fields: Iterable[Any]) -> None:
 
 
 def await_in(field: Any) -> None:
-    """Have a field of a serializer of ours await what is async in it; a nested serializer of DRF's is refused.
+    """Make a field of one of our serializers await the async code in it; refuse such code in a serializer of DRF's.
 
     Args:
-        field: a field that is about to be asked.
+        field: a field that is about to be used.
 
     Raises:
-        TypeError: naming what is async, and where.
+        TypeError: there is async code; the message names it.
     """
     become_awaiting(field)
-    if is_refusable(field):
+    if is_refusable(field) and runs_drfs_loops(field):
+        _refuse_built(field, build=True)
+    else:
         refuse_async_code(field)
-        refuse_before(field, to_validate=True)
+
+
+def await_in_shown(fields: Sequence[Any], cls: type) -> None:
+    """Make fields of one of our serializers await the async code in them, and in the attributes that they read.
+
+    Args:
+        fields: fields that are about to represent an instance.
+        cls: the class of the instance.
+
+    Raises:
+        TypeError: there is async code; the message names it.
+    """
+    for field in fields:
+        await_in(field)
+    for field in with_code(fields, cls):
+        if not isinstance(field, AwaitingField):
+            field.__class__ = awaiting(type(field))
 
 
 def runs_drfs_loops(serializer: Any) -> bool:
-    """Tell whether a serializer of DRF's builds its fields right where DRF's loops begin: no code runs before it."""
-    cls = type(serializer.child if isinstance(serializer, ListSerializer) else serializer)
-    return all(is_frameworks_function(getattr(cls, name, None)) for name in _LOOPS)
+    """Tell whether a serializer of DRF's builds its fields first thing in DRF's loops, before any other code runs."""
+    return all(is_frameworks_function(getattr(_class_of_one(serializer), name, None)) for name in _LOOPS)
 
 
 _LOOPS = ("is_valid", "run_validation", "to_internal_value", "to_representation")
@@ -163,11 +193,11 @@ def refuse_async_sources(serializer: Any, instances: Iterable[Any]) -> None:
     """Refuse fields of a serializer of DRF's whose source leads to async code.
 
     Args:
-        serializer: one whose fields may be built.
-        instances: what is about to be represented.
+        serializer: a serializer whose fields may be built now.
+        instances: the objects to be represented.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: there is such a field; the message names it.
     """
     for cls in set(map(type, instances)):
         for field in with_code(serializer.fields.values(), cls):
@@ -176,10 +206,10 @@ def refuse_async_sources(serializer: Any, instances: Iterable[Any]) -> None:
 
 
 def attribute_of(field: Any, instance: Any) -> Any:
-    """Return a field's attribute, as DRF does, awaited where it can be: in a serializer of DRF's, that is refused.
+    """Return a field's attribute, as DRF does, or the result of an awaitable, which a serializer of DRF's refuses.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: it is awaitable, and the serializer is DRF's; the message names the field.
     """
     value = field.get_attribute(instance)
     if is_awaitable(value):
@@ -191,10 +221,10 @@ def attribute_of(field: Any, instance: Any) -> Any:
 
 
 def refuse_source(field: Any) -> NoReturn:
-    """Refuse a field whose source leads to async code.
+    """Raise an error for a field whose source leads to async code.
 
     Raises:
-        TypeError: naming the field.
+        TypeError: always; the message names the field.
     """
     cls = type(field.parent)
     raise TypeError(
@@ -211,7 +241,7 @@ def _refuse(cls: type, what: str) -> NoReturn:
 
 
 _found: dict[type, tuple[tuple[Any, ...], _Held, Callable[[], bool], list[str]]] = {}
-# Hooks of DRF's classes, which a package may patch.
+# Hooks that a package may have patched on DRF's classes.
 _HOOKS = (
     "create",
     "is_valid",
@@ -225,12 +255,12 @@ _HOOKS = (
 
 
 def async_code_in(cls: Any) -> list[str]:
-    """Return what is async in a serializer class of DRF's, by what it and its bases write and declare.
+    """Return the names of the async code in a serializer class of DRF's, its bases and its declared fields.
 
-    What was found is remembered, and holds while its bases, its declared fields and its ``Meta`` hold the same.
+    The answer is cached, and holds while its bases, its declared fields and its ``Meta`` hold the same objects.
 
     Args:
-        cls: any class; nothing is async in one of ours, which awaits it.
+        cls: any class; for one of ours, which awaits async code, the list is empty.
     """
     if BaseSerializer not in cls.__mro__ or TwoColoured in cls.__mro__:
         return []
@@ -242,12 +272,12 @@ def async_code_in(cls: Any) -> list[str]:
 
 
 def held_now(holders: Iterable[Mapping[str, Any]]) -> _Held:
-    """Return what mappings hold, to be compared with what they hold later."""
+    """Return the contents of mappings, to be compared with their contents later."""
     return [(holder, tuple(held), tuple(held.values())) for holder in holders for held in [dict(holder)]]
 
 
 def is_as_held(held: _Held) -> bool:
-    """Tell whether mappings hold the very same as before."""
+    """Tell whether mappings still hold the identical objects."""
     return all(
         len(holder) == len(names) and all(map(is_, map(holder.get, names), values)) for holder, names, values in held
     )
@@ -266,7 +296,7 @@ def _holders(cls: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def is_drfs_own(base: type) -> bool:
-    """Tell whether a class is one of DRF's serializers, or a base of them; one of a user's may have DRF's module."""
+    """Tell whether a class is one of DRF's serializers or their bases, by identity: ``__module__`` can be set."""
     return base in _DRFS
 
 
@@ -289,7 +319,7 @@ def _async_code(cls: Any, around: tuple[type, ...] = ()) -> Iterator[str]:
 def _is_async_method(name: str, raw: Any) -> bool:
     function = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
     if type(function) is types.FunctionType and function.__name__ == name and "__wrapped__" not in vars(function):
-        # Not a decorator's: what it closes over, it only knows of.
+        # Not a decorator's wrapper, so async functions in its closure need not be what it returns.
         return facts_of(function).is_dual or is_coroutine_function(function)
     return name != "Meta" and not isinstance(raw, (type, Mapping)) and _is_async(function)
 
@@ -325,7 +355,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[str]:
-    """Yield what is async in a field and in those that it holds."""
+    """Yield the names of the async code in a field and in the fields that it contains."""
     if isinstance(field, TwoColoured) or any(field is each for each in around):
         return
     own = vars(field)
@@ -335,7 +365,7 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
     else:
         put_on = [name for name in METHODS.intersection(own) if _is_async(own[name])]
         yield from (f".{name}" for name in (*_async_methods(type(field)), *put_on))
-    if any(map(_is_async_object, _listed(_validators_of(field, own)))):
+    if any(map(_is_async_object, _validators_of(field, is_built=field.parent is not None))):
         yield ".validators"
     for name in ("default", "initial"):
         value = own.get(name)
@@ -349,9 +379,12 @@ def _async_code_of_field(field: Any, around: tuple[Any, ...] = ()) -> Iterator[s
             yield from (f".{named}{what}" for what in _async_code_of_field(child, (*around, field)))
 
 
-def _validators_of(field: Any, own: Mapping[str, Any]) -> Any:
-    is_built = field.parent is not None  # a declared one is not asked, DRF copies it
-    return field.validators if is_built else own.get("_validators", field.default_validators)
+def _validators_of(field: Any, *, is_built: bool) -> Iterable[Any]:
+    """Return the validators that a field is known to have, without calling the ``get_validators`` of a project."""
+    if type(field).validators is Field.validators:
+        # DRF builds the list at first use. Until then, those of the class are all that is known.
+        return _listed(vars(field).get("_validators", field.default_validators))
+    return _listed(field.validators if is_built else None)  # a property of the project's class
 
 
 def _is_async_object(value: Any) -> bool:
@@ -360,7 +393,7 @@ def _is_async_object(value: Any) -> bool:
 
 @remembered
 def _async_methods(cls: type[Any]) -> tuple[str, ...]:
-    """Return the names of the async methods of a class of fields that DRF's code calls."""
+    """Return the names of the async methods of a field class that DRF's code calls."""
     return tuple(
         name
         for base in cls.__mro__

@@ -1,6 +1,6 @@
-"""Representation by a generated function: what DRF's loop over a serializer's fields does, a few lines for each field.
+"""Representation by a generated function, which has a few lines for each field instead of DRF's loop.
 
-Decides whether DRF's loop would run, and whether the lines still say what it would do; in doubt DRF's loop runs.
+Decides whether DRF's loop would run, and whether the function still does the same. If it can't tell, DRF's loop runs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from rest_framework.fields import Field
 from rest_framework.relations import ManyRelatedField
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from restflow.flow import TwoColoured
 from restflow.flow.trust import is_frameworks_function
 from restflow.serializers.fields import AwaitingField
 from restflow.serializers.generated import compiled, function_of, go_on
 from restflow.serializers.lines import FIELDS, Line, are_drfs, describe, environment_of
-from restflow.serializers.refusals import is_refusable, refuse_after, refuse_async_sources, refuse_before
+from restflow.serializers.refusals import (
+    await_in_shown,
+    is_refusable,
+    refuse_after,
+    refuse_async_sources,
+    refuse_before,
+)
 from restflow.settings import settings
 
 __all__ = ["BOUND", "DRFS_CODE_ONLY", "LENT", "know_representation", "represent", "representing", "with_data"]
@@ -32,37 +39,37 @@ _FIELDS: Any = drf.Serializer.fields
 _GET_ATTRIBUTE: Any = Field.get_attribute
 _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
-BOUND = "_restflow_bound"  # where a serializer keeps its function
+BOUND = "_restflow_bound"  # the attribute in which a serializer keeps its generated function
 _ROWS_BEFORE = 3
-LENT = "_restflow_lent"  # one that has this has fields that nobody can see
-DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # and one that has this asks no code but DRF's
+LENT = "_restflow_lent"  # set on a serializer whose fields no user code can reach
+DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # set on one that calls no code but DRF's
 
 _ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
-# Functions that represent as DRF's do, DRF's own and ours.
+# The functions, DRF's own and ours, that do what DRF's `to_representation` does.
 _known: dict[Any, Callable[[Any, Any], _Represent | None]] = {}
 
 
 def know_representation(function: Any, fast: Callable[[Any, Any], _Represent | None]) -> None:
-    """Know a ``to_representation`` as one that does what DRF's does.
+    """Register a ``to_representation`` that does the same as DRF's.
 
     Args:
-        function: of a serializer class.
-        fast: called with a serializer and an instance; returns what represents instances of its class, None where the
-            function has to.
+        function: the function in a serializer class.
+        fast: called with a serializer and an instance; returns a function that represents instances of its class, or
+            None if ``function`` itself has to be called.
     """
     _known[function] = fast
 
 
 def represent(serializer: Any, method: Any) -> _Represent | None:
-    """Return what does what a method does that may be DRF's own ``to_representation``.
+    """Return a fast replacement for a method that may be DRF's own ``to_representation``.
 
     Args:
         serializer: a serializer.
-        method: the bound method that would run now.
+        method: the bound method that would be called.
 
     Returns:
-        None where the method has to run: it is another than DRF's.
+        The replacement; None if the method is not DRF's, and so has to be called.
     """
     function = getattr(method, "__func__", None)
     if not _ARE_DRFS or function not in _DRFS_OWN or getattr(method, "__self__", None) is not serializer:
@@ -76,20 +83,25 @@ def _generated(serializer: Any) -> _Represent | None:
     own = vars(serializer)
     bound = own.get(BOUND, 0)
     if type(bound) is int:
-        # To make the function costs as much as DRF's loop for a few rows, and there may be no more.
+        # Making the function costs as much as DRF's loop over a few rows, so it waits for more rows than that.
         if bound < _ROWS_BEFORE and LENT not in own:
             own[BOUND] = bound + 1
             return None
         bound = _bind(serializer, once=True)
-    elif not bound.holds():  # one that represents again may have been changed meanwhile
+    elif not bound.holds():  # it may have been changed since it was last used
         bound = _bind(serializer, once=False)
     return None if bound is None else bound.represent
 
 
 def _represent_one(serializer: Any, instance: Any) -> dict[str, Any]:
-    """Do what DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
+    """Represent an instance, as DRF's loop does. Source: DRF 3.18, serializers.py, ``Serializer.to_representation``."""
     ret: dict[str, Any] = {}
+    cls = type(serializer)
+    # A project's own `fields` property may build new fields at each access, so each is prepared here, when it is used.
+    awaits = cls.fields is not _FIELDS and TwoColoured in cls.__mro__ and DRFS_CODE_ONLY not in vars(serializer)
     for field in serializer._readable_fields:
+        if awaits:
+            await_in_shown((field,), type(instance))
         go_on(field, instance, ret)
     return ret
 
@@ -98,25 +110,25 @@ _DRFS_OWN = frozenset({_OF_ONE, _OF_LIST})
 
 
 def representing(serializer: Any) -> _Represent | None:
-    """Return what does what a serializer's ``to_representation`` does.
+    """Return a fast replacement for a serializer's ``to_representation``.
 
     Args:
         serializer: any serializer.
 
     Returns:
-        None where the method has to be called.
+        The replacement; None if the method has to be called.
     """
     return represent(serializer, serializer.to_representation)
 
 
 def with_data(serializer: Any) -> Any:
-    """Return a serializer's ``data``, represented by the generated function where DRF would represent.
+    """Return a serializer's ``data``, represented by the generated function if DRF's code would represent it.
 
     Args:
         serializer: any serializer.
 
     Raises:
-        TypeError: it is DRF's, and has async code.
+        TypeError: it is a serializer of DRF's with async code.
     """
     if drf.BaseSerializer not in type(serializer).__mro__:
         return serializer.data
@@ -142,7 +154,7 @@ def _refuse_sources(serializer: Any) -> None:
         one = serializer.child
         items = instance if type(instance) is list else []
     cls: Any = type(one)
-    if is_refusable(one) and cls.to_representation is _OF_ONE:
+    if is_refusable(one) and cls.to_representation is _OF_ONE and cls.fields is _FIELDS:
         refuse_async_sources(one, items)
 
 
@@ -166,7 +178,7 @@ def _is_known(serializer: Any) -> bool:
 
 
 class _Representing:
-    """What a nested serializer or a list's child does with one instance after another."""
+    """Represents one instance after another with a nested serializer or a list's child."""
 
     def __init__(self, serializer: Any) -> None:
         self.serializer = serializer
@@ -200,7 +212,7 @@ for _function in (_OF_ONE, _OF_LIST):
 
 
 class _List:
-    """What ``ListSerializer.to_representation`` does. Source: DRF 3.18, serializers.py."""
+    """A replacement for ``ListSerializer.to_representation``. Source: DRF 3.18, serializers.py."""
 
     def __init__(self, serializer: Any) -> None:
         self.serializer = serializer
@@ -211,7 +223,7 @@ class _List:
 
 
 class _Bound:
-    """The generated function for a serializer's fields, and what was seen of these where it may have to be known."""
+    """The generated function for a serializer's fields, with the state of the fields for which it is valid."""
 
     def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
         self.serializer, self.fields = serializer, fields
@@ -219,12 +231,12 @@ class _Bound:
         children = [field.child_relation for field in self.all if type(field) is ManyRelatedField]
         self.are_drfs = are_drfs({*map(type, self.all), *map(type, children)})
         described = [(field, _line(field)) for field in self.all if not field.write_only]
-        # Where other code runs between two lines, in a serializer around this one too, it may change the time zone.
+        # Code that runs between two lines, here or in a serializer around this one, may activate another time zone.
         if not _stands_alone(serializer) or any(line.asks or line.key[0] in _NESTED for _, line in described):
             described = [(field, _asking_for_zone(line)) for field, line in described]
         self.lines = described
         self.keys = tuple([line.key for _, line in described])
-        self.functions: dict[bool, _Represent] = {}  # by whether instances are mappings
+        self.functions: dict[bool, _Represent] = {}  # by whether the instance is a mapping
         self.rows = 0
         self.is_watched = any(line.asks for _, line in described)
         self.represent = self.watching if self.is_watched else self.quick
@@ -236,7 +248,7 @@ class _Bound:
             self.see()
 
     def see(self) -> None:
-        # DRF's fields are compared by all that they hold, others by what is read of them.
+        # DRF's own fields are compared by their whole __dict__, others by what the lines use of them.
         lines = dict(self.lines)
         self.others = [(field, field in lines and lines[field].key) for field in self.all if type(field) not in FIELDS]
         known = [field for field in self.all if type(field) in FIELDS]
@@ -246,7 +258,7 @@ class _Bound:
         self.seen = [*map(dict, self.own)]
 
     def holds(self) -> bool:
-        """Tell whether all is as it was when the function was made."""
+        """Tell whether everything is as it was when the function was generated."""
         are_same = LENT in vars(self.serializer) if self.is_unseen else self.is_known and self.are_fields_as_seen()
         return are_same and self.now() == self.environment and self.are_drfs()
 
@@ -265,12 +277,12 @@ class _Bound:
         return self.first(instance) if function is None else function(instance)
 
     def function_for(self, cls: type) -> _Represent | None:
-        """Return the function for instances of a class, where it is known that they are no mappings, and it is made."""
+        """Return the function for instances of a class, if it exists and they can't be mappings."""
         is_quick = not self.is_watched and issubclass(cls, Model) and not issubclass(cls, Mapping)
         return self.functions.get(False) if is_quick else None
 
     def watching(self, instance: Any) -> Any:
-        """Represent where code of a user's runs between the lines, which may change the fields for the next row."""
+        """Represent an instance when project code between the lines may change the fields for the next row."""
         if self.are_fields_as_seen():
             return self.quick(instance)
         bound = _bind(self.serializer, once=False)
@@ -290,7 +302,7 @@ class _Bound:
         return function(instance)
 
 
-# So many rows cost what compiling costs.
+# Compiling costs as much as representing so many rows.
 _FEW = 30
 
 
@@ -306,7 +318,7 @@ def _bind(serializer: Any, *, once: bool) -> _Bound | None:
 
 
 def _line(field: Any) -> Line:
-    """Return what a field becomes."""
+    """Return the line for a field."""
     cls = type(field)
     line = describe(field) if cls in FIELDS else None
     if line is not None:
@@ -318,7 +330,7 @@ def _line(field: Any) -> Line:
 
 
 def _reads_as_drf(field: Any, cls: Any) -> bool:
-    # Of one of ours, names within a path may be async.
+    # In our fields, a name in the middle of a path may be async.
     return cls.get_attribute is _GET_ATTRIBUTE or (
         cls.get_attribute is AwaitingField.get_attribute and len(field.source_attrs) < 2
     )

@@ -1,4 +1,4 @@
-"""Where the source of a field leads: whether there is async code on the way, and what is at its end."""
+"""Follows the ``source`` of a field: whether there is async code along the path, and which value is at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from restflow.flow.trust import is_trusted
 
 @remembered
 def _async_names(cls: type) -> frozenset[str]:
-    """Return the names of the async methods and properties that somebody wrote for a class; Django's don't count."""
+    """Return the names of the async methods and properties that a project has defined for a class."""
     return frozenset(
         name for base in cls.__mro__ if not is_trusted(base) for name, raw in vars(base).items() if gives_coroutine(raw)
     )
@@ -22,7 +22,7 @@ def _async_names(cls: type) -> frozenset[str]:
 
 @remembered
 def _code_names(cls: type) -> frozenset[str]:
-    """Return the names under which somebody wrote code for a class: methods, properties, other descriptors."""
+    """Return the names under which a project has defined code for a class: methods, properties, other descriptors."""
     return _async_names(cls).union(
         name
         for base in cls.__mro__
@@ -34,9 +34,9 @@ def _code_names(cls: type) -> frozenset[str]:
 
 @remembered
 def _leads_to_async(cls: Any, path: tuple[str, ...]) -> bool | None:
-    """Tell whether a name of a path is async; None where only what it gives can tell.
+    """Tell whether a name on a path is async; None if only its value can tell.
 
-    Sync code may hand on a coroutine, and models only say of what class their attributes are.
+    Sync code may return a coroutine, and only models tell the class of their attributes.
     """
     for attr in path[:-1]:
         if attr in _async_names(cls):
@@ -45,26 +45,28 @@ def _leads_to_async(cls: Any, path: tuple[str, ...]) -> bool | None:
             cls = cls._meta.get_field(attr).related_model
         except (AttributeError, FieldDoesNotExist):
             return None
+        if cls is None:  # not a relation: a file, a date, JSON
+            return None
     if path[-1] in _async_names(cls):
         return True
     return None if path[-1] in _code_names(cls) else False
 
 
 def leads_to_async(cls: type, path: Sequence[str]) -> bool:
-    """Tell whether there is async code on the way of a source.
+    """Tell whether the path of a source contains async code.
 
     Args:
-        cls: the class of what is represented.
+        cls: the class of the object to represent.
         path: the names of the source.
     """
     return bool(path) and _leads_to_async(cls, tuple(path)) is True
 
 
 def may_lead_to_async(cls: type, path: Sequence[str]) -> bool:
-    """Tell whether there may be async code on the way of a source.
+    """Tell whether the path of a source may contain async code.
 
     Args:
-        cls: the class of what is represented.
+        cls: the class of the object to represent.
         path: the names of the source.
     """
     return bool(path) and _leads_to_async(cls, tuple(path)) is not False
@@ -74,8 +76,8 @@ def with_code(fields: Iterable[Any], cls: type) -> Iterator[Any]:
     """Yield the fields whose source may lead to async code.
 
     Args:
-        fields: of a serializer.
-        cls: the class of what is represented.
+        fields: the fields of a serializer.
+        cls: the class of the object to represent.
     """
     names = _code_names(cls)
     for field in fields:
@@ -85,12 +87,12 @@ def with_code(fields: Iterable[Any], cls: type) -> Iterator[Any]:
 
 
 def follow(value: Any, path: Sequence[str]) -> Any:
-    """Return what a path leads to, with everything awaited. Source: DRF 3.18, fields.py, ``get_attribute``."""
+    """Return the value at the end of a path, awaiting each step. Source: DRF 3.18, fields.py, ``get_attribute``."""
     for attr in path:
         value = value[attr] if isinstance(value, Mapping) else getattr(value, attr)
         try:
             value = called(value) if is_simple_callable(value) else result_of(value, attr)
-        except (AttributeError, KeyError) as error:  # which would mean that there is none
+        except (AttributeError, KeyError) as error:  # DRF would take these for a missing attribute
             raise ValueError(
                 f'Exception raised in callable attribute "{attr}"; original exception was: {error}'
             ) from error
@@ -98,7 +100,7 @@ def follow(value: Any, path: Sequence[str]) -> Any:
 
 
 class Read:
-    """Stands for an instance that was read: DRF's own code goes on from what that gave, and reads nothing again."""
+    """Replaces an instance whose attributes have been read, so that DRF's code goes on from their value."""
 
     def __init__(self, instance: Any, depth: int, value: Any = None, error: Exception | None = None) -> None:
         of_self = object.__getattribute__(self, "__dict__")

@@ -1,4 +1,4 @@
-"""The async surface of serializers, for DRF's own as they are."""
+"""The async methods of serializers, which plain DRF serializers get too: ``ais_valid``, ``asave`` and ``adata``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     _IN = TypeVar("_IN", default=Any)
 
     class AsyncSerializer(BaseSerializer[_IN]):
-        """What the view helpers hand back: a serializer of the class given, with the async surface."""
+        """The return type of the view helpers: a serializer of the given class, with the async methods."""
 
         async def ais_valid(self, *, raise_exception: bool = False) -> bool:
-            """Validate; ``is_valid`` of the class, in whichever colour it is written."""
+            """Validate: the ``is_valid`` of the class, of either colour."""
             ...
 
         async def asave(self, **kwargs: Any) -> _IN:
-            """Save; ``save`` of the class, in whichever colour it is written."""
+            """Save: the ``save`` of the class, of either colour."""
             ...
 
         @property
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
             ...
 
 else:
-    AsyncSerializer = BaseSerializer  # for annotations: the helpers add the three to serializers of any class
+    AsyncSerializer = BaseSerializer  # a type only: the helpers add these methods to objects
 
 
 async def data(serializer: Any) -> Any:
-    """Return a serializer's ``data``; building it may query, so it is built where that may block.
+    """Return a serializer's ``data``, computed where that may block, since it may query.
 
     Returns:
-        What its ``data`` is.
+        The value of its ``data``.
 
     Raises:
-        TypeError: it is DRF's, and has async code.
+        TypeError: it is a serializer of DRF's with async code.
     """
     return await blocking(with_data, serializer)
 
 
 class Data:
-    """A serializer's ``data``, to be awaited; any number of times, as a property may."""
+    """A serializer's ``data``, to be awaited; like a property, it may be awaited any number of times."""
 
     def __init__(self, serializer: Any) -> None:
         self.serializer = serializer
@@ -59,12 +59,12 @@ class Data:
 
 
 def add_async_methods(serializer: Any) -> AsyncSerializer[Any]:
-    """Give a serializer ``ais_valid``, ``asave`` and ``adata``, where its class has none of its own.
+    """Give a serializer ``ais_valid``, ``asave`` and ``adata``, unless its class has them.
 
-    The serializer keeps its class: what a registry, a schema or an error message reads of it stays true.
+    The serializer keeps its class, on which a registry, a schema or an error message may depend.
 
     Raises:
-        TypeError: it is DRF's, and has async code.
+        TypeError: it is a serializer of DRF's with async code.
     """
     if not isinstance(serializer, TwoColoured):
         refuse_async_code(serializer)
@@ -76,7 +76,7 @@ def add_async_methods(serializer: Any) -> AsyncSerializer[Any]:
 
 
 async def _looked_at(serializer: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call a hook of a serializer of DRF's, and refuse async code in the fields that it asks."""
+    """Call a hook of a serializer of DRF's, and refuse async code in the fields that it uses."""
     if name == "is_valid":
         await blocking(refuse_before, serializer, to_validate=True)
     result = await hook(serializer, name, *args, **kwargs)
@@ -85,11 +85,11 @@ async def _looked_at(serializer: Any, name: str, args: Sequence[Any], kwargs: Ma
 
 
 async def validate(serializer: Any) -> None:
-    """Validate a serializer's data, in whichever colour its hooks are written.
+    """Validate a serializer's data, with hooks of either colour.
 
     Raises:
         ValidationError: the data are not valid.
-        TypeError: it is DRF's, and has async code.
+        TypeError: it is a serializer of DRF's with async code.
     """
     if is_refusable(serializer) and DRFS_CODE_ONLY not in vars(serializer):
         await _looked_at(serializer, "is_valid", (), {"raise_exception": True})

@@ -1,7 +1,7 @@
-"""Responses that are sent while they are produced: server-sent events, NDJSON, and lists in JSON.
+"""Responses that are sent while they are produced: server-sent events, NDJSON, and JSON lists.
 
-``formats`` writes bytes, ``sources`` takes items from what a view gives, ``parts`` makes the one of the other, and
-``response`` has Django's responses of them. Users import the names from ``restflow.responses``.
+``sources`` iterates what a view gives, ``formats`` encodes the items, ``parts`` combines the two, and ``response`` has
+the response classes. Users import the names from ``restflow.responses``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from restflow.streams.response import (
     StreamFailed,
     StreamingJSONListResponse,
     begin_stream,
-    end_streams,
     get_last_event_id,
     response_class_for,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "StreamedResponse",
     "StreamingJSONListResponse",
     "begin_stream",
-    "end_streams",
     "get_last_event_id",
     "hold",
     "let_go",

@@ -1,6 +1,6 @@
 """The bytes of a stream: server-sent events, lines of JSON, or one JSON list.
 
-Pure functions of items, which encode by DRF's encoder. Called where encoding may block, or where it can't.
+Pure functions of items, with DRF's JSON encoder.
 
 Source: WHATWG HTML, section 9.2, "Server-sent events".
 """
@@ -22,7 +22,7 @@ _FIELDS = frozenset({"data", "event", "id", "retry"})
 _ABSENT: Final[Any] = object()
 
 FAILED = {"code": "internal_error", "message": "The stream ended early because of an error.", "details": {}}
-"""What a client is told when a stream fails in the middle, in the envelope's form: nothing of the error."""
+"""Sent to the client when a stream fails in the middle, in the envelope format, without details of the error."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class ServerSentEvent:
     """One server-sent event.
 
     Args:
-        data: a string as it is, with any line ends; anything else as compact JSON, by DRF's encoder. Without it, no
-            event reaches the page's code: only ``id``, ``retry`` and ``comment`` are sent.
-        event: the event's name; ``message`` for the client where there is none.
-        id: what the client sends back as ``Last-Event-ID`` when it reconnects; anything with a ``str`` of one line.
+        data: a string, sent unchanged, with any line ends; anything else is sent as compact JSON, by DRF's encoder.
+            Without data, no event reaches the page's code: only ``id``, ``retry`` and ``comment`` are sent.
+        event: the event's name; without one, the client takes it to be ``message``.
+        id: sent back by the client as ``Last-Event-ID`` when it reconnects; any object whose ``str`` is one line.
         retry: the milliseconds after which the client reconnects.
-        comment: what the client ignores.
+        comment: text that the client ignores.
     """
 
     data: Any = _ABSENT
@@ -46,16 +46,16 @@ class ServerSentEvent:
 
     @property
     def has_data(self) -> bool:
-        """Whether there are data."""
+        """Whether the event has data."""
         return self.data is not _ABSENT
 
     @classmethod
     def of(cls, item: Any) -> ServerSentEvent:
-        """Return an item of a stream as an event.
+        """Convert an item of a stream to an event.
 
         Args:
-            item: an event; a dict with ``data``, and with nothing but ``event``, ``id`` and ``retry`` beside it; or
-                the data.
+            item: an event; a dict with ``data``, and no keys but ``event``, ``id`` and ``retry`` beside it; or the
+                data.
         """
         if isinstance(item, cls):
             return item
@@ -64,10 +64,10 @@ class ServerSentEvent:
         return cls(item)
 
     def encode(self) -> bytes:
-        """Return the event as it is sent.
+        """Return the event in the form in which it is sent.
 
         Raises:
-            ValueError: ``event`` or ``id`` is of several lines, or ``retry`` no number of milliseconds: it would be
+            ValueError: ``event`` or ``id`` has several lines, or ``retry`` is not a number of milliseconds: it would be
                 read as other fields.
         """
         lines = [f": {line}" for line in _lines(self.comment)]
@@ -94,10 +94,10 @@ def _one_line(field: str, value: Any) -> str:
 
 
 def milliseconds(value: Any) -> int:
-    """Return a time to reconnect after, as it may be sent.
+    """Return a reconnection time, or refuse it if it can't be sent.
 
     Raises:
-        ValueError: it is no whole number from 0 on.
+        ValueError: it is not a whole number, or it is negative.
     """
     if type(value) is not int or value < 0:
         raise ValueError(f"retry must be a whole number of milliseconds, got {value!r}.")
@@ -108,29 +108,28 @@ _RENDERER = JSONRenderer()
 
 
 def encoded(data: Any, renderer: JSONRenderer = _RENDERER) -> bytes:
-    """Return data as JSON, as DRF's renderer writes them.
+    """Return data as JSON, as DRF's renderer writes it.
 
     Raises:
-        TypeError: they can't be JSON.
+        TypeError: it can't be represented as JSON.
         ValueError: the same.
     """
     return renderer.render(data) if data is not None else b"null"
 
 
 class Format:
-    """How a stream is written: as JSON, one item a line, if nothing else is said.
+    """How a stream is written; this base class writes JSON, one item per line.
 
     Args:
         encoder: writes JSON in place of DRF's encoder.
 
     Attributes:
         media_type: its media type.
-        headers: headers that it needs on its way.
-        opening: what comes before all items.
-        closing: what comes after them.
-        failure: what comes last if the stream fails in the middle; None where nothing can tell that but the end of
-            the connection.
-        heartbeat: what is sent while there is nothing to send; empty where nothing can be.
+        headers: headers that it needs.
+        opening: sent before all items.
+        closing: sent after them.
+        failure: sent last if the stream fails in the middle; None if only closing the connection can signal that.
+        heartbeat: sent while there is nothing to send; empty if the format has nothing suitable.
     """
 
     media_type: ClassVar[str]
@@ -146,11 +145,11 @@ class Format:
             self._renderer = type("Renderer", (JSONRenderer,), {"encoder_class": encoder})()
 
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
-        """Return items as they are sent.
+        """Return items in the form in which they are sent.
 
         Args:
             items: at least one.
-            is_first: whether none were sent before.
+            is_first: whether these are the first items.
         """
         return b"".join(encoded(item, self._renderer) + b"\n" for item in items)
 
@@ -163,11 +162,11 @@ class EventStream(Format):
     """Server-sent events.
 
     Args:
-        retry: the milliseconds after which a client is to reconnect; None leaves that to the client.
+        retry: the milliseconds after which a client should reconnect; None leaves that to the client.
     """
 
     media_type = "text/event-stream"
-    # A compressor keeps what it is given until it has enough: Django's middleware leaves what has an encoding alone.
+    # A compressor would hold events back. GZipMiddleware skips responses that have a Content-Encoding.
     headers = {**Format.headers, "Cache-Control": "no-cache", "Content-Encoding": "identity"}
     failure = ServerSentEvent(FAILED, event="error").encode()
     heartbeat = b":\n\n"
@@ -177,7 +176,7 @@ class EventStream(Format):
         self.opening = b"" if retry is None else ServerSentEvent(retry=retry).encode()
 
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
-        """Return items as they are sent."""
+        """Return items in the form in which they are sent."""
         return b"".join(ServerSentEvent.of(item).encode() for item in items)
 
     def is_light(self, items: list[Any]) -> bool:
@@ -189,7 +188,7 @@ class EventStream(Format):
 
 
 class Lines(Format):
-    """JSON, one item a line: NDJSON."""
+    """JSON, one item per line: NDJSON."""
 
     media_type = "application/x-ndjson"
     failure = encoded({"error": FAILED}) + b"\n"
@@ -204,5 +203,5 @@ class JSONList(Format):
     closing = b"]"
 
     def written(self, items: Sequence[Any], *, is_first: bool) -> bytes:
-        """Return items as they are sent."""
+        """Return items in the form in which they are sent."""
         return (b"" if is_first else b",") + b",".join(encoded(item, self._renderer) for item in items)

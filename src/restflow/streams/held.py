@@ -1,6 +1,6 @@
-"""How many streams are open at the same time, by whom: counted from the throttle's yes to the end of the response.
+"""Counts the open streams of each client, from the throttle's check to the end of the response.
 
-Counts in the memory of the process. Asked by ``restflow.throttling``; the views say when a request has ended.
+Counts in the memory of the process. Used by ``restflow.throttling``; the views report that a request has ended.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from weakref import finalize
 
 from restflow.streams.response import StreamedResponse
 
-_lock = threading.RLock()  # the garbage collector may release one in the thread that holds it
+_lock = threading.RLock()  # re-entrant: the garbage collector may call `_release` in the thread that has the lock
 _held: Counter[str] = Counter()
 _HELD = "_restflow_held"
 
 
 def hold(http_request: Any, key: str, most: int) -> bool:
-    """Count a request, until it has ended, unless there are as many already.
+    """Count a request until it has ended, unless there are already ``most`` under the same key.
 
     Args:
-        http_request: Django's.
-        key: by whom it is.
-        most: how many there may be at the same time.
+        http_request: Django's request.
+        key: identifies the client.
+        most: how many requests there may be at the same time.
 
     Returns:
         Whether it was counted.
@@ -32,7 +32,7 @@ def hold(http_request: Any, key: str, most: int) -> bool:
         if _held[key] >= most:
             return False
         _held[key] += 1
-    # Called once: by the response's end, or, on a view that knows nothing of this, when the request is forgotten.
+    # A finalizer is called once: when the response ends or, on a view that isn't ours, when the request is freed.
     vars(http_request).setdefault(_HELD, []).append(finalize(http_request, _release, key))
     return True
 
@@ -45,11 +45,11 @@ def _release(key: str) -> None:
 
 
 def let_go(http_request: Any, response: Any) -> None:
-    """Count a request no more: at once, or from when its stream has ended.
+    """Stop counting a request: at once or, if its response is a stream, when the stream has ended.
 
     Args:
-        http_request: Django's.
-        response: what the view returned; None where it raised, or its client left before.
+        http_request: Django's request.
+        response: what the view returned; None if it raised, or the client disconnected before.
     """
     for release in vars(http_request).pop(_HELD, ()):
         if isinstance(response, StreamedResponse):

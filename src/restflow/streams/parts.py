@@ -1,6 +1,6 @@
-"""The parts of a stream, in the order in which they are sent: written from items as these come.
+"""The parts of a stream, in the order in which they are sent, encoded as the items arrive.
 
-Takes items by steps of ``restflow.flow``, in either colour. ``response`` hands what this gives to Django's handlers.
+Iterates the source by steps of ``restflow.flow``, in either colour. ``response`` passes the parts to Django's handlers.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from restflow.streams.sources import Source
 logger = logging.getLogger("django.request")
 
 Represent = Callable[[list[Any]], Awaitable[list[Any]]]
-"""A flow that turns items into what is sent of them."""
+"""A flow that converts items to what is sent for them."""
 
 
 class StreamFailed(Exception):
-    """A stream failed in the middle, and all that can tell the client is the end of its connection."""
+    """A stream failed in the middle, in a format that can signal this only by closing the connection."""
 
 
 class Parts:
     """The parts of one stream, as bytes; iterated once, in either colour.
 
-    Nothing is produced ahead: an item is taken when what came before it was sent.
+    Nothing is produced ahead: an item is taken when the one before it has been sent.
 
     Args:
-        source: gives the items.
-        form: how they are written.
-        represent: turns them into what is written; None where they are that.
-        heartbeat: seconds of silence after which a sign of life is sent; None for none.
+        source: provides the items.
+        form: the format in which they are written.
+        represent: converts them to what is written; None if they are written as they are.
+        heartbeat: seconds of silence after which a heartbeat is sent; None for none.
     """
 
     def __init__(self, source: Source, form: Format, represent: Represent | None, heartbeat: float | None) -> None:
@@ -49,8 +49,8 @@ class Parts:
         self._is_over = False
         self._endings: list[Callable[[], Any]] = []
         self._producer: Producer[bytes] | None = None
-        self._iterator: Generator[bytes, None, None] | None = None  # for sync code, of an async source
-        self._ahead: list[Any] = []  # what was found before it was asked for
+        self._iterator: Generator[bytes, None, None] | None = None  # iterates an async source for sync code
+        self._ahead: list[Any] = []  # parts that were produced before the response was iterated
 
     async def _next(self) -> bytes | None:
         """Return the next items as bytes; None at the end. A flow."""
@@ -73,10 +73,10 @@ class Parts:
     # Before the first part is sent.
 
     async def abegin(self, seconds: float | None) -> None:
-        """Have the first part produced, or wait for it as long as that; on the event loop that will send it.
+        """On the event loop that will send the stream, produce the first part, or wait at most ``seconds`` for it.
 
         Raises:
-            Exception: what the source raised before it.
+            Exception: what the source raised before the first part.
         """
         producer = self._producer = Producer(self._produce())
         try:
@@ -87,7 +87,7 @@ class Parts:
         producer.leave_thread()
 
     def begin(self, seconds: float | None) -> None:
-        """Do the same where sync code will send them.
+        """Do the same if sync code will send the stream.
 
         Raises:
             Exception: what the source raised before the first part.
@@ -115,7 +115,7 @@ class Parts:
         """Yield the parts, on the event loop.
 
         Raises:
-            StreamFailed: it failed, and the format has no words for it.
+            StreamFailed: the stream failed, and the format can't represent an error.
         """
         if self._is_over:
             return
@@ -149,17 +149,21 @@ class Parts:
         return await self._producer.next(heartbeat)
 
     async def _rest(self) -> None:
-        """Hold nothing that can be had again while the source is silent. On our entry, threads rest by themselves."""
+        """Release what can be had again while the source is silent.
+
+        That is connections in a thread of asgiref's, and a thread of our pool if the settings allow it. Threads of our
+        pool close connections by themselves.
+        """
         if keeps_connections():
             await arun(blocking(close_free))
         elif settings.STREAMS_LEAVE_THREADS:
             leave_thread()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the parts, from sync code. An async source has one event loop for all of them.
+        """Yield the parts, from sync code; an async source runs on a single event loop.
 
         Raises:
-            StreamFailed: it failed, and the format has no words for it.
+            StreamFailed: the stream failed, and the format can't represent an error.
         """
         if self._is_over:
             return iter(())
@@ -186,7 +190,7 @@ class Parts:
             raise StreamFailed("A stream failed after it had begun: the connection is closed.") from None
         return self._format.failure
 
-    # The end. What is raised by it is logged: nobody else is there to be told.
+    # Closing. What it raises can only be logged, since nobody receives it.
 
     def when_over(self, function: Callable[[], Any]) -> None:
         """Have ``function`` called when the stream has ended, whichever way; at once, if it has."""
@@ -199,7 +203,7 @@ class Parts:
             self._endings.pop()()
 
     async def aclose(self) -> None:
-        """End the stream, and what it is made of."""
+        """Close the stream and its source."""
         if self._is_over and self._producer is None:
             return
         producer, self._producer, self._is_over = self._producer, None, True
@@ -211,20 +215,20 @@ class Parts:
             self._tell()
 
     def close(self) -> None:
-        """Have the stream ended, from any thread, if it was not iterated to its end. It may block."""
+        """Close the stream, from any thread, if it was not iterated to its end; this may block."""
         if self._is_over:
             return
         self._is_over = True
         if self._iterator is not None:
             self._iterator.close()
-        if not (self.source.is_async or on_loop()):  # there it may be running, and the producer will close it
+        if not (self.source.is_async or on_loop()):  # on the loop it may be running, and the producer closes it
             self._close_source()
         self.abandon()
 
     def abandon(self) -> None:
-        """Have what was begun ended where nobody asked for it: Django's handler forgets the response of who has left.
+        """Close a stream that nothing will iterate: Django's handler drops the response if the client has disconnected.
 
-        Left to the garbage collector, a generator that a task of its own runs would never end.
+        A generator that runs in a task of its own would never end if it were left to the garbage collector.
         """
         if self._producer is not None:
             self._producer.close()

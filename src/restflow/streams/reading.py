@@ -1,4 +1,4 @@
-"""Streams read back: events, lines and list items out of bytes, as these arrive.
+"""Parses streams back into events, lines or list items, from bytes as they arrive.
 
 Pure functions of bytes. Used by the test client.
 
@@ -16,14 +16,14 @@ from restflow.streams.formats import EventStream, JSONList, Lines, ServerSentEve
 
 
 class _Lines:
-    """Reads items out of text, as far as they are complete: those of NDJSON, and other formats in subclasses."""
+    """Reads complete items from text: those of NDJSON here, of other formats in subclasses."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         self._text = ""
 
     def feed(self, chunk: bytes) -> Iterator[Any]:
-        """Yield the items that are complete with ``chunk``."""
+        """Yield the items that ``chunk`` completes."""
         self._text += self._decode(chunk)
         yield from self._items()
 
@@ -44,7 +44,7 @@ class _Events(_Lines):
         while ends := [at for at in map(self._text.find, "\r\n") if at >= 0]:
             end = min(ends)
             if self._text[end] == "\r" and end + 1 == len(self._text):
-                return  # the rest of the line end may follow
+                return  # the "\n" of a "\r\n" may be in the next part
             line, self._text = self._text[:end], self._text[end + (2 if self._text[end : end + 2] == "\r\n" else 1) :]
             yield line.removeprefix("\ufeff") if self._is_first else line
             self._is_first = False
@@ -66,7 +66,7 @@ class _Events(_Lines):
 
 
 class _List(_Lines):
-    """Reads the items of one JSON list, each as soon as what follows it is there: a number may go on."""
+    """Reads the items of one JSON list, each once the text after it is there, since a number may continue."""
 
     _raw_decode = json.JSONDecoder().raw_decode
     _is_open = False
@@ -100,11 +100,11 @@ async def read(content_type: str, chunks: AsyncIterable[bytes]) -> AsyncGenerato
     """Yield the items of a stream.
 
     Args:
-        content_type: of the response.
-        chunks: its body, as it arrives.
+        content_type: the content type of the response.
+        chunks: the body, as it arrives.
 
     Raises:
-        ValueError: it is no stream of a known kind.
+        ValueError: the content type is not that of a known stream format.
     """
     media_type = content_type.partition(";")[0].strip()
     if media_type not in _READERS:

@@ -1,4 +1,4 @@
-"""Renderers by which DRF's negotiation finds the views that stream; what is no stream, an error say, they give as JSON.
+"""Renderers by which DRF's negotiation finds views that stream. Any other response (an error) they render as JSON.
 
 Called by DRF when it renders a response that is not a stream.
 """
@@ -14,7 +14,7 @@ from restflow.streams.formats import EventStream, Lines
 
 
 class _StreamRenderer(JSONRenderer):
-    """Has a view answer those who accept its media type; a response that is no stream is sent as JSON.
+    """Makes a view accept a stream's media type; a response that is not a stream is sent as JSON.
 
     Source: DRF 3.18, renderers.py, ``JSONRenderer``.
     """
@@ -22,12 +22,12 @@ class _StreamRenderer(JSONRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return JSON, and call it so in the response that this renderer was chosen for.
+        """Return JSON, and set the content type of the response to that of JSON.
 
         Args:
-            data: of a response that is no stream.
-            accepted_media_type: the stream's.
-            renderer_context: DRF's.
+            data: the data of a response that is not a stream.
+            accepted_media_type: the media type of the stream.
+            renderer_context: DRF's renderer context.
         """
         response: Any = (renderer_context or {}).get("response")
         if getattr(response, "accepted_renderer", None) is self and response.content_type is None:
@@ -36,9 +36,9 @@ class _StreamRenderer(JSONRenderer):
 
 
 class EventStreamRenderer(_StreamRenderer):
-    """Among a view's ``renderer_classes``: it answers ``Accept: text/event-stream``, which ``EventSource`` sends.
+    """For ``renderer_classes``: makes a view accept ``Accept: text/event-stream``, which ``EventSource`` sends.
 
-    The view returns an ``SSEResponse``. Whatever else it answers such a client, an error for one, is JSON.
+    The view returns an ``SSEResponse``. Any other response to such a client, such as an error, is sent as JSON.
     """
 
     media_type = EventStream.media_type
@@ -46,9 +46,9 @@ class EventStreamRenderer(_StreamRenderer):
 
 
 class NDJSONRenderer(_StreamRenderer):
-    """Among a view's ``renderer_classes``: it answers ``Accept: application/x-ndjson``.
+    """For ``renderer_classes``: makes a view accept ``Accept: application/x-ndjson``.
 
-    The view returns an ``NDJSONResponse``. Whatever else it answers such a client, an error for one, is JSON.
+    The view returns an ``NDJSONResponse``. Any other response to such a client, such as an error, is sent as JSON.
     """
 
     media_type = Lines.media_type

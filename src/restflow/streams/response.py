@@ -1,6 +1,6 @@
-"""Django's streaming responses of a stream's parts, and what a view does before one is sent.
+"""The streaming responses, and what a view does before one is sent.
 
-Called by the views, and by Django's handlers or ours, which iterate the response in their colour.
+Created by views. Iterated by Django's handlers or ours, sync or async.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 
 from restflow.flow import awaited, blocking, call, may_block_here, on_loop
-from restflow.flow.streaming import has_thread
+from restflow.flow.streaming import end_with_request, has_thread
 from restflow.streams.formats import EventStream, Format, JSONList, Lines, milliseconds
 from restflow.streams.parts import Parts, Represent, StreamFailed
 from restflow.streams.sources import Unopened, source_of
 
 HEARTBEAT = 15.0
 FIRST_WITHIN = 1.0
-_BEGUN = "_restflow_begun"
 
 
 class StreamedResponse(StreamingHttpResponse):
-    """A response that is sent while its items are produced: the base of those in this module.
+    """A response that is sent while its items are produced: the base class of the responses in this module.
 
     Source: Django 5.2 to 6.1, http/response.py, ``StreamingHttpResponse``.
     """
@@ -77,24 +76,24 @@ class SSEResponse(StreamedResponse):
     """Server-sent events, for the ``EventSource`` of a browser.
 
     Args:
-        items: a sync or async iterable, a generator, a query set; or a callable, sync or async, that returns one. It is
-            called with the ``Last-Event-ID`` that the client sends when it reconnects, None at first. Each item is a
-            ``ServerSentEvent``; a dict with ``data``, and ``event``, ``id`` or ``retry`` beside it; or the data: a
-            string as it is, anything else as compact JSON.
+        items: a sync or async iterable, a generator, a query set; or a callable, sync or async, that returns one. The
+            callable is called with the ``Last-Event-ID`` that the client sends when it reconnects, or None at first.
+            Each item is a ``ServerSentEvent``; a dict with ``data`` and optionally ``event``, ``id`` or ``retry``; or
+            the data itself: a string is sent unchanged, anything else as compact JSON.
         status: the HTTP status; 200 by default.
-        headers: further headers; they come before those that events need.
-        content_type: in place of the format's own.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers; they override those that event streams need.
+        content_type: replaces the format's own.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
         heartbeat: seconds of silence after which a comment is sent, which keeps proxies from closing the connection;
             None for none.
-        retry: the milliseconds after which a client that lost the connection is to come back.
-        first_within: seconds to wait for the first event before the response begins without it. What the source
-            raises in that time is an error response like any other; after that, an ``error`` event.
+        retry: the milliseconds after which a client that lost the connection should reconnect.
+        first_within: seconds to wait for the first event before the response begins without it. An exception of the
+            source in that time becomes an ordinary error response; after that, an ``error`` event.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``retry`` or ``chunk_size`` is no possible number.
+        ValueError: ``retry`` or ``chunk_size`` is not a valid number.
 
     Source: WHATWG HTML, section 9.2, "Server-sent events".
     """
@@ -152,40 +151,40 @@ class _ItemsResponse(StreamedResponse):
 
 
 class NDJSONResponse(_ItemsResponse):
-    """JSON, one item a line. If it fails in the middle, the last line is an object with ``error`` alone.
+    """JSON, one item per line; if it fails in the middle, the last line is an object whose only key is ``error``.
 
     Args:
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
-        headers: further headers.
-        content_type: in place of the format's own.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers.
+        content_type: replaces the format's own.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
         encoder: writes JSON in place of DRF's encoder.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``chunk_size`` is no possible number.
+        ValueError: ``chunk_size`` is not a valid number.
     """
 
     form = Lines
 
 
 class StreamingJSONListResponse(_ItemsResponse):
-    """One JSON list. If it fails in the middle, it is left open and the connection is closed: no JSON, no success.
+    """One JSON list; if it fails in the middle, the connection is closed, so that the client gets invalid JSON.
 
     Args:
         items: a sync or async iterable, a generator or a query set.
         status: the HTTP status; 200 by default.
-        headers: further headers.
-        content_type: in place of the format's own.
-        chunk_size: how many items are taken, and sent, at a time; by default one of a generator, and 500 of a list or
+        headers: more headers.
+        content_type: replaces the format's own.
+        chunk_size: how many items are taken and sent at a time; by default one from a generator, and 500 from a list or
             a query set.
         encoder: writes JSON in place of DRF's encoder.
 
     Raises:
         TypeError: ``items`` can't be iterated, or is a string or a dict.
-        ValueError: ``chunk_size`` is no possible number.
+        ValueError: ``chunk_size`` is not a valid number.
     """
 
     form = JSONList
@@ -199,11 +198,11 @@ _BY_FORMAT: dict[str, Callable[..., StreamedResponse]] = {
 
 
 def response_class_for(request: Any, name: str | None) -> Callable[..., StreamedResponse]:
-    """Return the response class of a format.
+    """Return the response class for a format.
 
     Args:
         request: DRF's request.
-        name: ``"sse"``, ``"ndjson"`` or ``"json"``; None for that of the renderer that was negotiated.
+        name: ``"sse"``, ``"ndjson"`` or ``"json"``; None for the format of the negotiated renderer.
 
     Raises:
         ValueError: there is no such format.
@@ -216,24 +215,25 @@ def response_class_for(request: Any, name: str | None) -> Callable[..., Streamed
 
 
 def get_last_event_id(request: Any) -> str | None:
-    """Return the id of the last event that a client saw before it lost the connection.
+    """Return the id of the last event that a client received before it lost the connection.
 
     Args:
         request: DRF's request, or Django's.
 
     Returns:
-        The ``Last-Event-ID`` that it sent; None at its first connection.
+        The ``Last-Event-ID`` that the client sent; None on its first connection.
     """
     sent: str | None = request.headers.get("Last-Event-ID")
-    # A browser sends UTF-8, of which Django's handlers read each byte as a character.
+    # Browsers send UTF-8, which Django's handlers decode as latin-1.
     return sent and sent.encode("latin-1", "replace").decode(errors="replace")
 
 
 async def begin_stream(response: StreamedResponse, request: Any) -> None:
-    """Do what has to be done before a stream's headers are sent. A flow.
+    """Prepare a stream before its headers are sent. A flow.
 
-    The first part is produced, so that what the source raises before it is an error like the handler's. Not in a
-    transaction, which ends before the stream, as in Django: there the stream begins when the headers have been sent.
+    The first part is produced, so that an exception of the source becomes an error response like one of the handler. In
+    a transaction this is left out, because the transaction ends before the stream, as in Django: there the stream
+    begins after the headers have been sent.
 
     Args:
         response: what the handler returned.
@@ -256,19 +256,9 @@ async def begin_stream(response: StreamedResponse, request: Any) -> None:
         return
     if is_asgi:
         await awaited(parts.abegin, response.first_within)
-        vars(http_request).setdefault(_BEGUN, []).append(parts)
+        end_with_request(http_request, parts)
     else:
         await blocking(parts.begin, response.first_within)
-
-
-async def end_streams(http_request: Any) -> None:
-    """End what was begun for a request and not sent to its end: where the client left before, or another response was.
-
-    Args:
-        http_request: Django's.
-    """
-    for parts in vars(http_request).pop(_BEGUN, ()):
-        await parts.aclose()
 
 
 def _is_in_a_transaction() -> bool:
@@ -284,7 +274,6 @@ __all__ = [
     "StreamedResponse",
     "StreamingJSONListResponse",
     "begin_stream",
-    "end_streams",
     "get_last_event_id",
     "response_class_for",
 ]

@@ -1,6 +1,6 @@
-"""Where the items of a stream come from: iterables of either colour, generators and query sets.
+"""The items of a stream: iterables of either colour, generators and query sets.
 
-Takes items from a user's code, by steps of ``restflow.flow``. Asked by ``parts``.
+Iterates a project's code by steps of ``restflow.flow``. Used by ``parts``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from django.db.models import Manager, QuerySet
 
 from restflow.flow import awaited, blocking
 
-ROWS = 500  # of a query set, and items of a list, that are taken at a time
+ROWS = 500  # rows, or items of a list, that are taken at a time
 
 
 class Source:
-    """What gives the items of a stream, some at a time: sync code, in the worker thread, or a subclass.
+    """Provides the items of a stream, some at a time: from sync code, in the worker thread; subclasses do it otherwise.
 
-    An error comes after the items that were there before it.
+    If the source raises, the items that it had produced are returned first.
 
     Args:
-        items: what gives them.
+        items: the iterable of items.
         chunk_size: how many are taken at a time.
     """
 
@@ -35,7 +35,7 @@ class Source:
         self._is_closed = False
 
     async def take(self) -> list[Any]:
-        """Return the next items; none at the end. A flow.
+        """Return the next items; an empty list at the end. A flow.
 
         Raises:
             Exception: what the source raised.
@@ -60,10 +60,10 @@ class Source:
         return iter(self._items)
 
     async def close(self) -> None:
-        """Have a generator end where it is. A flow.
+        """Close the iterator, if it is a generator. A flow.
 
         Raises:
-            Exception: what it raised in the end.
+            Exception: what it raised while it was closed.
         """
         if not self._is_closed:
             self._is_closed = True
@@ -73,7 +73,7 @@ class Source:
 
 
 class Unopened(Source):
-    """Stands for the source that a callable returns, until a view has called it."""
+    """A placeholder for the source that a callable returns, until a view has called it."""
 
     def __init__(self) -> None:
         super().__init__((), 1)
@@ -83,7 +83,7 @@ class Unopened(Source):
 
 
 class QuerySource(Source):
-    """A query set, whose rows are read from a server-side cursor where the database has them."""
+    """A query set, whose rows are read from a server-side cursor if the database has them."""
 
     def _begin(self) -> Iterator[Any]:
         rows: QuerySet[Any, Any] = self._items
@@ -91,12 +91,12 @@ class QuerySource(Source):
 
 
 class AsyncSource(Source):
-    """Async code, which runs on the event loop."""
+    """An async iterable, which runs on the event loop."""
 
     is_async = True
 
     async def take(self) -> list[Any]:
-        """Return the next items; none at the end."""
+        """Return the next items; an empty list at the end."""
         taken: list[Any] = await awaited(self._atake)
         return taken
 
@@ -118,22 +118,22 @@ class AsyncSource(Source):
         return taken
 
     async def close(self) -> None:
-        """Have a generator end where it is."""
+        """Close the iterator, if it is a generator."""
         close: Any = getattr(self._items if self._iterator is None else self._iterator, "aclose", None)
         if close is not None:
             await awaited(close)
 
 
 def source_of(items: Any, chunk_size: int | None) -> Source:
-    """Return what gives the items of a stream.
+    """Return the source for the items of a stream.
 
     Args:
         items: an iterable of either colour, a query set or a manager.
-        chunk_size: how many to take at a time; None for one of a generator, and many of what is there already.
+        chunk_size: how many to take at a time; None means one from a generator, and many from a list or a query set.
 
     Raises:
-        TypeError: it can't be iterated, or is a string or a dict.
-        ValueError: the size is not at least 1.
+        TypeError: ``items`` can't be iterated, or is a string or a dict.
+        ValueError: ``chunk_size`` is less than 1.
     """
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size!r}.")

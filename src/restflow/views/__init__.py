@@ -1,4 +1,4 @@
-"""Views in both colours, and what their helpers take."""
+"""Views in both colours, and the types that their helpers take."""
 
 import restflow.views.fast  # noqa: F401  # pyright: ignore[reportUnusedImport]  # has effects
 from restflow.flow import TwoColoured
@@ -109,8 +109,8 @@ __dir__ = __all__.copy
 
 _METHODS = {"delete", "get", "patch", "post", "put"}
 
-# Schema generators look for the description of an operation along the classes of its view, past DRF's only. What ours
-# say is for those who write views, who read it in the source and in the reference.
+# Schema generators take an operation's description from the docstrings of the view's classes, skipping DRF's but not
+# ours. Our docstrings are for those who write views, not for the clients of an API.
 for _cls in {base for name in __all__ if isinstance(globals()[name], type) for base in globals()[name].__mro__}:
     if _cls.__module__.startswith("restflow.") and issubclass(_cls, (Helpers, TwoColoured)):
         _cls.__doc__ = None

@@ -1,7 +1,7 @@
-"""``ActionConfig``: what one action of a viewset has of its own.
+"""``ActionConfig``: the attributes that one action of a viewset has in place of the class's.
 
-Puts attributes on a viewset when its ``action`` is set (``permission_classes``, say, in place of its class's), and
-takes them back. ``viewsets`` sets the action before anything else is asked.
+Sets the attributes (``permission_classes``, say) on a viewset when its ``action`` is set, and removes them again.
+``viewsets`` sets the action before anything else is called.
 """
 
 from __future__ import annotations
@@ -37,33 +37,36 @@ _CLASSES = ("serializer_class", "request_serializer_class", "response_serializer
 
 @dataclass(frozen=True)
 class ActionConfig:
-    """What one action of a viewset has of its own; None leaves a field to the viewset. Equal by its fields.
+    """What one action of a viewset overrides; a field that is None is left to the viewset.
 
-    ``action_configs = {"list": ActionConfig(pagination_class=OFF)}`` on a viewset. An override of a getter on the
-    viewset comes first, and its ``super()`` answers by the config; then the config; then the viewset's attribute, or
-    what ``@action(...)`` sets.
+    Set it on a viewset as ``action_configs = {"list": ActionConfig(pagination_class=OFF)}``. An override of a getter on
+    the viewset comes first (its ``super()`` returns the config's value); then the config; then the viewset's attribute,
+    or what ``@action(...)`` sets. Configs with equal fields are equal.
 
     Args:
-        serializer_class: the serializer class of both directions.
+        serializer_class: the serializer class for requests and responses.
         request_serializer_class: the serializer class that validates a request.
         response_serializer_class: the serializer class that represents a response.
-        permission_classes: list or tuple of permissions; an empty one allows everybody.
+        permission_classes: list or tuple of permissions; an empty one allows everyone.
         authentication_classes: list or tuple of authentications.
         throttle_classes: list or tuple of throttles.
         parser_classes: list or tuple of parsers.
         renderer_classes: list or tuple of renderers.
         filter_backends: list or tuple of filter backends.
         pagination_class: the pagination; ``OFF`` for none.
-        queryset: a query set, a manager, whatever else has ``all``, or a callable (sync or async) of the view.
-        atomic: whether the checks and the action are in one transaction, which an error response rolls back: True for
-            the default database, an alias, or a list of aliases. False takes the action out of the viewset's.
-        error_format: the form of errors: ``"drf"``, ``"envelope"`` or ``"problem"``.
-        etag: the model's field, or a list of fields, of which ETags are made.
-        precondition_required: whether a write must say, by ``If-Match``, which state it is of.
-        idempotency_key: whether an ``Idempotency-Key`` has the action executed once: ``"optional"``, or ``"required"``.
+        queryset: a query set, a manager, any other object with an ``all`` method, or a callable (sync or async) that
+            takes the view.
+        atomic: whether the checks and the action run in one transaction, which an error response rolls back: True for
+            the default database, an alias, or a list of aliases. False exempts the action from the viewset's
+            ``atomic``.
+        error_format: the format of errors: ``"drf"``, ``"envelope"`` or ``"problem"``.
+        etag: the model's field, or a list of fields, from which ETags are computed.
+        precondition_required: whether a write must have an ``If-Match`` header with the ETag that the client has seen.
+        idempotency_key: whether a request with an ``Idempotency-Key`` is executed once: ``"optional"`` or
+            ``"required"``.
 
     Raises:
-        ImproperlyConfigured: a field was given what it doesn't take.
+        ImproperlyConfigured: a field has a value that it doesn't accept.
     """
 
     serializer_class: SerializerClass | None = None
@@ -111,23 +114,23 @@ class ActionConfig:
         known_mode(self.idempotency_key, "ActionConfig")
 
     def __hash__(self) -> int:
-        # A field may be a list. Which fields are set never changes, and is the same where configs are equal.
+        # A field's value may be an unhashable list; the set of fields that are given is hashable and never changes.
         return hash(tuple(getattr(self, name) is None for name in FIELDS))
 
     @property
     def queryset_maker(self) -> Any:
-        """The callable that gives the query set of a view; None where ``queryset`` is a query set or a manager."""
+        """The callable that returns the query set for a view; None if ``queryset`` is a query set or a manager."""
         queryset = self.queryset
         if isinstance(queryset, (QuerySet, Manager)):
             return None
         return partial(_all_of, queryset) if _has_all(queryset) else queryset
 
     def attributes(self) -> dict[str, Any]:
-        """Return the fields that are set, as the attributes of DRF's views that say the same.
+        """Return the fields that are set, as attributes of a DRF view.
 
         Returns:
-            Values by name, of the caller's own: a list that a request extends, or a query set that it evaluates, is not
-            that of the next. A callable ``queryset`` is none of them: the view calls it.
+            Values by name. Lists and query sets are copies, so that a list that one request extends, or a query set
+            that it evaluates, is not shared with the next. A callable ``queryset`` is not included: the view calls it.
         """
         said: dict[str, Any] = {}
         for name in FIELDS:
@@ -137,14 +140,14 @@ class ActionConfig:
             elif type(value) is list:
                 said[name] = value.copy()
             elif isinstance(value, QuerySet):
-                said[name] = QuerySet.all(value)  # not value.all(), which may be an override that queries
+                said[name] = QuerySet.all(value)  # not value.all(), since a project's override may query
             elif value is not None and not (name == "queryset" and self.queryset_maker):
                 said[name] = value
         return said
 
 
 def _has_all(queryset: Any) -> bool:
-    """Tell whether ``queryset`` is used as one is: also a stub, or a query set of another kind of database."""
+    """Tell whether ``queryset`` works like a query set; a stub or one for another kind of database does too."""
     return callable(getattr(queryset, "all", None)) and not isinstance(queryset, type)
 
 
@@ -164,15 +167,15 @@ def config_of(view: Any, action: str | None) -> ActionConfig | None:
         action: the action's name; None has no config.
 
     Raises:
-        ImproperlyConfigured: ``action_configs`` is no mapping, or holds something else.
+        ImproperlyConfigured: ``action_configs`` is not a mapping, or holds anything but ``ActionConfig`` objects.
     """
     if "action_configs" in view.__dict__ and (config := _read(view, view.__dict__["action_configs"], action)):
         return config
     mro = type(view).__mro__
-    if not any(map(_CONFIGS_IN, map(vars, mro))):  # nobody writes any
+    if not any(map(_CONFIGS_IN, map(vars, mro))):  # no class has any
         return None
     for base in mro:
-        # An empty one, which is what our own base has, leaves it to the next.
+        # An empty dict, like that of our base, defers to the next class.
         configs = base.__dict__.get("action_configs")
         if configs and (config := _read(view, configs, action)):
             return config
@@ -191,13 +194,13 @@ def _read(view: Any, configs: Any, action: str | None) -> ActionConfig | None:
 
 @dataclass
 class _Configured:
-    """What the configs of a view's actions did to its attributes.
+    """How the configs of a view's actions have changed its attributes.
 
     Attributes:
         unconfigured: the attributes as they would be without any config.
-        given: what the config of the present action gave.
-        left: for each action that the view left, its attributes then and what its config gave. DRF's browsable API
-            sets the action to ask what another one would permit, and sets it back.
+        given: what the config of the current action set.
+        left: for each action that was current before, the view's attributes then and what its config set. DRF's
+            browsable API sets ``action`` to find out what another action would permit, and sets it back.
     """
 
     unconfigured: dict[str, Any]
@@ -206,10 +209,10 @@ class _Configured:
 
 
 class Action:
-    """``view.action``; setting it gives the view the attributes that the action's ``ActionConfig`` says.
+    """The ``action`` attribute of a view; setting it applies the action's ``ActionConfig`` to the view's attributes.
 
     Args:
-        default: what a subclass has under the name itself.
+        default: what a subclass itself defines as ``action``.
     """
 
     def __init__(self, default: Any = ABSENT) -> None:
@@ -220,7 +223,7 @@ class Action:
             return vars(view)["action"]
         if self.default is ABSENT:
             if view is None:
-                return None  # dir() lists the name, so it can be read
+                return None  # dir() lists the name, so reading it must not raise
             raise AttributeError(f"{owner.__name__!r} has no action before a request.")
         getter = getattr(type(self.default), "__get__", None)
         return self.default if getter is None else getter(self.default, view, owner)
@@ -233,7 +236,7 @@ class Action:
 
 
 def is_data_descriptor(cls: type, name: str) -> bool:
-    """Tell whether ``cls`` decides on reading ``name``, whatever an instance holds under it, as a property does."""
+    """Tell whether ``cls`` has a data descriptor ``name``, such as a property, which hides an instance's own value."""
     raw = type(held(cls, name))
     return hasattr(raw, "__set__") or hasattr(raw, "__delete__")
 
@@ -249,7 +252,7 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
         configured = state["_restflow_configured"] = _Configured(unconfigured=before.copy())
     if "action" in state:
         configured.left[state["action"]] = before, configured.given
-    # What the view's own code assigned meanwhile, it keeps, as in DRF.
+    # As in DRF, what the view's code has assigned since is kept.
     configured.unconfigured |= {
         name: value
         for name, value in before.items()
@@ -271,8 +274,8 @@ def _configure(view: Any, state: dict[str, Any], action: str | None) -> None:
 
 
 def _is_in_effect(view: Any, name: str, value: Any) -> bool:
-    """Tell whether ``view`` has what was put into it, or decides otherwise when it is asked."""
+    """Tell whether reading the attribute of ``view`` returns the value that was set."""
     try:
         return getattr(view, name) is value
-    except Exception:  # a property may ask for what a request brings later
+    except Exception:  # a property may need a request
         return False

@@ -1,6 +1,6 @@
 """``AsyncAPIView``: DRF's request cycle from ``dispatch`` to the response, as a flow.
 
-What it asks on its way is written in ``base``. The view functions of ``serving`` drive it.
+The hooks that it calls are written in ``base``. Driven by the view functions of ``serving``.
 """
 
 from __future__ import annotations
@@ -65,17 +65,17 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        """Return the view function, a coroutine function, as DRF does.
+        """Return the view function, as DRF does; it is a coroutine function.
 
         Args:
             initkwargs: attributes to set on each instance.
 
         Returns:
-            A view function that carries ``cls`` and ``initkwargs``. A view's own ``__init__`` and ``setup``, and a sync
-            ``dispatch``, run in the worker thread.
+            A view function with the attributes ``cls`` and ``initkwargs``. A view's own ``__init__`` and ``setup``, and
+            a sync ``dispatch``, run in the worker thread.
 
         Raises:
-            TypeError: a class behind AsyncAPIView has an ``as_view`` of its own, whose wrapper would be lost.
+            TypeError: a class after AsyncAPIView in the MRO has an ``as_view`` of its own, whose wrapper would be lost.
         """
         for base in cls.__mro__[cls.__mro__.index(AsyncAPIView) + 1 :]:
             if "as_view" in vars(base) and not is_frameworks(base):
@@ -91,10 +91,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
     async def dispatch(  # type: ignore[override]  # Django awaits what an async view's dispatch returns
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Take a request through DRF's cycle: initialise, check, handle, and finalise the response.
+        """Process a request as DRF does: initialise it, run the checks, call the handler, and finalise the response.
 
         Returns:
-            The response, to be rendered by Django.
+            The response; Django renders it.
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
@@ -112,7 +112,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
     async def _check_and_handle(
         self, request: DRFRequest, databases: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Check, handle and finalise: what ``dispatch`` does once it has the request, in the transactions of a view."""
+        """Check, handle and finalise a request: the part of ``dispatch`` that runs in the view's transactions."""
         try:
             await hook(self, "initial", request, *args, **kwargs)
             method = (request.method or "").lower()
@@ -136,10 +136,10 @@ class AsyncAPIView(AsyncHelpers, APIView):
 
     @sync
     async def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Wrap Django's request in DRF's.
+        """Wrap Django's request in a DRF request.
 
         Returns:
-            The request that the view works with.
+            The request that the view uses.
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
@@ -156,13 +156,13 @@ class AsyncAPIView(AsyncHelpers, APIView):
     async def finalize_response(
         self, request: DRFRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> Any:
-        """Give the response its renderer and the view's headers.
+        """Set the response's renderer and the view's headers.
 
         Args:
             response: what the handler or the exception handler returned.
 
         Raises:
-            AssertionError: the handler returned something else than a response.
+            AssertionError: the handler returned something other than a response.
 
         Source: DRF 3.18, views.py, ``finalize_response``.
         """
@@ -196,7 +196,7 @@ class AsyncAPIView(AsyncHelpers, APIView):
     ahandle_exception = asynchronous(APIView.handle_exception)
     afinalize_response = asynchronous(finalize_response)
 
-    # DRF's own methods, callable under both names too.
+    # DRF's own methods get an async name as well.
     aget_authenticators = twin("get_authenticators")
     aget_content_negotiator = twin("get_content_negotiator")
     aget_exception_handler_context = twin("get_exception_handler_context")
@@ -215,28 +215,28 @@ class AsyncAPIView(AsyncHelpers, APIView):
     athrottled = twin("throttled")
 
 
-# Of both versions of `dispatch`, the general one here and that in `fast`.
+# Used by both versions of `dispatch`: the general one above and the one in `fast`.
 
 
 def finished(view: AsyncAPIView, request: DRFRequest) -> HttpResponseBase:
-    """Return the response of a view, to be rendered where it belongs."""
+    """Return the response of a view, to be rendered on the event loop or in the thread, as its content requires."""
     response: Any = view.response
-    if ahead := vars(request).get("_ahead"):  # uploads that nobody read
+    if ahead := vars(request).get("_ahead"):  # uploads that were parsed and not read
         response._resource_closers.append(ahead._closing)
     rendered: HttpResponseBase = rendered_where_it_belongs(response)
     return rendered
 
 
 async def know_the_user(view: APIView, request: DRFRequest) -> None:
-    """Authenticate a request that was refused before it came to that, where async code of a user's will see it.
+    """Authenticate a request that was refused before authentication, if async code of the project will see it.
 
-    Sync code may read ``request.user`` then, and DRF authenticates; on the event loop that could block.
+    Sync code that reads ``request.user`` then makes DRF authenticate; on the event loop that could block.
     """
     if "_user" in vars(request) or is_overridden(view, "perform_authentication", APIView.perform_authentication):
         return
     functions: tuple[Any, ...] = (type(view).dispatch, view.settings.EXCEPTION_HANDLER)
     if any(map(is_coroutine_function, functions)) or any(is_written_async(view, name) for name in _AFTER_A_REFUSAL):
-        with suppress(Exception):  # it was refused for another reason already
+        with suppress(Exception):  # the request has already been refused for another reason
             await authenticated(request)
 
 

@@ -1,6 +1,6 @@
-"""``APIView``: what DRF's request cycle asks of a view, as flows; ``AsyncAPIView`` (``async_base``) dispatches by them.
+"""``APIView``: the hooks of DRF's request cycle, as flows. ``AsyncAPIView`` (``async_base``) dispatches by them.
 
-Each hook is asked where DRF calls it, and a user's code by steps only. What is done faster on most views stands in
+Each hook is called where DRF calls it, and a project's code only by steps. Faster versions for the usual case are in
 ``fast``.
 """
 
@@ -53,23 +53,23 @@ __all__ = ["APIView"]
 class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=("dispatch", "options")):
     """DRF's ``APIView`` with restflow's helper methods; the dispatch loop is DRF's own.
 
-    Its checks ask permissions, throttles and authenticators of either colour: an ``async def has_permission`` is
-    awaited, never taken for a yes.
+    Permissions, throttles and authenticators may be of either colour: an ``async def has_permission`` is awaited, and
+    its coroutine never counts as permission granted.
 
     Source: DRF 3.18, views.py, ``APIView``.
     """
 
     atomic: Databases = False
-    """Whether the checks, the handler and the response to an error are in one transaction, which an error rolls back.
+    """Whether the checks, the handler and the error handling run in one transaction, which an error rolls back.
 
-    True for the default database, or an alias, or a list of aliases. It is what ATOMIC_REQUESTS does, for one view.
+    True for the default database, an alias, or a list of aliases. Like ATOMIC_REQUESTS, for one view.
     """
 
     error_format: str | None = None
-    """The form of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None has the settings decide."""
+    """The format of the view's errors: ``"drf"``, ``"envelope"`` or ``"problem"``; None leaves it to the settings."""
 
     idempotency_key: str | None = None
-    """``"optional"`` or ``"required"`` has an unsafe request with an ``Idempotency-Key`` executed once."""
+    """With ``"optional"`` or ``"required"``, an unsafe request with an ``Idempotency-Key`` is executed once."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,11 +83,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
             initkwargs: attributes to set on each instance.
 
         Returns:
-            A view function that carries ``cls`` and ``initkwargs``.
+            A view function with the attributes ``cls`` and ``initkwargs``.
 
         Raises:
-            ImproperlyConfigured: a sync view has ``async def`` handlers, which nobody would await.
-            TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
+            ImproperlyConfigured: a sync view has ``async def`` handlers, which would never be awaited.
+            TypeError: a method of the view or of a component would be skipped, or its coroutine used as a value.
         """
         if cls.view_is_async and not issubclass(cls, AsyncHelpers):
             raise ImproperlyConfigured(f"{cls.__name__} has async handlers. Derive it from AsyncAPIView.")
@@ -95,7 +95,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         return super().as_view(**initkwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Take a request through DRF's cycle, as DRF does, and let no response go while a check is pending.
+        """Process a request as DRF does, and return no response while an async check is still pending.
 
         Source: DRF 3.18, views.py, ``dispatch``.
         """
@@ -115,16 +115,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
-        """Do what a viewset does before all else."""
+        """Set the action; only a viewset has one."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Wrap Django's request in DRF's, as DRF does, with authenticators of either colour.
+        """Wrap Django's request in a DRF request, as DRF does, with authenticators of either colour.
 
-        It is the first thing that DRF's loop calls: from here on, the view's checks run to their end where they are
-        async, or refuse to where an event loop runs in this thread.
+        It is the first method that DRF's loop calls. From here on, a check of the view that is async runs to its end
+        when it is called, or raises if an event loop runs in this thread.
 
         Returns:
-            The request that the view works with.
+            The request that the view uses.
 
         Source: DRF 3.18, views.py, ``initialize_request``.
         """
@@ -132,13 +132,13 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         have_drfs_steps(self, APIView)
         drf_request = super().initialize_request(request, *args, **kwargs)
         if type(drf_request) is DRFRequest:
-            drf_request.__class__ = Request  # which adds methods only
+            drf_request.__class__ = Request  # a subclass that only adds methods
         return drf_request
 
     @sync
     @has_fast_version
     async def initial(self, request: DRFRequest, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the handler: negotiate, determine the version, authenticate, permit, throttle.
+        """Run what comes before the handler: content negotiation, versioning, authentication, permissions, throttles.
 
         Raises:
             APIException: the request is refused.
@@ -160,14 +160,14 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         """Choose the renderer and the media type of the response.
 
         Args:
-            force: take the first renderer where none is acceptable.
+            force: use the first renderer if none is acceptable.
 
         Returns:
             The renderer and the media type.
 
         Raises:
-            NotAcceptable: no renderer gives what the client accepts.
-            Http404: the format asked for is not the view's.
+            NotAcceptable: no renderer produces a media type that the client accepts.
+            Http404: the view has no renderer for the requested format.
 
         Source: DRF 3.18, views.py, ``perform_content_negotiation``.
         """
@@ -185,10 +185,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def determine_version(self, request: DRFRequest, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Determine the API version that the request asks for.
+        """Determine the API version of the request.
 
         Returns:
-            The version and the versioning scheme; two Nones where the view has no scheme.
+            The version and the versioning scheme; None and None if the view has no scheme.
 
         Raises:
             APIException: the version is not valid.
@@ -205,8 +205,8 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
     async def perform_authentication(self, request: DRFRequest) -> None:
         """Authenticate the request.
 
-        Overridden with ``pass``, authentication is lazy: the authenticators are asked when ``request.user`` is first
-        read, which async code does with ``await request.auser()``.
+        Override it with ``pass`` to authenticate lazily: the authenticators are called when ``request.user`` is first
+        read, for which async code uses ``await request.auser()``.
 
         Raises:
             APIException: an authenticator refused.
@@ -217,11 +217,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def check_permissions(self, request: DRFRequest) -> None:
-        """Ask the view's permissions in order, up to the first refusal.
+        """Check the view's permissions in order, up to the first refusal.
 
         Raises:
-            NotAuthenticated: refused, and nobody is authenticated.
-            PermissionDenied: refused, with the permission's ``message`` and ``code``.
+            NotAuthenticated: a permission refused, and the request is not authenticated.
+            PermissionDenied: a permission refused; has the permission's ``message`` and ``code``.
 
         Source: DRF 3.18, views.py, ``check_permissions``.
         """
@@ -229,11 +229,11 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def check_object_permissions(self, request: DRFRequest, obj: Any) -> None:
-        """Ask the view's permissions about one object, in order, up to the first refusal.
+        """Check the view's permissions for one object, in order, up to the first refusal.
 
         Raises:
-            NotAuthenticated: refused, and nobody is authenticated.
-            PermissionDenied: refused, with the permission's ``message`` and ``code``.
+            NotAuthenticated: a permission refused, and the request is not authenticated.
+            PermissionDenied: a permission refused; has the permission's ``message`` and ``code``.
 
         Source: DRF 3.18, views.py, ``check_object_permissions``.
         """
@@ -243,7 +243,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def check_throttles(self, request: DRFRequest) -> None:
-        """Ask every throttle of the view; refuse with the longest wait of those that refused.
+        """Call every throttle of the view, and refuse with the longest wait of those that refused.
 
         Raises:
             Throttled: at least one throttle refused.
@@ -254,10 +254,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def get_authenticate_header(self, request: DRFRequest) -> Any:
-        """Return the ``WWW-Authenticate`` header of a 401, by the view's first authenticator.
+        """Return the ``WWW-Authenticate`` header of a 401, from the view's first authenticator.
 
         Returns:
-            The header; None makes the response a 403.
+            The header; with None, the response is a 403.
 
         Source: DRF 3.18, views.py, ``get_authenticate_header``.
         """
@@ -266,10 +266,10 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def get_exception_handler(self) -> Any:
-        """Return what turns exceptions into responses: the settings' ``EXCEPTION_HANDLER``.
+        """Return the function that turns exceptions into responses: the settings' ``EXCEPTION_HANDLER``.
 
         Returns:
-            restflow's handler in place of DRF's, where the view or the settings name an ``error_format``.
+            The handler; restflow's in place of DRF's if the view or the settings have an ``error_format``.
 
         Source: DRF 3.18, views.py, ``get_exception_handler``.
         """
@@ -280,16 +280,16 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
 
     @sync
     async def handle_exception(self, exc: Exception) -> DRFResponse:
-        """Turn an exception into a response, by the exception handler of the settings.
+        """Turn an exception into a response, with the exception handler of the settings.
 
         Args:
             exc: what the checks or the handler raised.
 
         Returns:
-            The handler's response, marked ``exception``.
+            The handler's response, with ``exception`` set to True.
 
         Raises:
-            Exception: the same exception, where the handler answers None.
+            Exception: the same exception, if the handler returns None.
 
         Source: DRF 3.18, views.py, ``handle_exception``.
         """
@@ -315,7 +315,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         """Answer OPTIONS with the view's metadata.
 
         Returns:
-            The metadata, 200.
+            A 200 response with the metadata.
 
         Raises:
             MethodNotAllowed: ``metadata_class`` is None.

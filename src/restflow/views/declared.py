@@ -1,7 +1,7 @@
-"""What a view's class declares, looked at before it serves: its components, its actions and their configs.
+"""What a view's class declares, checked before it serves: its components, its actions and their configs.
 
-Looks at classes, and calls nothing of a user's; refuses what would be skipped or count nowhere. Called when a class
-is made, for what is known by then, and by ``as_view``; the system checks read views by it.
+Looks at classes and calls none of a project's code. Refuses what would be skipped or have no effect. Called when a
+class is created, by ``as_view``, and by the system checks.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from restflow.views.transactions import databases_of
 
 @dataclass
 class DeclaredView:
-    """A view's class, with what ``as_view`` was given.
+    """A view class, with the arguments of its ``as_view``.
 
     Args:
-        initkwargs: attributes of each instance.
+        initkwargs: attributes to set on each instance.
         actions: a viewset's actions by HTTP method.
     """
 
@@ -47,11 +47,11 @@ class DeclaredView:
 
     @property
     def is_viewset(self) -> bool:
-        """Whether it is one of ours, which may have configs."""
+        """Whether it is one of our viewsets, which may have ``action_configs``."""
         return viewsets.ViewSetMixin in self.cls.__mro__ and hasattr(self.cls, "action_configs")
 
     def attribute(self, name: str) -> Any:
-        """Return what ``name`` is on each instance; None where a property or another descriptor decides."""
+        """Return the value that ``name`` has on each instance; None if it is a property or another descriptor."""
         if name in self.initkwargs:
             return self.initkwargs[name]
         raw = held(self.cls, name)
@@ -65,19 +65,19 @@ class DeclaredView:
         """
         if not self.is_viewset:
             return {}
-        view = object.__new__(self.cls)  # without the code of its own __init__
+        view = object.__new__(self.cls)  # without calling a project's __init__
         vars(view).update(self.initkwargs)
         found = {action: config_of(view, action) for action in sorted({*self.actions.values(), "metadata"})}
         return {action: config for action, config in found.items() if config is not None}
 
     def components(self, name: str, configs: Mapping[str, ActionConfig]) -> list[Any]:
-        """Return the classes under ``name`` on the view and in configs, those of composed permissions apart."""
+        """Return the classes under ``name`` on the view and in configs, with composed permissions taken apart."""
         given = [self.attribute(name), *(getattr(config, name, None) for config in configs.values())]
         classes = [each for one in given for each in (one if isinstance(one, (list, tuple)) else [one])]
         return [part for each in classes for part in _parts(each) if isinstance(part, type)]
 
     def known_actions(self) -> set[str]:
-        """Return the names of the class's actions, and of those that ``as_view`` was given."""
+        """Return the names of the class's actions, and of those passed to ``as_view``."""
         extra = (method.__name__ for method in _extra_actions(self.cls))
         model = (name for name in ACTIONS if inspect.getattr_static(self.cls, name, None))
         return {*self.actions.values(), *extra, *model, "metadata"}
@@ -93,26 +93,26 @@ def _parts(component: Any) -> Iterator[Any]:
 def _extra_actions(cls: Any) -> list[Any]:
     try:
         extra: list[Any] = cls.get_extra_actions()
-    except Exception:  # DRF says what is wrong where the URLs are made
+    except Exception:  # DRF reports it when the URLs are built
         return []
     return extra
 
 
 def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping[str, str]) -> None:
-    """Look at a view before it serves, and at its components.
+    """Check a view class and its components before it is used.
 
     Args:
-        initkwargs: what ``as_view`` was given.
+        initkwargs: the keyword arguments of ``as_view``.
         actions: a viewset's actions by HTTP method.
 
     Raises:
-        TypeError: a method of the view or of a component would be skipped, or its coroutine be taken for a value.
-        ImproperlyConfigured: an ``ActionConfig`` counts nowhere; ``atomic`` names no database, ``error_format`` no
-            form, or ``etag`` no field.
+        TypeError: a method of the view or of a component would be skipped, or its coroutine used as a value.
+        ImproperlyConfigured: an ``ActionConfig`` would have no effect, or ``atomic``, ``error_format`` or ``etag``
+            names an unknown database, format or field.
     """
     view = DeclaredView(cls, initkwargs, actions)
     look_at(cls)
-    refuse_names_nobody_calls(cls)  # again: a class goes on changing after it is made
+    refuse_names_nobody_calls(cls)  # again, since a class may have been changed after it was made
     configs = view.read_configs()
     if view.is_viewset:
         _refuse_unknown_actions(view)
@@ -125,14 +125,14 @@ def take_view_into_use(cls: Any, initkwargs: Mapping[str, Any], actions: Mapping
             refuse_dropped_as(name, component)
 
 
-# What adrf calls some of DRF's methods; the others have an "a" before DRF's name.
+# adrf's names for some of DRF's methods; the others are DRF's name with an "a" before it.
 _NAMES_OF_ADRF = {
     "partial_aupdate": "partial_update",
     "perform_acreate": "aperform_create",
     "perform_adestroy": "aperform_destroy",
     "perform_aupdate": "aperform_update",
 }
-# The steps of adrf's views, of either colour, that have no namesake here.
+# Methods of adrf's views that have no counterpart here.
 _STEPS_OF_ADRF = {
     "async_dispatch": "dispatch",
     "check_async_object_permissions": "check_object_permissions",
@@ -146,10 +146,10 @@ _STEPS_OF_ADRF = {
 
 
 def refuse_names_nobody_calls(cls: Any) -> None:
-    """Refuse an async method that is named as a handler or an action with an ``a`` before it: it would never run.
+    """Refuse an async method named like a handler or an action with an ``a`` before it: it would never be called.
 
     Raises:
-        TypeError: naming the method, and the name that is called.
+        TypeError: there is one; the message names it, and the name that is called.
     """
     for base in cls.__mro__:
         for name, raw in () if is_trusted(base) else tuple(vars(base).items()):
@@ -167,17 +167,17 @@ def refuse_names_nobody_calls(cls: Any) -> None:
 
 
 def _is_named_by_others(cls: Any, name: str) -> bool:
-    """Tell whether code of a user's that a class has calls its method ``name``."""
+    """Tell whether the project's code in a class calls its method ``name``."""
     theirs = [vars(base) for base in cls.__mro__ if not is_trusted(base)]
     functions = [raw for holder in theirs for raw in tuple(holder.values()) if type(raw) is types.FunctionType]
     return any(name in getattr(inspect.unwrap(each), "__code__", each.__code__).co_names for each in functions)
 
 
 def refuse_super_of_drfs_mixins(cls: Any) -> None:
-    """Refuse an async action that calls ``super()`` over a mixin of DRF's, which is sync and would run on the loop.
+    """Refuse an async action whose ``super()`` is a mixin of DRF's, which is sync and would block the event loop.
 
     Raises:
-        TypeError: naming the action, and restflow's mixin.
+        TypeError: there is one; the message names it, and restflow's mixin.
     """
     for place, base in enumerate(cls.__mro__):
         for name in () if is_trusted(base) else _OF_MIXINS & vars(base).keys():
@@ -206,10 +206,10 @@ def _is_handler_or_action(cls: Any, name: str) -> bool:
 
 
 def _refuse_unknown_actions(view: DeclaredView) -> None:
-    """Refuse a key of a view's own ``action_configs`` that is no action: what it says would count nowhere.
+    """Refuse a key of a view's own ``action_configs`` that is no action, since it would have no effect.
 
-    A base may share out configs of actions that not all of its subclasses have. Keys of it that are an action of none
-    are found by the system checks.
+    A base class may have configs for actions that some of its subclasses lack. The system checks report keys of a base
+    that are an action of no subclass.
     """
     if isinstance(inspect.getattr_static(view.cls, "action_config"), (Mapping, ActionConfig)):
         raise ImproperlyConfigured(f"{view.cls.__name__} has action_config. Did you mean 'action_configs'?")
@@ -224,7 +224,7 @@ def _refuse_unknown_actions(view: DeclaredView) -> None:
 
 
 def _may_be_routed(cls: Any, name: str) -> bool:
-    """Tell whether another route may name a method as an action."""
+    """Tell whether another route may use a method as an action."""
     holder = next((base for base in cls.__mro__ if name in vars(base)), object)
     return not is_trusted(holder) and callable(vars(holder)[name]) and name not in cls._restflow_hooks
 
@@ -253,7 +253,7 @@ def _refuse_unknown_databases(view: DeclaredView, configs: Mapping[str, ActionCo
 
 
 def _refuse_unknown_formats(view: DeclaredView) -> None:
-    # The exception handler reads it on the event loop too.
+    # The exception handler reads this, also on the event loop.
     for name in ("error_format", "idempotency_key"):
         _refuse_property(view, name)
     known_mode(view.attribute("idempotency_key"), view.cls.__name__)
@@ -270,7 +270,7 @@ def _refuse_property(view: DeclaredView, name: str) -> None:
 
 
 def _refuse_unknown_fields(view: DeclaredView, configs: Mapping[str, ActionConfig]) -> None:
-    """Refuse an ``etag`` that can't be read of the model, and what would have no effect."""
+    """Refuse an ``etag`` that names no field of the model, and settings that would have no effect."""
     name = view.cls.__name__
     for attribute in ("etag", "precondition_required", "idempotency_key"):
         if any(getattr(config, attribute) for config in configs.values()) and not hasattr(view.cls, attribute):

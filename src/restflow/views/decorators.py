@@ -1,7 +1,4 @@
-"""``api_view`` and ``action``: DRF's decorators, for functions of both colours.
-
-Make views of functions, and actions of methods.
-"""
+"""``api_view`` and ``action``: DRF's decorators, for functions of both colours."""
 
 from __future__ import annotations
 
@@ -35,18 +32,18 @@ else:
 
 
 def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function a view, sync or async as it is written.
+    """Turn a function into a view, which is sync or async like the function.
 
-    DRF's decorators of policies (``permission_classes``, …) stand below it, as they do with DRF's ``api_view``.
+    DRF's policy decorators (``permission_classes``, …) go below it, as with DRF's ``api_view``.
 
     Args:
-        http_method_names: the methods that the function answers; GET by default.
+        http_method_names: the methods that the function handles; GET by default.
 
     Returns:
-        A decorator; what it returns is the ``as_view()`` of an ``APIView`` or an ``AsyncAPIView``.
+        A decorator, which returns the ``as_view()`` of an ``APIView`` or an ``AsyncAPIView``.
 
     Raises:
-        TypeError: a decorator of policies stands above it.
+        TypeError: a policy decorator is above it.
 
     Source: DRF 3.18, decorators.py, ``api_view``.
     """
@@ -54,7 +51,7 @@ def api_view(http_method_names: Sequence[str] | None = None) -> Callable[[Callab
 
     def decorator(function: Callable[..., Any]) -> Any:
         is_async = is_coroutine_function(function)
-        # A plain function may give a coroutine all the same, as under a decorator of the user's.
+        # A plain function may still return a coroutine: one under a project's decorator, say.
         for_drf = callable_from_sync(function) if type(function) is types.FunctionType and not is_async else function
         drfs: Any = drf.api_view(names)(for_drf)
         body = {name: value for name, value in vars(drfs.cls).items() if name not in {"__dict__", "__weakref__"}}

@@ -1,6 +1,6 @@
-"""What DRF's own loop, by which sync views dispatch, lacks: it awaits nothing, and knows only the methods of the class.
+"""Makes async hooks work on sync views, whose ``dispatch`` is DRF's: it awaits nothing.
 
-Puts methods on one view, for that loop to call. Asked by ``base`` when the loop makes its request.
+Sets methods on the view object for DRF's loop to call. Called by ``base`` when that loop creates its request.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _drf_has_its_steps = unchanged(_DRFs, _STEPS)
 
 
 def have_checks_awaited(view: Any) -> None:
-    """Have those checks of a sync view that may be async run to their end where DRF's loop calls them.
+    """Wrap those checks of a sync view that may be async, so that they run to their end where DRF's loop calls them.
 
     Raises:
-        ImproperlyConfigured: one is a property, which Python would read before what is put on the view.
+        ImproperlyConfigured: one is a property, which hides the wrapper set on the view.
     """
     own = vars(view)
     for name in {*_not_known_to_be_sync(type(view)), *filter(own.__contains__, CALLED_FOR_EFFECT)}:
@@ -34,16 +34,16 @@ def have_checks_awaited(view: Any) -> None:
             own[name] = awaiting
             if getattr(view, name) is not awaiting:
                 raise ImproperlyConfigured(
-                    f"{type(view).__name__}.{name} is a property. What it gives may be async, and nobody would "
-                    "await it: make it a method."
+                    f"{type(view).__name__}.{name} is a property. Its value may be async, and would never "
+                    "be awaited: make it a method."
                 )
 
 
 def have_drfs_steps(view: Any, base: Any) -> None:
-    """Have DRF's own steps called where another package patched them, as a view of DRF's would call them.
+    """Call DRF's steps if another package has patched them on DRF's class, as a view of DRF's would.
 
     Args:
-        base: our class; what a subclass of it overrides stays.
+        base: our class; overrides in a subclass of it are kept.
     """
     if not _drf_has_its_steps():
         for name, as_imported in zip(_STEPS, _DRFS_STEPS, strict=True):
@@ -52,7 +52,7 @@ def have_drfs_steps(view: Any, base: Any) -> None:
 
 
 def _not_known_to_be_sync(cls: type) -> list[str]:
-    """Return those of ``CALLED_FOR_EFFECT`` of which a class has anything but a function of DRF's or ours."""
+    """Return those of ``CALLED_FOR_EFFECT`` for which a class has anything but a function of DRF's or ours."""
     return plan_of(cls).ask("not known to be sync", CALLED_FOR_EFFECT, _look_for_async)
 
 

@@ -1,10 +1,9 @@
-"""Fast versions of whole flows: the same steps, done in place where nobody changed what they ask.
+"""Fast versions of whole flows: the same steps, done in place where none of the hooks involved is overridden.
 
-Each has the signature of the general flow that it stands beside, which reads like DRF and is written in ``base``,
-``async_base`` or ``helpers``. It is not taken where the class or the view has something of its own in a hook that it
-would skip (an ``initial``, say: the rows of ``hooks`` name the groups); after each piece of a user's code, the hooks
-that are still to come are looked at again. ``RESTFLOW["FAST_VERSIONS"] = False`` switches all of them off, and a reader
-may leave this module out.
+Each has the signature of its general version, which reads like DRF and is in ``base``, ``async_base`` or ``helpers``.
+It is not used if the class or the view overrides a hook that it would skip; ``hooks`` lists the groups of hooks.
+After each call of a project's code, the hooks that are still to come are compared again. ``RESTFLOW["FAST_VERSIONS"]
+= False`` switches all of them off. To understand the views, this module can be left out.
 """
 
 from __future__ import annotations
@@ -98,12 +97,12 @@ switch_fast_versions_by(settings)
 
 @fast_version_of(AsyncAPIView.dispatch, when=_BEGINNING.holds)
 async def dispatch(view: AsyncAPIView, http_request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-    """Take a request through DRF's cycle, as ``AsyncAPIView.dispatch`` does."""
+    """Process a request, as ``AsyncAPIView.dispatch`` does."""
     view.args, view.kwargs = args, kwargs
     view._name_action(http_request)
-    # That the class is unmodified was asked before; now it is known of the view as well.
+    # `when` has compared the class. The view itself is compared now that its ActionConfig, if any, is applied.
     if not (
-        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))  # an ActionConfig puts lists on it
+        (_BEGINNING.names.isdisjoint(vars(view)) or _BEGINNING.is_untouched(view))
         and all_made_in_place(view.parser_classes)
         and all_made_in_place(view.authentication_classes)
         and all_made_in_place(view.renderer_classes)
@@ -148,7 +147,7 @@ async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: 
     return response
 
 
-# For a view that has something of its own once its action is named.
+# For a view that turns out to be modified once its action is named.
 _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
 
 
@@ -158,7 +157,7 @@ def _is_initial_in_place(view: Any, *args: Any, **kwargs: Any) -> bool:
 
 @fast_version_of(APIView.initial, when=_is_initial_in_place)
 async def initial(view: APIView, request: Any, *args: Any, **kwargs: Any) -> None:
-    """Do what comes before the handler, as ``APIView.initial`` does."""
+    """Run what comes before the handler, as ``APIView.initial`` does."""
     show_to_sentry(request)
     view.format_kwarg = _DRFs.get_format_suffix(view, **kwargs)
     renderers, negotiator = _DRFs.get_renderers(view), _DRFs.get_content_negotiator(view)
@@ -209,7 +208,7 @@ def _has_one_serializer_class(
 async def build_of_one_class(
     view: Any, direction: str, *args: Any, private: bool = False, serializer_class: None = None, **kwargs: Any
 ) -> Any:
-    """Build a serializer of ``serializer_class``, as ``build`` does where that is the class of both directions."""
+    """Build a serializer of ``serializer_class``, as ``build`` does if requests and responses have the same class."""
     chosen = view.serializer_class
     private = private and _GIVEN_BY_DRF.issuperset(kwargs) and runs_drfs_code_only(chosen)
     if "context" not in kwargs:

@@ -1,6 +1,6 @@
-"""Generic views, in both colours: the query set, the object that a URL names, filters and pages.
+"""Generic views in both colours: the query set, the object that a URL names, filters and pagination.
 
-Flows like those of ``base``, which the actions of ``mixins`` ask.
+Flows like those of ``base``. Called by the actions in ``mixins``.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
 
     _MT_co = TypeVar("_MT_co", bound=Model, covariant=True, default=Any)
 else:
-    _MT_co = Any  # DRF's classes, when the program runs, are the same whatever they are subscripted with
+    _MT_co = Any  # at run time, subscripting DRF's classes has no effect
 
 
 def no_queryset(view: Any) -> str:
-    """Return what DRF says of a view that names no query set."""
+    """Return DRF's error message for a view without a query set."""
     name = type(view).__name__
     return f"'{name}' should either include a `queryset` attribute, or override the `get_queryset()` method."
 
@@ -68,13 +68,13 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
     pagination_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     filter_backends: Sequence[Any] = api_settings.DEFAULT_FILTER_BACKENDS
     etag: Fields | None = None
-    """The model's field, or fields, by which one state of an instance is told from another; None: no ETags."""
+    """The model's field or fields that change whenever an instance does, to compute ETags from; None for no ETags."""
     precondition_required: bool = False
-    """Whether to refuse a write (428) whose client doesn't say, by ``If-Match``, which state it has seen."""
+    """Whether to refuse a write (428) without an ``If-Match`` header, which says which state the client has seen."""
 
     @property
     def paginator(self) -> BasePagination | None:
-        """The paginator of the view, made when it is first asked for; None where there is no pagination."""
+        """The paginator of the view, created when it is first read; None without pagination."""
         own = vars(self)
         paginator: BasePagination | None = own["_paginator"] if "_paginator" in own else run(_paginator_made_once(self))
         return paginator
@@ -85,13 +85,13 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
 
     @sync
     async def get_queryset(self) -> QuerySet[_MT_co]:
-        """Return the query set of the view, to be evaluated anew by each request.
+        """Return the query set of the view, as a fresh copy for each request.
 
         Returns:
-            ``queryset``; in an action with an ``ActionConfig`` that has one, that.
+            The ``queryset`` of the action's ``ActionConfig`` if it has one, otherwise that of the view.
 
         Raises:
-            AssertionError: the view names none.
+            AssertionError: the view has none.
 
         Source: DRF 3.18, generics.py, ``get_queryset``.
         """
@@ -104,17 +104,17 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         return chosen_anew
 
     def _queryset_maker(self) -> Any:
-        """Return what is called with the view for its query set; None without. A viewset's ``ActionConfig`` may say."""
+        """Return a callable that takes the view and returns its query set, or None; a viewset overrides this."""
         return None
 
     @sync
     async def get_object(self) -> _MT_co:
-        """Return the instance that the URL names, and that the request may see.
+        """Return the instance that the URL identifies, if the request may access it.
 
         Raises:
-            Http404: there is none, or the value in the URL can't name one.
-            PermissionDenied: a permission refused it.
-            PreconditionFailed: it is another than the client has seen; see ``check_precondition``.
+            Http404: there is no such instance, or the value in the URL is invalid.
+            PermissionDenied: a permission refused.
+            PreconditionFailed: it has changed since the client saw it; see ``check_precondition``.
 
         Source: DRF 3.18, generics.py, ``get_object``.
         """
@@ -133,25 +133,25 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
 
     @sync
     async def check_precondition(self, obj: Any) -> None:
-        """Refuse to write an instance that is not as the client has seen it (``If-Match``), where there is an ``etag``.
+        """If the view has an ``etag``, refuse to write an instance that has changed since the client saw it.
 
-        The row is locked, where the database has locks for rows and is in a transaction.
+        Compares with the ETag in ``If-Match``. The row is locked if the database has row locks and is in a transaction.
 
         Args:
-            obj: an instance that the request is about to change; ``get_object`` has asked of the one that it returns.
+            obj: an instance that the request is about to change; ``get_object`` has checked the one that it returned.
 
         Raises:
-            PreconditionFailed: it is another by now.
-            PreconditionRequired: the client doesn't say which it has seen, and has to.
+            PreconditionFailed: it has changed.
+            PreconditionRequired: the request has no ``If-Match``, and the view requires one.
         """
         await check(self, obj)
 
     @sync
     async def filter_queryset(self, queryset: Any) -> Any:
-        """Filter a query set by the view's filter backends.
+        """Filter a query set with the view's filter backends.
 
         Returns:
-            What the last backend returned.
+            The query set that the last backend returned.
 
         Source: DRF 3.18, generics.py, ``filter_queryset``.
         """
@@ -164,7 +164,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         """Return one page of a query set.
 
         Returns:
-            The page as a list; None where there is no pagination.
+            The page as a list; None without pagination.
 
         Raises:
             NotFound: there is no such page.
@@ -178,7 +178,7 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
 
     @sync
     async def get_paginated_response(self, data: Any) -> DRFResponse:
-        """Return the paginator's response of a page.
+        """Return the paginator's response for a page.
 
         Args:
             data: the representation of the page's items.
@@ -192,13 +192,13 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
 
     @sync
     async def get_serializer_class(self) -> SerializerClass:
-        """Return the serializer class of either direction.
+        """Return the serializer class for both requests and responses.
 
         Returns:
-            ``serializer_class``; ``request_serializer_class`` where there is only that.
+            ``serializer_class``; ``request_serializer_class`` if only that is set.
 
         Raises:
-            AssertionError: the view names none.
+            AssertionError: the view has none.
 
         Source: DRF 3.18, generics.py, ``get_serializer_class``.
         """
@@ -212,10 +212,10 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
 
     @sync
     async def get_context(self) -> dict[str, Any]:
-        """Return the context of every serializer that ``get_serializer`` builds.
+        """Return the context for every serializer that ``get_serializer`` builds.
 
         Returns:
-            What DRF's hook for it, ``get_serializer_context``, returns.
+            What DRF's hook for this, ``get_serializer_context``, returns.
         """
         context: dict[str, Any] = await hook(self, "get_serializer_context")
         return context
@@ -243,31 +243,31 @@ async def _paginator_made_once(view: GenericAPIView[Any]) -> Any:
 class AsyncGenericAPIView(AsyncAPIView, GenericAPIView[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """DRF's ``GenericAPIView`` on an async view. Source: DRF 3.18, generics.py."""
 
-    # The helpers' defaults, that AsyncAPIView has from them, are not those of a generic view.
+    # AsyncAPIView has the helpers' defaults, which come before GenericAPIView's in the MRO.
     get_context = GenericAPIView.get_context
     get_serializer_class = GenericAPIView.get_serializer_class
 
     if TYPE_CHECKING:
-        # What a twin returns of a generic class, a checker can't tell from a function of it. A serializer is of any
-        # class; the one that a view validates by is mostly of the model.
+        # Type checkers can't derive the return type of an async twin in a generic class. A validated serializer is
+        # taken to be one of the model, which is the usual case.
         async def aget_queryset(self) -> QuerySet[_MT_co]:
-            """Return the query set of the view; ``get_queryset``, to be awaited."""
+            """Return the query set of the view: ``get_queryset``, to be awaited."""
             ...
 
         async def aget_object(self) -> _MT_co:
-            """Return the instance that the URL names; ``get_object``, to be awaited."""
+            """Return the instance that the URL identifies: ``get_object``, to be awaited."""
             ...
 
         def validated_serializer(
             self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
         ) -> AsyncSerializer[_MT_co]:
-            """Build a serializer of the request direction and validate its data."""
+            """Build a serializer for the request and validate its data."""
             ...
 
         async def avalidated_serializer(
             self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
         ) -> AsyncSerializer[_MT_co]:
-            """Return a valid serializer; ``validated_serializer``, to be awaited."""
+            """Return a valid serializer: ``validated_serializer``, to be awaited."""
             ...
 
     else:
@@ -329,7 +329,7 @@ class RetrieveUpdateDestroyAPIView(
 
 
 if TYPE_CHECKING:
-    # As for the mixins: the handlers that DRF's types declare are sync.
+    # As in mixins: by DRF's types, handlers are sync.
     class _CreateAPIView: ...
 
     class _ListAPIView: ...

@@ -1,7 +1,7 @@
-"""What is done around a handler: a body that may block is parsed before it, and the view's headers are put in after it.
+"""Before and after a handler: parses a body if reading it may block, and sets the view's headers on the response.
 
-Looks at handlers and calls none; has the request parse its body. Both versions of ``dispatch`` come here, for
-``headers_of`` the fast one only: the general one asks DRF's ``default_response_headers``.
+Looks at handlers and calls none. Used by both versions of ``dispatch``; ``headers_of`` only by the fast one, since the
+general one reads DRF's ``default_response_headers``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from restflow.request import read_ahead
 
 
 def headers_of(view: APIView) -> dict[str, str]:
-    """Return DRF's ``default_response_headers``, where that and what it asks is DRF's."""
+    """Return DRF's ``default_response_headers``, for a view in which that and all it calls is DRF's own."""
     names = view.http_method_names
     headers = {"Allow": _allow((*names,), (*map(hasattr, repeat(view), names),))}
     if len(view.renderer_classes) > 1:
@@ -34,10 +34,10 @@ def _allow(names: tuple[str, ...], has: tuple[bool, ...]) -> str:
 
 
 async def prepare_body(request: Any, handler: Any) -> None:
-    """Have a body that may block when it is parsed parsed in the thread, before async code reads it.
+    """Before async code reads a body whose parsing may block, parse it in the thread.
 
     Args:
-        request: one of ours, that has a body.
+        request: a request of ours that has a body.
         handler: the handler that is about to be called.
     """
     if reads_on_the_loop(handler):
@@ -45,10 +45,10 @@ async def prepare_body(request: Any, handler: Any) -> None:
 
 
 def reads_on_the_loop(handler: Any) -> bool:
-    """Tell whether a handler is async code, so that what it reads of the request must not block.
+    """Tell whether a handler is async code, so that reading the request in it must not block.
 
     Args:
-        handler: a handler, as it is bound to its view.
+        handler: a handler, bound to its view.
     """
     if type(handler) is types.MethodType and type(handler.__func__) is types.FunctionType:
         return _is_known_async(handler.__func__)
@@ -59,11 +59,11 @@ def _is_async(function: Any) -> bool:
     return is_coroutine_function(function) or is_coroutine_function(inspect.unwrap(function))
 
 
-_is_known_async = remembered(_is_async)  # of methods, which live as long as their classes
+_is_known_async = remembered(_is_async)  # only for methods, which live as long as their class
 
 
 async def put_headers(view: APIView, response: HttpResponseBase) -> None:
-    """Put a view's headers into its response, as ``finalize_response`` does."""
+    """Set a view's headers on its response, as ``finalize_response`` does."""
     headers = view.headers
     vary = headers.pop("Vary", None)
     if vary is not None:
@@ -71,5 +71,5 @@ async def put_headers(view: APIView, response: HttpResponseBase) -> None:
     for name, value in headers.items():
         if type(value) is str:
             response[name] = value
-        else:  # a lazy value is evaluated when it is set
+        else:  # lazy values are evaluated when they are set
             await blocking(response.__setitem__, name, value)

@@ -1,6 +1,6 @@
-"""The helper methods that make views short: serializers, pages and responses by one call.
+"""The helper methods that make views short: serializers, pages and responses in one call.
 
-Flows that users' handlers call, and the model mixins.
+Flows, called by users' handlers and by the model mixins.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ class _Off(enum.Enum):
         return self.value
 
     def __bool__(self) -> bool:
-        return False  # as None, to code of others that asks a class whether it pages
+        return False  # falsy like None, for code that tests `pagination_class`
 
 
 OFF: Final = _Off.OFF
-"""As ``pagination_class``: no pagination, where None would leave the choice to the class."""
+"""For ``pagination_class``: no pagination, where None would leave the choice to the view's class."""
 
 SerializerClass = type[BaseSerializer[Any]]
 PaginationClass = type[BasePagination] | Literal[_Off.OFF]
 
 
 class MissingSerializer(ImproperlyConfigured, AttributeError):
-    """A helper needs a serializer class, and the view names none."""
+    """A helper needs a serializer class, and the view has none."""
 
 
 def _why_without_serializer(view: Any, owner: type) -> MissingSerializer | None:
-    """Return why DRF's introspection has no ``get_serializer``; a handler may call it with ``serializer_class=``."""
+    """Return the error that hides ``get_serializer`` from DRF's introspection; a handler may call it with a class."""
     has_one = (
         is_handling(view)
         or view.serializer_class is not None
@@ -84,7 +84,7 @@ def _missing(view: Any) -> MissingSerializer:
 
 
 class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
-    """The helper methods and their getters, in sync colour."""
+    """The helper methods and their getters, under their sync names."""
 
     serializer_class: SerializerClass | None = None
     request_serializer_class: SerializerClass | None = None
@@ -103,7 +103,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
 
     @sync
     async def get_context(self) -> dict[str, Any]:
-        """Return the context of every serializer that ``get_serializer`` builds.
+        """Return the context for every serializer that ``get_serializer`` builds.
 
         Returns:
             A dict with ``request`` and ``view``.
@@ -112,7 +112,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
 
     @sync
     async def get_serializer_class(self) -> SerializerClass | None:
-        """Return the serializer class of either direction.
+        """Return the serializer class for both requests and responses.
 
         Returns:
             ``serializer_class``.
@@ -125,7 +125,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         """Return the serializer class that validates a request.
 
         Returns:
-            ``request_serializer_class``, else what ``get_serializer_class`` returns.
+            ``request_serializer_class`` if set, otherwise what ``get_serializer_class`` returns.
         """
         chosen: SerializerClass | None = await attribute(self, "request_serializer_class")
         chosen = chosen or await hook(self, "get_serializer_class")
@@ -136,7 +136,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         """Return the serializer class that represents a response.
 
         Returns:
-            ``response_serializer_class``, else what ``get_serializer_class`` returns.
+            ``response_serializer_class`` if set, otherwise what ``get_serializer_class`` returns.
         """
         chosen: SerializerClass | None = await attribute(self, "response_serializer_class")
         chosen = chosen or await hook(self, "get_serializer_class")
@@ -147,7 +147,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         """Return the pagination class of ``paginated_response``.
 
         Returns:
-            ``pagination_class``; None or ``OFF`` where pages are not wanted.
+            ``pagination_class``; None or ``OFF`` for no pagination.
         """
         chosen: PaginationClass | None = await attribute(self, "pagination_class")
         return chosen
@@ -167,14 +167,14 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         Args:
             args: positional arguments of the serializer (``instance``).
             serializer_class: the class to build instead of the one that the getter of ``direction`` returns.
-            direction: which getter to ask; without it, ``get_serializer_class``.
+            direction: which getter to call; by default ``get_serializer_class``.
             kwargs: keyword arguments of the serializer (``data``, ``many``, ``partial``, …).
 
         Returns:
-            The serializer, with ``ais_valid``, ``asave`` and ``adata`` whatever its class.
+            The serializer, which has ``ais_valid``, ``asave`` and ``adata`` whatever its class.
 
         Raises:
-            MissingSerializer: there is no class to build.
+            MissingSerializer: the view has no serializer class.
         """
         chosen = serializer_class or await _class_for(self, direction)
         if chosen is None:
@@ -187,12 +187,12 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
     async def validated_serializer(
         self, /, *, data: Any = empty, serializer_class: SerializerClass | None = None, **kwargs: Any
     ) -> AsyncSerializer[Any]:
-        """Build a serializer of the request direction and validate its data.
+        """Build a serializer for the request and validate its data.
 
         Args:
             data: what to validate instead of ``request.data``.
             serializer_class: the class to use instead of the one ``get_request_serializer_class`` returns.
-            kwargs: further arguments of the serializer (``instance``, ``partial``, ``many``, …).
+            kwargs: more arguments of the serializer (``instance``, ``partial``, ``many``, …).
 
         Returns:
             The valid serializer.
@@ -220,7 +220,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         post_fetches: Sequence[PostFetch] | None = None,
         **kwargs: Any,
     ) -> Response:
-        """Represent an instance by the serializer of the response direction.
+        """Return a response with the representation of an instance, by the response's serializer class.
 
         Args:
             instance: the instance, or with ``many`` a sequence of them.
@@ -228,8 +228,8 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
             status: the HTTP status; 200 by default.
             headers: headers of the response.
             serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
-            post_fetches: joins to run first.
-            kwargs: further arguments of the serializer (``context``, …).
+            post_fetches: the joins to run first.
+            kwargs: more arguments of the serializer (``context``, …).
         """
         instance = await hook(self, "perform_post_fetches", instance, post_fetches, many=many)
         if many:
@@ -253,7 +253,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         post_fetches: Sequence[PostFetch] | None = None,
         **kwargs: Any,
     ) -> Response:
-        """Represent one page of a query set, or all of it where there is no pagination.
+        """Return a response with the representation of one page of a query set, or of all of it without pagination.
 
         Args:
             queryset: a query set or a sequence.
@@ -261,8 +261,8 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
             headers: headers of the response.
             serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
             pagination_class: the pagination to use instead of the view's; ``OFF`` for none.
-            post_fetches: joins to run on the page.
-            kwargs: further arguments of the serializer (``context``, …).
+            post_fetches: the joins to run on the page.
+            kwargs: more arguments of the serializer (``context``, …).
 
         Returns:
             The paginator's response.
@@ -299,18 +299,18 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         stream: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> StreamedResponse:
-        """Represent instances by the serializer of the response direction, each sent as soon as it is there.
+        """Return a response that streams the representations of instances, by the response's serializer class.
 
         Args:
-            items: what the responses of ``restflow.responses`` take: query sets, generators of instances, or a callable
-                that gives one. A ``ServerSentEvent`` has an instance as its ``data``.
-            as_: the format; by default that of the renderer that was negotiated, a JSON list for any other.
+            items: what the streamed responses of ``restflow.responses`` take: a query set, a generator of instances, or
+                a callable that returns one. A ``ServerSentEvent`` has an instance as its ``data``.
+            as_: the format; by default that of the negotiated renderer, or a JSON list if that renderer has none.
             status: the HTTP status; 200 by default.
             headers: headers of the response.
             serializer_class: the class to use instead of the one ``get_response_serializer_class`` returns.
-            post_fetches: joins to run on the instances that are taken at a time.
-            stream: further arguments of the response (``chunk_size``, ``heartbeat``, ``retry``, ``first_within``).
-            kwargs: further arguments of the serializer (``context``, …).
+            post_fetches: the joins to run on each chunk of instances.
+            stream: more arguments of the response (``chunk_size``, ``heartbeat``, ``retry``, ``first_within``).
+            kwargs: more arguments of the serializer (``context``, …).
 
         Raises:
             ValueError: there is no such format.
@@ -321,7 +321,7 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
         return response_class(items, status=status, headers=headers, represent=represent, **(stream or {}))
 
     async def _page_of(self, queryset: Any, pagination_class: PaginationClass | None) -> tuple[Any, Any]:
-        """Return a page, or None, and who makes the paged response."""
+        """Return a page and the object that makes the paginated response, or None for both."""
         chosen = await hook(self, "get_pagination_class") if pagination_class is None else pagination_class
         if chosen is None or chosen is OFF:
             return None, None
@@ -332,11 +332,11 @@ class Helpers(TwoColoured, hooks=names(OF_HELPERS)):
     async def perform_post_fetches(
         self, items: Any, post_fetches: Iterable[PostFetch] | None, *, many: bool = True
     ) -> Any:
-        """Run joins on items that are about to be represented.
+        """Run joins on items before they are represented.
 
         Args:
             items: one item, or with ``many`` a sequence of them.
-            post_fetches: the joins; each is asked by ``fetch`` or ``afetch``.
+            post_fetches: the joins, run by their ``fetch`` or ``afetch``.
             many: whether ``items`` is a sequence.
 
         Returns:
@@ -375,20 +375,20 @@ async def build(
     serializer_class: SerializerClass | None = None,
     **kwargs: Any,
 ) -> AsyncSerializer[Any]:
-    """Build a serializer through ``get_serializer``, which may be an override in DRF's form.
+    """Build a serializer through ``get_serializer``, of which an override may have DRF's signature.
 
     Args:
-        view: whose serializer it is.
+        view: the view.
         direction: ``"request"`` or ``"response"``.
-        private: whether no code of a user's will see the serializer, unless it has some itself.
+        private: whether no code of the project will see the serializer, except its own methods.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
 
     Returns:
-        The serializer, with the async surface; one that is private and runs DRF's code only may have none.
+        The serializer, with the async methods; a private one that runs only DRF's code may lack them.
     """
     if is_overridden(view, "get_serializer", Helpers.get_serializer):
-        # DRF's get_serializer knows neither keyword. An override is told the direction where it names it, and given a
-        # class only where that is not its own choice.
+        # DRF's get_serializer has neither keyword. An override gets `direction` only if it has that parameter, and
+        # `serializer_class` only if it is another than the one it would choose itself.
         own = vars(view).get("get_serializer")
         of_class = getattr(type(view), "get_serializer", None)
         if _names_direction(of_class) if own is None else _takes_direction(own):
@@ -403,16 +403,16 @@ async def build(
 
 
 def is_filled_list(items: Any) -> bool:
-    """Tell whether there are items to represent, where telling runs no code.
+    """Tell whether ``items`` is a plain list that is not empty: finding out runs no code of a project.
 
     Args:
-        items: what is to be represented.
+        items: what will be represented.
     """
     return type(items) is list and bool(items)
 
 
 async def has_directions(view: Any) -> bool:
-    """Tell whether ``view`` may represent a response by another serializer class than it validates a request by."""
+    """Tell whether ``view`` may have different serializer classes for requests and responses."""
     for name, getter in (
         ("request_serializer", Helpers.get_request_serializer_class),
         ("response_serializer", Helpers.get_response_serializer_class),
@@ -423,7 +423,7 @@ async def has_directions(view: Any) -> bool:
 
 
 class AsyncHelpers(Helpers):
-    """The helper methods and their getters, in async colour as well."""
+    """The helper methods and their getters, under their async names as well."""
 
     aget_context = asynchronous(Helpers.get_context)
     aget_serializer_class = asynchronous(Helpers.get_serializer_class)

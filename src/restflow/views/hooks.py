@@ -1,8 +1,8 @@
-"""One row for each method of DRF's and ours that a view may override: all that the rest of the package knows of it.
+"""One row for each method that a view may override, with all that the rest of the package knows of it.
 
 Looks at views and their classes, and calls none of their code. The classes in ``base``, ``generics``, ``mixins`` and
-``helpers`` are made with the names of these rows; which checks must not be dropped, what never blocks, and what a fast
-version counts on follow from them.
+``helpers`` take the names of their hooks from these rows. So do the lists of checks that must not be dropped, of
+functions that never block, and of what a fast version depends on.
 
 Source: DRF 3.18 (``views.py``, ``generics.py``, ``mixins.py``).
 """
@@ -21,7 +21,7 @@ from restflow.flow import always, held, must_be_awaited
 _APIView: Any = views.APIView
 
 
-# When a function of DRF's never blocks.
+# Conditions under which DRF's function never blocks.
 
 
 def _makes_in_place(name: str) -> Callable[..., bool]:
@@ -53,7 +53,7 @@ def _keeps_allowed_methods(view: Any) -> bool:
     )
 
 
-# What fast versions count on: the rows of a group are done in place as long as nobody wrote one of them anew.
+# Groups of hooks. A fast version does a group's work in place as long as none of its hooks is overridden.
 BEGINNING = "beginning"
 INITIAL = "initial"
 POLICIES = "policies"
@@ -67,10 +67,10 @@ class Hook:
 
     Attributes:
         name: its sync name.
-        group: of which fast versions it is a part; "" where it is always asked.
-        for_effect: whether it is called for its effect, so that a coroutine that nobody awaits is a check passed over.
-        must_be_awaited: whether async code must not drop what its async face gives; so for each ``for_effect``.
-        never_blocks: tells when DRF's own function, called with the same arguments, never blocks; None: it may.
+        group: the group that fast versions compare as a whole; "" if the hook is always called.
+        for_effect: whether it is called for its effect, so that a coroutine that is not awaited is a check skipped.
+        must_be_awaited: whether async code must await the result of its async method; implied by ``for_effect``.
+        never_blocks: a predicate of the arguments of DRF's own function, true if it does not block; None if it may.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Hook:
     never_blocks: Callable[..., bool] | None = None
 
 
-# In the order in which a request comes to them.
+# In the order in which a request reaches them.
 OF_VIEWS = (
     Hook("initialize_request", BEGINNING),
     Hook("get_parser_context", BEGINNING, never_blocks=always),
@@ -148,11 +148,11 @@ ACTIONS = ("create", "destroy", "list", "partial_update", "retrieve", "update")
 
 
 def names(rows: tuple[Hook, ...], *groups: str) -> tuple[str, ...]:
-    """Return the names of rows.
+    """Return the names of hooks.
 
     Args:
         rows: one of the tables of this module.
-        groups: which groups; all rows without any.
+        groups: the groups to include; all by default.
     """
     return tuple(row.name for row in rows if not groups or row.group in groups)
 
@@ -160,7 +160,7 @@ def names(rows: tuple[Hook, ...], *groups: str) -> tuple[str, ...]:
 _ALL = (*OF_VIEWS, *OF_HELPERS, *OF_GENERIC_VIEWS)
 
 CALLED_FOR_EFFECT = tuple(row.name for row in _ALL if row.for_effect)
-"""What DRF's sync code, and users' handlers, call for its effect: with a coroutine of theirs a check is dropped."""
+"""Methods that DRF's sync code and handlers call for their effect: if one returns a coroutine, a check is skipped."""
 
 
 must_be_awaited(*(row.name for row in _ALL if row.for_effect or row.must_be_awaited), is_view=True)

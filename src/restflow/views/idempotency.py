@@ -1,7 +1,7 @@
-"""``idempotency_key``: a write that a client repeats is executed once, and answered as it was the first time.
+"""``idempotency_key``: a repeated write is executed once, and answered as it was the first time.
 
-Puts itself before the handler of one request, behind all checks, and stores answers in Django's cache. Asked by
-``base`` and ``async_base``. The cache's ``add`` decides who executes: one of several processes, if they share it.
+Wraps the handler of one request, after all checks, and stores responses in Django's cache. Called by ``base`` and
+``async_base``. The cache's atomic ``add`` decides which request executes, across processes if they share the cache.
 
 Source: IETF draft-ietf-httpapi-idempotency-key-header.
 """
@@ -33,14 +33,14 @@ _logger = logging.getLogger("restflow.idempotency")
 
 
 def known_mode(mode: Any, owner: str) -> str | None:
-    """Return what ``idempotency_key`` says.
+    """Return the value of ``idempotency_key``, or refuse it.
 
     Args:
         mode: the attribute's value.
-        owner: whose attribute it is.
+        owner: the name of the attribute's owner, for the error message.
 
     Raises:
-        ImproperlyConfigured: it says nothing known.
+        ImproperlyConfigured: the value is unknown.
     """
     if mode not in (None, OPTIONAL, REQUIRED):
         raise ImproperlyConfigured(f"{owner}.idempotency_key must be 'optional', 'required' or None, got {mode!r}.")
@@ -49,11 +49,11 @@ def known_mode(mode: Any, owner: str) -> str | None:
 
 
 def execute_once(view: Any, method: str | None) -> None:
-    """Have the handler of a request executed once for each ``Idempotency-Key``, where the view declares it.
+    """Make the handler of a request run once for each ``Idempotency-Key``, if the view declares ``idempotency_key``.
 
     Args:
-        view: a view whose action is named.
-        method: the request's.
+        view: a view whose action has been set.
+        method: the request's method.
     """
     mode = known_mode(getattr(view, "idempotency_key", None), type(view).__name__)
     name = (method or "").lower()
@@ -62,21 +62,21 @@ def execute_once(view: Any, method: str | None) -> None:
 
 
 class _Answer(NamedTuple):
-    """What the cache holds of a key."""
+    """What the cache stores for a key."""
 
     fingerprint: str
     token: str
     status: int = 0
-    """0 while it is executed."""
+    """0 while the request is being executed."""
     headers: tuple[tuple[str, str], ...] = ()
     content: bytes = b""
 
 
 class _Once:
-    """Stands before a handler for one request.
+    """Replaces a handler for one request.
 
     Args:
-        handler: the view's.
+        handler: the view's handler.
         mode: whether a key is required.
     """
 
@@ -88,12 +88,12 @@ class _Once:
 
     @sync
     async def handle(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Execute the handler, or answer as it was answered.
+        """Run the handler, or return the stored response of an earlier request with the same key.
 
         Raises:
-            IdempotencyKeyInvalid: the key is missing, or none.
-            IdempotencyKeyReused: it was sent with another request.
-            IdempotencyKeyInUse: the request with it is being executed.
+            IdempotencyKeyInvalid: the key is missing or invalid.
+            IdempotencyKeyReused: the key was sent with a different request.
+            IdempotencyKeyInUse: the request with this key is still being executed.
         """
         key = _key_of(request, self._mode)
         if key is not None and (answer := await blocking(self._begin, request, key)) is not None:
@@ -115,14 +115,14 @@ class _Once:
         return response
 
     def _begin(self, request: Any, key: str) -> _Answer | None:
-        """Claim the key for this request; return what is stored of an earlier one."""
+        """Claim the key for this request; return what is stored for an earlier one."""
         self._key = f"restflow.idempotency.{_digest(_client_of(request), key)}"
         self._claim = _Answer(_fingerprint(request), uuid4().hex)
         cache = caches[settings.IDEMPOTENCY_CACHE]
         if cache.add(self._key, tuple(self._claim), timeout=settings.IDEMPOTENCY_LOCK):
             return None
         found = cache.get(self._key)
-        if found is None:  # it was given up between the two
+        if found is None:  # the other request gave up its claim meanwhile
             raise IdempotencyKeyInUse
         answer = _Answer(*found)
         if answer.fingerprint != self._claim.fingerprint:
@@ -132,7 +132,7 @@ class _Once:
         return answer
 
     def _await_content(self, response: Any) -> None:
-        """Store an answer once it is rendered, which is after the transactions of the view and of ATOMIC_REQUESTS."""
+        """Store the response once it is rendered, which is after the transactions of the view and ATOMIC_REQUESTS."""
         if response.status_code >= 500:
             self._give_up()
         elif hasattr(response, "add_post_render_callback") and not response.is_rendered:
@@ -142,7 +142,7 @@ class _Once:
 
     @sync
     async def store(self, response: Any) -> None:
-        """Store a rendered answer."""
+        """Store a rendered response."""
         await blocking(self._store, response)
 
     def _store(self, response: Any) -> None:
@@ -151,7 +151,7 @@ class _Once:
         try:
             if self._is_ours():
                 caches[settings.IDEMPOTENCY_CACHE].set(self._key, tuple(answer), timeout=settings.IDEMPOTENCY_LIFETIME)
-        except Exception:  # what was done is done, and has an answer
+        except Exception:  # the handler has run, so its response must still be sent
             _logger.exception("The answer to a request with an Idempotency-Key could not be stored.")
 
     def _give_up(self) -> None:
@@ -159,7 +159,7 @@ class _Once:
             caches[settings.IDEMPOTENCY_CACHE].delete(self._key)
 
     def _is_ours(self) -> bool:
-        """Tell whether nobody has the key meanwhile: the claim runs out if executing takes too long."""
+        """Tell whether this request still holds the key: its claim expires if executing it takes too long."""
         found = caches[settings.IDEMPOTENCY_CACHE].get(self._key)
         return found is not None and _Answer(*found).token == self._claim.token
 
@@ -174,9 +174,9 @@ def _key_of(request: Any, mode: str) -> str | None:
 
 
 def _client_of(request: Any) -> str:
-    """Return whose keys they are, on one host: another's users, a tenant's, may have the same primary keys.
+    """Return the identity that the keys belong to: the user or, without one in a database, the request's credentials.
 
-    The user's; where there is none, or one that no database has, those of whoever has the same credentials.
+    On each host its own, because the users of two tenants may have the same primary keys.
     """
     http, user = request._request, request.user
     name = ""
@@ -190,7 +190,7 @@ def _client_of(request: Any) -> str:
 
 
 def _named(value: Any) -> str:
-    """Return what tells a user, or what it was authenticated by, from another."""
+    """Return what identifies a user, or the object (a token, say) that it was authenticated by."""
     if getattr(value, "pk", None) is not None:
         return f"{value._meta.label if hasattr(value, '_meta') else type(value).__qualname__} {value.pk}"
     return value if isinstance(value, str) else ""
@@ -202,7 +202,7 @@ def _fingerprint(request: Any) -> str:
 
 
 def _body_of(request: Any) -> str:
-    """Return the digest of a body; of one that can't be read twice, that of what it is parsed to."""
+    """Return the digest of a body; if it can't be read twice, the digest of the parsed data."""
     digest, http = hashlib.sha256(), request._request
     try:
         if http.content_type != "multipart/form-data":
@@ -210,9 +210,9 @@ def _body_of(request: Any) -> str:
             return digest.hexdigest()
     except (RequestDataTooBig, RawPostDataException):
         pass
-    digest.update(repr(request.data).encode(errors="surrogatepass"))  # of a file, that is its name
+    digest.update(repr(request.data).encode(errors="surrogatepass"))  # an uploaded file's repr is its name
     files = request.FILES
-    # DRF's FileUploadParser gives a plain dict.
+    # DRF's FileUploadParser sets a plain dict.
     lists = [each for _, each in files.lists()] if isinstance(files, MultiValueDict) else [files.values()]
     for file in chain.from_iterable(lists):
         for chunk in file.chunks():

@@ -1,6 +1,6 @@
-"""The five model mixins, in both colours: what ``create``, ``list``, ``retrieve``, ``update`` and ``destroy`` do.
+"""The five model mixins, in both colours: ``create``, ``list``, ``retrieve``, ``update`` and ``destroy``.
 
-Flows that ask the hooks of a generic view and its serializers.
+Flows that call the hooks of a generic view and its serializers.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ __all__ = [
 
 
 async def _data_of_saved(view: Any, serializer: Any) -> Any:
-    """Return the data of what a serializer saved, by the serializer class of the response direction."""
-    # One that no code of a user's could reach was built for both directions.
+    """Return the representation of what a serializer saved, by the response's serializer class."""
+    # A private serializer serves both directions.
     if not is_private(serializer) and await has_directions(view):
         many = isinstance(serializer, ListSerializer)
         shown = await hook(view, "get_response_serializer_class")
@@ -61,7 +61,10 @@ async def _data_of_saved(view: Any, serializer: Any) -> Any:
 
 
 def _forget_prefetched(instance: Any) -> None:
-    """Forget what was prefetched, which may not be so any more. A model may write how its attributes are found."""
+    """Clear prefetched objects, which may be out of date.
+
+    This may block, because a model may define how its attributes are read.
+    """
     if getattr(instance, "_prefetched_objects_cache", None):
         instance._prefetched_objects_cache = {}
 
@@ -71,10 +74,10 @@ class CreateModelMixin(TwoColoured, drf.CreateModelMixin, hooks=names(OF_CREATE)
 
     @sync
     async def create(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Create an instance of what the request's data say.
+        """Create an instance from the request's data.
 
         Returns:
-            201 with the representation of what was saved, and its ``Location`` where that has a URL field.
+            A 201 response with the representation of what was saved, and its ``Location`` if that has a URL field.
 
         Raises:
             ValidationError: the data are not valid.
@@ -105,10 +108,10 @@ class ListModelMixin(TwoColoured, drf.ListModelMixin, methods=("list",)):
 
     @sync
     async def list(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Represent the view's query set: filtered, and a page of it where there is pagination.
+        """Return the view's query set, filtered and paginated.
 
         Returns:
-            The paginator's response, else all instances.
+            The paginator's response, or all instances without pagination.
 
         Source: DRF 3.18, mixins.py, ``ListModelMixin``.
         """
@@ -127,13 +130,13 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
 
     @sync
     async def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Represent the instance that the URL names.
+        """Return the instance that the URL identifies.
 
         Returns:
-            Its representation; 304 where the client has it, by the view's ``etag``.
+            Its representation; a 304 if the client has it already, according to the view's ``etag``.
 
         Raises:
-            Http404: there is none.
+            Http404: there is no such instance.
 
         Source: DRF 3.18, mixins.py, ``RetrieveModelMixin``.
         """
@@ -145,7 +148,7 @@ class RetrieveModelMixin(TwoColoured, drf.RetrieveModelMixin, methods=("retrieve
 
 
 async def _updated(view: Any, request: Any, instance: Any, partial: bool) -> DRFResponse:
-    """Update an instance by the request's data: what ``update`` does once it has it."""
+    """Update an instance with the request's data: the second half of ``update``."""
     data = await data_of(request)
     private = not is_overridden(view, "perform_update", UpdateModelMixin.perform_update)
     serializer = await build(view, "request", instance, private=private, data=data, partial=partial)
@@ -154,7 +157,7 @@ async def _updated(view: Any, request: Any, instance: Any, partial: bool) -> DRF
     await blocking(_forget_prefetched, instance)
     data = await _data_of_saved(view, serializer)
     headers = await etag_header(view, serializer.instance)
-    if headers:  # it is that of what is sent back, and not of what the client sent: RFC 9110, section 9.3.4
+    if headers:  # the validator of the response, not of what the client sent: RFC 9110, section 9.3.4
         headers["Content-Location"] = request.get_full_path()
     return Response(data, headers=headers)
 
@@ -164,17 +167,17 @@ class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE)
 
     @sync
     async def update(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Update the instance that the URL names by the request's data.
+        """Update the instance that the URL identifies with the request's data.
 
         Args:
-            kwargs: the URL's keyword arguments; ``partial=True`` lets fields be left out.
+            kwargs: the URL's keyword arguments; with ``partial=True``, fields may be left out.
 
         Returns:
             The representation of what was saved.
 
         Raises:
             Http404: there is no such instance.
-            PreconditionFailed: it is another than the client has seen.
+            PreconditionFailed: it has changed since the client saw it.
             ValidationError: the data are not valid.
 
         Source: DRF 3.18, mixins.py, ``UpdateModelMixin``.
@@ -187,7 +190,7 @@ class UpdateModelMixin(TwoColoured, drf.UpdateModelMixin, hooks=names(OF_UPDATE)
 
     @sync
     async def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Update the instance that the URL names by the fields that the request has, as ``update`` does."""
+        """Update the instance that the URL identifies with only the fields in the request, as ``update`` does."""
         kwargs["partial"] = True
         method: Any = self.update
         response: DRFResponse = await call(method, request, *args, **kwargs)
@@ -208,14 +211,14 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
 
     @sync
     async def destroy(self, request: Any, *args: Any, **kwargs: Any) -> DRFResponse:
-        """Delete the instance that the URL names.
+        """Delete the instance that the URL identifies.
 
         Returns:
-            204, without a body.
+            A 204 response without a body.
 
         Raises:
             Http404: there is no such instance.
-            PreconditionFailed: it is another than the client has seen.
+            PreconditionFailed: it has changed since the client saw it.
 
         Source: DRF 3.18, mixins.py, ``DestroyModelMixin``.
         """
@@ -230,8 +233,8 @@ class DestroyModelMixin(TwoColoured, drf.DestroyModelMixin, hooks=names(OF_DESTR
 
 
 if TYPE_CHECKING:
-    # For type checkers, the sync mixins without their actions: DRF's types don't allow a subclass an `async def`.
-    # An action has one name for both colours, so no one type says what it returns.
+    # For type checkers, the sync mixins without their actions: by DRF's types, a subclass can't override one with an
+    # `async def`, and no single type describes an action that both colours share.
     class _Create:
         def perform_create(self, serializer: Any) -> None: ...
         async def aperform_create(self, serializer: Any) -> None: ...
@@ -255,7 +258,7 @@ else:
 
 
 class AsyncCreateModelMixin(_Create):
-    """Create a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+    """Create a model instance, with hooks of either colour. Source: DRF 3.18, mixins.py."""
 
     create: ClassVar[Callable[..., Any]] = sync_or_async(CreateModelMixin.create)
     if not TYPE_CHECKING:
@@ -264,19 +267,19 @@ class AsyncCreateModelMixin(_Create):
 
 
 class AsyncListModelMixin(_List):
-    """List a query set, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+    """List a query set, with hooks of either colour. Source: DRF 3.18, mixins.py."""
 
     list: ClassVar[Callable[..., Any]] = sync_or_async(ListModelMixin.list)
 
 
 class AsyncRetrieveModelMixin(_Retrieve):
-    """Retrieve a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+    """Retrieve a model instance, with hooks of either colour. Source: DRF 3.18, mixins.py."""
 
     retrieve: ClassVar[Callable[..., Any]] = sync_or_async(RetrieveModelMixin.retrieve)
 
 
 class AsyncUpdateModelMixin(_Update):
-    """Update a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+    """Update a model instance, with hooks of either colour. Source: DRF 3.18, mixins.py."""
 
     update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.update)
     partial_update: ClassVar[Callable[..., Any]] = sync_or_async(UpdateModelMixin.partial_update)
@@ -285,14 +288,14 @@ class AsyncUpdateModelMixin(_Update):
 
 
 class AsyncDestroyModelMixin(_Destroy):
-    """Destroy a model instance, whichever colour the view's hooks are written in. Source: DRF 3.18, mixins.py."""
+    """Destroy a model instance, with hooks of either colour. Source: DRF 3.18, mixins.py."""
 
     destroy: ClassVar[Callable[..., Any]] = sync_or_async(DestroyModelMixin.destroy)
     if not TYPE_CHECKING:
         aperform_destroy = asynchronous(DestroyModelMixin.perform_destroy)
 
 
-# DRF's own mixins over our bases call the view's hooks themselves; the drivers take ours in their place.
+# DRF's own mixins on our bases would call the view's hooks directly, so our flows run in their place.
 _drfs: Any
 for _drfs, _ours in (
     (drf.CreateModelMixin, CreateModelMixin),

@@ -1,7 +1,7 @@
-"""Permissions and throttles, asked and obeyed.
+"""Calls permissions and throttles, and raises what they decide.
 
-Asks components of users as steps. Flows that ``check_permissions`` and ``check_throttles`` of ``base`` share with the
-fast versions; how one permission is asked, composed or not, is ``permits`` in ``restflow.drf``.
+Flows that ``check_permissions`` and ``check_throttles`` of ``base`` share with the fast versions. How one permission is
+called, composed or not, is ``permits`` in ``restflow.drf``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from restflow.flow import attribute, hook, truth
 
 
 async def permit(view: APIView, request: Request, permissions: Any) -> None:
-    """Ask permissions in order, up to the first refusal.
+    """Check permissions in order, up to the first refusal.
 
     Args:
-        view: the view, whose ``permission_denied`` says no.
-        permissions: what is asked, of either colour.
+        view: the view, whose ``permission_denied`` raises.
+        permissions: the permissions, of either colour.
 
     Raises:
         APIException: one refused.
@@ -33,11 +33,11 @@ async def permit(view: APIView, request: Request, permissions: Any) -> None:
 
 
 async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
-    """Ask every throttle; refuse with the longest wait of those that refused.
+    """Call every throttle, and refuse with the longest wait of those that refused.
 
     Args:
-        view: the view, whose ``throttled`` says no.
-        throttles: what is asked, of either colour.
+        view: the view, whose ``throttled`` raises.
+        throttles: the throttles, of either colour.
 
     Raises:
         Throttled: at least one refused.
@@ -53,15 +53,15 @@ async def throttle_by(view: APIView, request: Request, throttles: Any) -> None:
 
 
 async def refuse(view: APIView, request: Request, permission: Any) -> None:
-    """Refuse a request in the name of a permission.
+    """Refuse a request on behalf of a permission.
 
     Args:
-        view: the view, whose ``permission_denied`` says no.
-        permission: whose ``message`` and ``code`` reach the client.
+        view: the view, whose ``permission_denied`` raises.
+        permission: the permission, whose ``message`` and ``code`` are sent to the client.
 
     Raises:
-        NotAuthenticated: nobody is authenticated.
-        PermissionDenied: somebody is.
+        NotAuthenticated: the request is not authenticated.
+        PermissionDenied: it is.
     """
     message, code = await attribute(permission, "message", None), await attribute(permission, "code", None)
     await hook(view, "permission_denied", request, message=message, code=code)

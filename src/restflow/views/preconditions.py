@@ -1,9 +1,9 @@
-"""``etag``: conditional requests, so that nobody overwrites what they have not seen.
+"""``etag``: conditional requests, so that nobody overwrites a state that they have not seen.
 
-Reads and locks one row. Asked by ``generics`` and ``mixins``; what a header means is decided by Django.
+Reads and locks one row. Called by ``generics`` and ``mixins``; Django's code interprets the headers.
 
-An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by what else decides on
-its representation. A write is compared by the state alone.
+An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by whatever else
+changes the representation. Writes compare only the state.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from restflow.exceptions import PreconditionFailed, PreconditionRequired
 from restflow.flow import blocking, hook
 
 Fields = str | Sequence[str]
-"""The name of a model's field, or of several."""
+"""The name of a model field, or several names."""
 
 _HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
 def fields_of(etag: Any, owner: str) -> tuple[str, ...]:
-    """Return the names of the fields that ``etag`` means.
+    """Return the names of the fields in ``etag``.
 
     Args:
         etag: the attribute's value.
-        owner: whose attribute it is.
+        owner: the name of the attribute's owner, for the error message.
 
     Raises:
-        ImproperlyConfigured: it names none.
+        ImproperlyConfigured: it is not a name or a list of names.
     """
     names = (etag,) if isinstance(etag, str) else etag
     if names is None:
@@ -54,7 +54,7 @@ def _fields(view: Any) -> tuple[str, ...]:
 
 
 async def etag_header(view: Any, instance: Any) -> dict[str, str]:
-    """Return the header with the ETag of an instance, as it is in memory; none where the view declares no ``etag``.
+    """Return the header with the ETag of an instance as it is in memory; empty if the view has no ``etag``.
 
     Args:
         instance: what the response represents.
@@ -67,13 +67,13 @@ async def etag_header(view: Any, instance: Any) -> dict[str, str]:
 
 
 def is_fresh(view: Any, headers: dict[str, str]) -> bool:
-    """Tell whether the client has the representation already (``If-None-Match``).
+    """Tell whether the client already has the representation (``If-None-Match``).
 
     Args:
         headers: what ``etag_header`` returned.
 
     Raises:
-        PreconditionFailed: by ``If-Match``, the client wants another one.
+        PreconditionFailed: the request has an ``If-Match`` with another ETag.
     """
     if "ETag" not in headers:
         return False
@@ -84,9 +84,10 @@ def is_fresh(view: Any, headers: dict[str, str]) -> bool:
 
 
 async def check(view: Any, instance: Any) -> None:
-    """Do what ``check_precondition`` does."""
+    """Check the precondition; the implementation of ``check_precondition``."""
     fields, request = _fields(view), _http(view)
-    if not fields or request.method in SAFE_METHODS:  # OPTIONS asks for the instance by a copy with another method
+    # Django's request, because for OPTIONS DRF's metadata asks with a clone of the view's that has another method.
+    if not fields or request.method in SAFE_METHODS:
         return
     if view.precondition_required and "HTTP_IF_MATCH" not in request.META:
         raise PreconditionRequired
@@ -95,17 +96,17 @@ async def check(view: Any, instance: Any) -> None:
 
 
 async def if_unmodified(view: Any, instance: Any, write: Callable[[], Awaitable[Any]]) -> Any:
-    """Drive a flow that writes an instance, in one transaction with the look whether that is what the client has seen.
+    """Run a flow that writes an instance, in one transaction with the check that the client has seen its state.
 
     Args:
-        write: makes the flow.
+        write: returns the flow.
 
     Returns:
         What the flow returned.
 
     Raises:
-        PreconditionFailed: the instance is another by now.
-        PreconditionRequired: the client didn't say which it has seen.
+        PreconditionFailed: the instance has changed.
+        PreconditionRequired: the request has no ``If-Match``.
     """
 
     async def checked() -> Any:
@@ -127,13 +128,13 @@ def _http(view: Any) -> HttpRequest:
 
 
 def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None:
-    """Compare an instance with what the client has seen, and with its row, which is locked where that can be."""
+    """Compare an instance with what the client has seen, and with its row, which is locked if possible."""
     state = _state(instance, fields)
     if state is None or state != _state_of_row(instance, fields):
         raise PreconditionFailed
     if "HTTP_IF_MATCH" in request.META and not parse_etags(request.META["HTTP_IF_MATCH"]):
-        raise PreconditionFailed  # it holds no ETag that could match, as where the quotes are missing
-    # The client's own ETag of this state, in whichever variant it has seen it.
+        raise PreconditionFailed  # the header has no valid ETag (quotes are missing, say), so none can match
+    # The ETag of this state, for whichever representation the client has seen.
     given = [each for header in _HEADERS for each in parse_etags(request.META.get(header, ""))]
     current = next((each for each in given if each.startswith(f'"{state}-')), quote_etag(state))
     if get_conditional_response(request, current) is not None:
@@ -142,7 +143,7 @@ def _compare(request: HttpRequest, instance: Any, fields: Sequence[str]) -> None
 
 def _state_of_row(instance: Any, fields: Sequence[str]) -> str | None:
     alias = getattr(getattr(instance, "_state", None), "db", None)
-    if alias is None:  # no row
+    if alias is None:  # not read from a database: there is no row to compare with
         return _state(instance, fields)
     model = type(instance)
     rows = model._base_manager.using(alias)
@@ -166,7 +167,7 @@ def _etag(view: Any, instance: Any, fields: Sequence[str]) -> str | None:
 
 
 def _state(instance: Any, fields: Sequence[str]) -> str | None:
-    """Return what tells one state of an instance from another; None where the database alone knows its values."""
+    """Return a digest of an instance's state; None if a value is an expression that only the database can evaluate."""
     values = [getattr(instance, name) for name in fields]
     if any(hasattr(value, "resolve_expression") for value in values):
         return None

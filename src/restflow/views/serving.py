@@ -1,6 +1,6 @@
-"""The coroutine functions that serve async views, and what they make for each request.
+"""Makes the coroutine functions that serve async views. Each creates a view and drives its ``dispatch``.
 
-Made by ``as_view``; makes the view, and drives its ``dispatch`` for Django's handler or ours.
+Called by ``as_view``; the functions are called by Django's ASGI handler or ours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: A
 
     Args:
         initkwargs: attributes to set on each instance.
-        sync_view: the view function that DRF made, whose attributes the new one carries.
+        sync_view: the view function that DRF created, whose attributes the new one gets.
         actions: a viewset's actions by HTTP method.
     """
     flow = partial(_serve, cls, initkwargs, actions)
@@ -31,13 +31,13 @@ def make_async_view(cls: type[APIView], initkwargs: dict[str, Any], sync_view: A
     async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return await arun(flow(request, *args, **kwargs))
 
-    learn(view, flow=flow)  # which our handler enters, to drive it together with what is around it
+    learn(view, flow=flow)  # our ASGI handler enters the flow, to drive it together with the middleware
     return update_wrapper(view, sync_view)
 
 
 @remembered
 def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
-    """Refuse what the URLconf puts around a view, where that ends before the view runs."""
+    """Refuse a sync context manager that the URLconf puts around a view: it would exit before the view runs."""
     refuse_lost_context(callback, f"{name}.as_view()")
 
 
@@ -47,13 +47,13 @@ async def _serve(
     if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
         _look_at_wrapper(match.func, cls.__name__)
     make: Any = _set_up if actions is None else _set_up_viewset
-    if cls.__init__ is View.__init__ and cls.setup is View.setup:  # no code of a user's runs, so it can't block
+    if cls.__init__ is View.__init__ and cls.setup is View.setup:  # only Django's code, which does not block
         view = make(cls, initkwargs, actions, request, *args, **kwargs)
     else:
         view = await blocking(make, cls, initkwargs, actions, request, *args, **kwargs)
     try:
         response = await call(view.dispatch, request, *args, **kwargs)
-        insist_on_awaited(view)  # an override of dispatch may have asked as well
+        insist_on_awaited(view)  # an override of dispatch may have called checks too
     except BaseException:
         let_go(request, None)
         raise
@@ -64,7 +64,7 @@ async def _serve(
 def _set_up(
     cls: type[APIView], initkwargs: dict[str, Any], actions: None, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> APIView:
-    """Make a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
+    """Create a view for one request. Source: Django, views/generic/base.py, ``View.as_view``."""
     view = cls(**initkwargs)
     view.setup(request, *args, **kwargs)
     if not hasattr(view, "request"):
@@ -82,7 +82,7 @@ def _set_up_viewset(
     *args: Any,
     **kwargs: Any,
 ) -> APIView:
-    """Make a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
+    """Create a viewset for one request. Source: DRF 3.18, viewsets.py, ``ViewSetMixin.as_view``."""
     view: Any = cls(**initkwargs)
     if "get" in actions and "head" not in actions:
         actions["head"] = actions["get"]

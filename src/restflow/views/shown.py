@@ -1,7 +1,7 @@
-"""Methods that a view has only where they could answer.
+"""Methods that a view appears to have only if they can answer.
 
-DRF's metadata, browsable API and schemas take a view that has ``get_serializer`` or ``get_queryset`` for one that has a
-serializer or rows. Raises an AttributeError where they look, and calls nothing.
+DRF's metadata, browsable API and schemas take a view with ``get_serializer`` or ``get_queryset`` for one that has a
+serializer or rows. Where the view has none, reading the method raises AttributeError.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class _Shown(Descriptor):
 
 
 def shown_unless(why_not: Callable[[Any, Any], AttributeError | None]) -> Callable[[_F], _F]:
-    """Have a method be there on some views only.
+    """Make a method exist on some views only.
 
     Args:
-        why_not: tells, of the view and its class, why it is not there; None where it is.
+        why_not: takes the view and its class, and returns the error to raise instead, or None if the method exists.
     """
 
     def decorate(function: _F) -> _F:
@@ -43,9 +43,9 @@ def shown_unless(why_not: Callable[[Any, Any], AttributeError | None]) -> Callab
 
 
 def is_handling(view: Any) -> bool:
-    """Tell whether a view's handler runs, and not DRF's introspection.
+    """Tell whether a view's handler is running, rather than DRF's introspection.
 
-    DRF sets ``response`` when the handler is done; what asks then is the browsable API. Schemas have no request.
+    DRF sets ``response`` when the handler is done; what runs then is the browsable API. Schemas have no request.
     """
     state = vars(view)
     return state.get("request") is not None and "response" not in state and not state.get("_restflow_hides_serializer")
@@ -56,7 +56,7 @@ def no_serializer_on_show(view: Any) -> Generator[None, None, None]:
     """Hide ``get_serializer`` from the metadata of a view without a serializer class.
 
     Args:
-        view: the view whose metadata are determined.
+        view: the view whose metadata is being determined.
     """
     view._restflow_hides_serializer = True
     try:

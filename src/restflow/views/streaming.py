@@ -1,7 +1,7 @@
-"""What a view does for a stream: begin it before its headers are sent, and turn its items into data.
+"""What a view does for a stream: begins it before the headers are sent, and represents its items.
 
-Flows that ask the view's hooks and its serializers. ``begun`` is called at the end of both versions of ``dispatch``,
-``represented_items`` by ``helpers``, for the items that are taken at a time.
+Flows that call the view's hooks and its serializers. Both versions of ``dispatch`` end with ``begun``; ``helpers`` uses
+``represented_items`` for each batch of items.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from restflow.streams import ServerSentEvent, StreamedResponse, begin_stream
 async def begun(
     view: APIView, request: DRFRequest, response: StreamedResponse, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
-    """Return a stream once it has begun, or the response to what its source raised before the first part. A flow."""
+    """Return a stream once it has begun, or the error response if its source raised before the first part. A flow."""
     try:
         await begin_stream(response, request)
     except Exception as error:
@@ -30,20 +30,20 @@ async def begun(
     else:
         return response
     if response.has_header("Vary"):
-        view.headers["Vary"] = response["Vary"]  # which the first finalize_response took out
+        view.headers["Vary"] = response["Vary"]  # the first finalize_response removed it from there
     return await hook(view, "finalize_response", request, refusal, *args, **kwargs)
 
 
 async def represented_items(
     view: Any, post_fetches: Iterable[PostFetch] | None, serializer_of: Callable[..., Awaitable[Any]], items: list[Any]
 ) -> list[Any]:
-    """Return what is sent of items.
+    """Return the representations of items, for a stream.
 
     Args:
-        view: whose items they are.
-        post_fetches: joins to run first.
-        serializer_of: a flow that builds the serializer of a list of instances.
-        items: instances, or events with one as their data.
+        view: the view.
+        post_fetches: the joins to run first.
+        serializer_of: a flow that builds the serializer for a list of instances.
+        items: instances, or events whose data is an instance.
     """
     events = [item if isinstance(item, ServerSentEvent) else ServerSentEvent(item) for item in items]
     instances = [event.data for event in events if event.has_data]

@@ -1,7 +1,7 @@
-"""``atomic``: the transactions that a view's checks and its handler are in.
+"""``atomic``: runs a view's checks and its handler in transactions.
 
-Puts two methods on a sync view, so that DRF's own loop comes into them; the flow of an async view enters them itself.
-Asked by ``base``; what begins and ends a transaction is ``restflow.db.transactions``.
+Sets two methods on a sync view, through which DRF's own loop enters them; an async view enters them in its own flow.
+Called by ``base``. ``restflow.db.transactions`` begins and ends a transaction.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from django.db import DEFAULT_DB_ALIAS
 from restflow.db.transactions import begin_transactions, roll_back
 
 Databases = bool | str | Sequence[str]
-"""True for the default database, an alias, or several, from the outermost to the innermost."""
+"""True for the default database, an alias, or several aliases, from the outermost to the innermost."""
 
 
 def databases_of(atomic: Any, owner: str) -> tuple[str, ...]:
-    """Return the aliases of the databases that ``atomic`` means.
+    """Return the aliases of the databases in ``atomic``.
 
     Args:
         atomic: the attribute's value.
-        owner: whose attribute it is.
+        owner: the name of the attribute's owner, for the error message.
 
     Raises:
-        ImproperlyConfigured: it means none.
+        ImproperlyConfigured: the value is invalid.
     """
     if atomic is None or atomic is False:
         return ()
@@ -42,17 +42,18 @@ def databases_of(atomic: Any, owner: str) -> tuple[str, ...]:
 
 
 def begin_when_initialized(view: Any, begun: ExitStack) -> None:
-    """Have DRF's own loop begin a view's transactions once it has made the request, and roll them back on an error.
+    """Make DRF's own loop begin a view's transactions once it has created the request, and roll them back on an error.
 
-    The action, and so ``atomic``, is known when ``initialize_request`` has returned. Then all that the loop calls
-    on the view is in them. A ``handle_exception`` that is put on the view after that is asked, and refused at the end.
+    The action, and so ``atomic``, is known when ``initialize_request`` has returned. Everything that the loop calls on
+    the view after that is in the transactions. If ``handle_exception`` is replaced on the view after that, the
+    replacement is called, and the request is refused at the end.
 
     Args:
         view: a sync view.
-        begun: what ends the transactions.
+        begun: ends the transactions when it is closed.
 
     Raises:
-        ImproperlyConfigured: the view has transactions, and a property in place of a method that they need.
+        ImproperlyConfigured: the view has transactions, and a method that they wrap is a property.
     """
     name = "initialize_request"
 
@@ -100,9 +101,9 @@ _ABSENT = object()
 
 
 def _stand_before(view: Any, name: str, function: Any) -> Callable[[], None]:
-    """Have a function called in place of a view's method; return what takes it away again.
+    """Set a function on a view in place of one of its methods; return a function that undoes it.
 
-    The function finds the method when it is called: it may have been replaced on the class since.
+    The function looks up the method when it is called, as it may have been replaced on the class since.
     """
     own = vars(view)
     before = own.get(name, _ABSENT)

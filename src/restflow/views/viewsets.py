@@ -1,6 +1,6 @@
-"""Viewsets, in both colours: views whose methods are actions, which may have an ``ActionConfig``.
+"""Viewsets in both colours: views whose methods are actions, each of which may have an ``ActionConfig``.
 
-Adds to the views of ``base`` and ``generics`` that the action is named before anything is asked.
+Extends the views of ``base`` and ``generics``: the action is set before anything else is called.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
     """DRF's ``ViewSetMixin``, with ``action_configs``. Source: DRF 3.18, viewsets.py."""
 
     action_configs: Mapping[str, ActionConfig] = MappingProxyType({})
-    """What each action has of its own, by the action's name. A subclass's config for an action replaces its base's."""
+    """The ``ActionConfig`` of each action, by its name. A subclass's config for an action replaces that of its base."""
 
     action: Any = Action()
-    """The name of the action that the request is for; ``"metadata"`` for OPTIONS, None where the method has none."""
+    """The name of the current action; ``"metadata"`` for OPTIONS, None if the request's method has no action."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -76,19 +76,19 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
 
     @classonlymethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
-        """Return the view function that binds HTTP methods to actions, as DRF does.
+        """Return the view function that maps HTTP methods to actions, as DRF does.
 
         Args:
             actions: the actions' names by HTTP method.
             initkwargs: attributes to set on each instance.
 
         Returns:
-            A view function that carries ``cls``, ``initkwargs`` and ``actions``.
+            A view function with the attributes ``cls``, ``initkwargs`` and ``actions``.
 
         Raises:
             TypeError: no actions, or an unknown attribute; a method of the viewset or of a component would be skipped,
-                or its coroutine be taken for a value.
-            ImproperlyConfigured: an action of a sync viewset is ``async def``, which nobody would await; a key of
+                or its coroutine used as a value.
+            ImproperlyConfigured: an action of a sync viewset is ``async def``, and would never be awaited; a key of
                 ``action_configs`` is no action.
         """
         viewset: Any = cls
@@ -100,56 +100,57 @@ class ViewSetMixin(TwoColoured, drf.ViewSetMixin, hooks=("initial", "initialize_
                         f"{name}.{action} is async. Derive {name} from the async viewset (Async…ViewSet)."
                     )
         take_view_into_use(viewset, initkwargs, actions or {})
-        drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which would be the view's own
+        drfs: Any = vars(drf.ViewSetMixin)["as_view"]  # not super(), which is the view's and takes no actions
         return drfs.__func__(cls, actions, **initkwargs)
 
     @property
     def action_config(self) -> ActionConfig | None:
-        """The ``ActionConfig`` of the action that the request is for."""
+        """The ``ActionConfig`` of the current action."""
         return self.action_config_of(vars(self).get("action"))
 
     def action_config_of(self, action: str | None) -> ActionConfig | None:
-        """Return the ``ActionConfig`` of an action: the nearest class's that has one.
+        """Return the ``ActionConfig`` of an action, from the nearest class that has one.
 
         Args:
             action: the action's name.
 
         Returns:
-            The config; None where there is none.
+            The config, or None if there is none.
         """
         return config_of(self, action)
 
-    # A view of restflow's has named the action by then. These are for a view of DRF's, behind this mixin.
+    # restflow's views have set the action already; these are for DRF's views combined with this mixin.
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DRFRequest:
-        """Name the action, and wrap Django's request in DRF's."""
+        """Set the action, and wrap Django's request in a DRF request."""
         self._name_action(request)
         made: DRFRequest = super().initialize_request(request, *args, **kwargs)
         return made
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Do what comes before the action, as DRF does.
+        """Run what comes before the action, as DRF does.
 
         Raises:
-            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config counts.
+            ImproperlyConfigured: an override of ``initialize_request`` set no action, so that no config would apply.
         """
         if "action" not in vars(self):
             name = type(self).__name__
             raise ImproperlyConfigured(
-                f"{name}.initialize_request sets no action, without which no ActionConfig counts. Call super() in it."
+                f"{name}.initialize_request sets no action, without which no ActionConfig applies. Call super() in it."
             )
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # a view's, which stands behind
 
     def _name_action(self, request: HttpRequest) -> None:
-        """Set ``action`` by the request's method, before anything is asked that its ``ActionConfig`` may say.
+        """Set ``action`` from the request's method, before any hook is called that its ``ActionConfig`` may affect.
 
-        Source: DRF 3.18, viewsets.py, ``initialize_request``, where it is set when the getters of authenticators and
-        parsers were asked already.
+        Source: DRF 3.18, viewsets.py, ``initialize_request``, which sets it only after calling the getters of
+        authenticators and parsers.
         """
         view: Any = self
         method = (request.method or "").lower()
         action = "metadata" if method == "options" else view.action_map.get(method)
-        vars(ViewSetMixin)["action"].__set__(view, action)  # so that it counts whatever stands on the view's class
+        # Not `view.action = action`: the view's class may have an attribute of that name.
+        vars(ViewSetMixin)["action"].__set__(view, action)
 
     def _queryset_maker(self) -> Any:
         config = self.action_config
@@ -164,14 +165,14 @@ class AsyncViewSetMixin(ViewSetMixin):
 
     @classonlymethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
-        """Return the view function, a coroutine function, as DRF does.
+        """Return the view function, as DRF does; it is a coroutine function.
 
         Args:
             actions: the actions' names by HTTP method.
             initkwargs: attributes to set on each instance.
 
         Returns:
-            A view function that carries ``cls``, ``initkwargs`` and ``actions``.
+            A view function with the attributes ``cls``, ``initkwargs`` and ``actions``.
 
         Raises:
             TypeError: no actions, or an unknown attribute.
@@ -179,7 +180,7 @@ class AsyncViewSetMixin(ViewSetMixin):
         viewset: Any = cls
         return make_async_view(viewset, initkwargs, super().as_view(actions, **initkwargs), actions)
 
-    # The view's own, which name the action first.
+    # From the view's base, whose methods set the action first.
     initialize_request = _async_view.initialize_request
     ainitialize_request = _async_view.ainitialize_request
     initial = _async_view.initial
@@ -187,13 +188,13 @@ class AsyncViewSetMixin(ViewSetMixin):
 
 
 class MissingQueryset(AssertionError, AttributeError):
-    """A viewset that is not generic is asked for its query set, and names none."""
+    """``get_queryset`` was called on a viewset that is not generic and has no query set."""
 
 
 def _why_without_queryset(view: Any, owner: type) -> MissingQueryset | None:
-    """Return why DRF's introspection is not shown ``get_queryset``, which DRF's own ``ViewSet`` lacks."""
+    """Return the error that hides ``get_queryset`` from DRF's introspection, as DRF's own ``ViewSet`` lacks it."""
     has_one = (
-        hasattr(type(held(owner, "queryset")), "__get__")  # it may block, so that it counts as one
+        hasattr(type(held(owner, "queryset")), "__get__")  # a descriptor may block, so it is not read
         or getattr(view, "queryset", None) is not None
         or view._queryset_maker() is not None
     )
@@ -204,17 +205,17 @@ _get_queryset: Any = shown_unless(_why_without_queryset)(GenericAPIView.get_quer
 
 
 class ViewSet(ViewSetMixin, APIView, drf.ViewSet, hooks=("get_queryset",)):
-    """A viewset without actions of its own. Source: DRF 3.18, viewsets.py.
+    """A viewset without predefined actions. Source: DRF 3.18, viewsets.py.
 
-    ``get_queryset`` returns the query set of the action's ``ActionConfig``, else ``queryset``. Without either it is an
-    AssertionError, as in DRF's generic views.
+    ``get_queryset`` returns the query set of the action's ``ActionConfig``, otherwise ``queryset``. Without either it
+    raises AssertionError, as DRF's generic views do.
     """
 
     get_queryset = _get_queryset
 
 
 class GenericViewSet(ViewSetMixin, GenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):
-    """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
+    """A generic view as a viewset, without predefined actions. Source: DRF 3.18, viewsets.py."""
 
 
 class ReadOnlyModelViewSet(
@@ -236,7 +237,7 @@ class ModelViewSet(
 
 
 class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_queryset",)):  # pyright: ignore[reportIncompatibleMethodOverride]
-    """A viewset without actions of its own, with ``get_queryset`` as that of ``ViewSet``.
+    """A viewset without predefined actions; has the same ``get_queryset`` as ``ViewSet``.
 
     Source: DRF 3.18, viewsets.py.
     """
@@ -246,11 +247,11 @@ class AsyncViewSet(AsyncViewSetMixin, AsyncAPIView, drf.ViewSet, hooks=("get_que
 
 
 class AsyncGenericViewSet(AsyncViewSetMixin, AsyncGenericAPIView[_MT_co], drf.GenericViewSet[_MT_co]):  # pyright: ignore[reportIncompatibleMethodOverride]
-    """A viewset without actions of its own, with what generic views have. Source: DRF 3.18, viewsets.py."""
+    """A generic view as a viewset, without predefined actions. Source: DRF 3.18, viewsets.py."""
 
 
 if TYPE_CHECKING:
-    # As for the mixins: the actions that DRF's types declare are sync.
+    # As in mixins: by DRF's types, actions are sync.
     class _ReadOnlyModelViewSet: ...
 
     class _ModelViewSet: ...
