@@ -163,7 +163,7 @@ async def swallows_cancellation(log: list[Any]) -> Any:
     yield 0
     while True:
         try:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
         except asyncio.CancelledError:
             log.append("swallowed")
         yield 1

@@ -92,9 +92,9 @@ def test_a_user_has_so_many_open_and_another_when_one_is_closed(entry: str, view
         asyncio.run(main(site))
 
 
-def answers(view: Any, entry: str, times: int, **headers: str) -> list[int]:
+def answers(view: Any, entry: str, times: int, method: str = "GET", **headers: str) -> list[int]:
     async def main(site: Site) -> list[int]:
-        return [(await site.asend("GET", "/x/", headers=headers)).status for _ in range(times)]
+        return [(await site.asend(method, "/x/", headers=headers)).status for _ in range(times)]
 
     with Site({"x/": view}, entry=entry) as site:
         return asyncio.run(main(site))
@@ -113,6 +113,7 @@ def test_what_has_ended_is_not_counted_whichever_way_it_ended(entry: str, view: 
         return view(answer, **ATTRIBUTES)
 
     assert answers(of(lambda *_: SSEResponse(["x"])), entry, 3) == [200] * 3
+    assert answers(of(lambda *_: SSEResponse(["x"])), entry, 3, "HEAD") == [200] * 3
     assert answers(of(lambda *_: SSEResponse(as_sync([1, ValueError()]))), entry, 3) == [200] * 3
     assert answers(of(lambda *_: SSEResponse(as_sync([NotFound()]))), entry, 3) == [404] * 3
     assert answers(of(lambda *_: Response({})), entry, 3) == [200] * 3

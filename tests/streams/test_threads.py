@@ -13,10 +13,13 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.http import HttpResponse
+from django.test import override_settings
+from django.urls import path
 from rest_framework.permissions import BasePermission
 
 from restflow.db import atomic
 from restflow.responses import SSEResponse
+from restflow.test import AsyncAPIClient
 from tests.entry.support import changed, ident
 from tests.site import OURS, CountingWorkers, Site
 from tests.streams.support import Client, async_view, sync_view
@@ -77,6 +80,20 @@ def test_a_stream_that_waits_leaves_its_thread_to_others(view: Any, release_afte
     restflow = {**LEAVE, "RELEASE_AFTER": release_after}
     with Site({"x/": answer}, entry=OURS, workers=CountingWorkers(1), RESTFLOW=restflow) as site:
         asyncio.run(asyncio.wait_for(main(site), 30))
+
+
+def test_one_that_has_no_thread_leaves_none() -> None:
+    async def events() -> Any:
+        for number in range(2):
+            yield number
+            await asyncio.sleep(0.01)
+
+    async def main() -> list[Any]:
+        return [event.data async for event in AsyncAPIClient().stream("/x/")]
+
+    view = async_view(lambda *_: SSEResponse(events()))
+    with override_settings(ROOT_URLCONF=(path("x/", view),), RESTFLOW={**LEAVE, "RELEASE_AFTER": 0}):
+        assert asyncio.run(main()) == ["0", "1"]
 
 
 def two_wait(view: Any, threads: int = 2) -> None:
