@@ -8,6 +8,9 @@ VENV := .venv
 PORT ?= 8000
 PYTEST_ARGS ?=
 
+# Some tests start a Python, which would compile the package each time; each worker would compile the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 CHOSEN := $(shell cat $(VENV)/.python 2>/dev/null)
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(or $(CHOSEN),python3)

@@ -70,6 +70,20 @@ def _forget_contenttypes(**kwargs: Any) -> None:
     ContentType.objects.clear_cache()
 
 
+def pytest_collection_finish() -> None:
+    # What is there now stays to the end: a collection of garbage need not go through it each time.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_loop() -> Iterator[None]:
+    yield
+    from tests.site import close_loop
+
+    close_loop()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _remove_sqlite_file() -> Iterator[None]:
     yield
@@ -80,11 +94,10 @@ def _remove_sqlite_file() -> Iterator[None]:
 
 
 @pytest.fixture
-def collect() -> Iterator[Callable[[], int]]:
+def collect() -> Callable[[], int]:
     """Collects the garbage that was made since the test began; all there is takes half a second to go through."""
     gc.freeze()
-    yield gc.collect
-    gc.unfreeze()
+    return gc.collect
 
 
 @pytest.fixture(params=["default", "postgres"])

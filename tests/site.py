@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,29 @@ from restflow.flow.pool import Limits, Workers
 DJANGO, OURS = ENTRIES = ("django", "restflow")
 ENTRY = os.environ.get("RESTFLOW_ENTRY", DJANGO)
 assert ENTRY in ENTRIES, f"RESTFLOW_ENTRY must be one of {ENTRIES}, got {ENTRY!r}"
+
+
+_runners: list[asyncio.Runner] = []
+
+
+def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine as ``asyncio.run`` does, on a loop that is kept for the next unless something is left on it."""
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(coroutine)
+    runner = _runners.pop() if _runners else asyncio.Runner()
+    try:
+        result = runner.run(coroutine, context=copy_context())
+        if not asyncio.all_tasks(runner.get_loop()):
+            _runners.append(runner)
+        return result
+    finally:
+        if runner not in _runners:
+            runner.close()
+
+
+def close_loop() -> None:
+    while _runners:
+        _runners.pop().close()
 
 
 class CountingExecutor(ThreadPoolExecutor):
@@ -124,6 +147,7 @@ class Site:
         self, views: Any, *, entry: str = ENTRY, workers: CountingWorkers | None = None, **settings: Any
     ) -> None:
         self.entry, self.workers = entry, workers or CountingWorkers()
+        self.idle: list[CountingExecutor] = []  # threads of requests to Django's handler that have ended
         patterns = [path(route, view) for route, view in views.items()] if isinstance(views, dict) else list(views)
         self.override = override_settings(ROOT_URLCONF=(*patterns, path("__plain__", _plain)), **settings)
 
@@ -136,6 +160,8 @@ class Site:
 
     def __exit__(self, *exc_info: Any) -> None:
         self.workers.close()
+        while self.idle:
+            self.idle.pop().shutdown()
         self.override.disable()
 
     @asynccontextmanager
@@ -152,13 +178,21 @@ class Site:
             finally:
                 _counter.reset(token)
             return
-        executor = CountingExecutor()
+        try:
+            executor = self.idle.pop()  # requests of several threads may come here at once
+        except IndexError:
+            executor = CountingExecutor()
+        executor.hops = 0
         try:
             async with ThreadSensitiveContext(executor=executor):
                 yield executor
         finally:
-            executor.submit(connections.close_all)
-            executor.shutdown(wait=wait)
+            closed = executor.submit(connections.close_all)
+            if wait:
+                closed.result()
+                self.idle.append(executor)
+            else:
+                executor.shutdown(wait=False)
 
     async def asend(
         self,
@@ -229,4 +263,4 @@ class Site:
             answer.hops -= _plain_hops[handler]
             return answer
 
-        return asyncio.run(both())
+        return on_loop(both())

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import inspect
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from restflow.flow import nonblocking
 from restflow.permissions import BasePermission
 from restflow.views import APIView, AsyncAPIView
 from tests.matrix import each_pair, each_value
-from tests.parity.harness import ASGI, BASES, COLOURS, EVERY, TRANSPORTS, Ask, Parity, close_loop
+from tests.parity.harness import ASGI, BASES, COLOURS, EVERY, TRANSPORTS, Ask, Parity
 from tests.parity.test_authentication import CREDENTIALS, SESSIONS, basic, who
 from tests.safety.hooks import COLOURS as WRITTEN
 from tests.safety.hooks import written
@@ -36,12 +35,6 @@ CLASSES = [name for name in authentication.__all__ if name.endswith("Authenticat
 
 KEY = "k" * 40
 SECRET = "s" * 32
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loop() -> Iterator[None]:
-    yield
-    close_loop()
 
 
 @pytest.fixture

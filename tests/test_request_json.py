@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from restflow.large import LARGEST_IN_PLACE
 from tests.matrix import each_pair, examples
-from tests.parity.harness import BASES, COLOURS, Answer, Ask, close_loop, over_asgi, over_wsgi
+from tests.parity.harness import BASES, COLOURS, Answer, Ask, over_asgi, over_wsgi
 from tests.site import Site
 
 JSON = {"content-type": "application/json"}
@@ -60,12 +60,6 @@ def answered(colour: str, body: str | bytes, headers: dict[str, str] = JSON, **a
     sent = body if isinstance(body, bytes) else body.encode()
     with Site({"": view(colour, **attributes)}) as site:
         return over_asgi(site, Ask("POST", "/", body=sent, headers=headers))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _loop() -> Iterator[None]:
-    yield
-    close_loop()
 
 
 @PADDINGS

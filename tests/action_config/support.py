@@ -17,7 +17,7 @@ from rest_framework.routers import SimpleRouter
 from restflow.views import action
 from tests.colours import ASYNC, BASES
 from tests.shop.models import Author
-from tests.site import Answer, Site
+from tests.site import Answer, Site, on_loop
 
 
 class AuthorSerializer(serializers.ModelSerializer):
@@ -70,7 +70,7 @@ def urls(viewset: Any) -> list[Any]:
 
 def send(viewset: Any, method: str, url: str = "/authors/", data: Any = None, **kwargs: Any) -> Answer:
     with Site(urls(viewset)) as site:
-        return asyncio.run(site.asend(method, url, data, **kwargs))
+        return on_loop(site.asend(method, url, data, **kwargs))
 
 
 def failure(viewset: Any, method: str, **changes: Any) -> BaseException | None:

@@ -6,13 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import translation
 
-from tests.parity.harness import EVERY, TRANSPORTS, Parity, close_loop
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _loop() -> Iterator[None]:
-    yield
-    close_loop()
+from tests.parity.harness import EVERY, TRANSPORTS, Parity
 
 
 @pytest.fixture(params=[EVERY])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import io
 import json
 import re
@@ -21,7 +20,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView as DRFAPIView
 
 from restflow.views import APIView, AsyncAPIView
-from tests.site import Site
+from tests.site import Site, on_loop
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "propfind")
 
@@ -115,21 +114,6 @@ def _masked(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Ans
     hidden = {"Expires", "Last-Modified", "Age", *(["ETag"] if b"csrfToken" in body else [])}
     shown = [(name, "" if name in hidden else _COOKIES.sub(r"\1", value)) for name, value in headers]
     return Answer(status, shown, _TOKENS.sub(rb"\1", body))
-
-
-_runner: list[asyncio.Runner] = []
-
-
-def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in a context of its own, on a loop that is kept for the next."""
-    if not _runner:
-        _runner.append(asyncio.Runner())
-    return _runner[0].run(coroutine, context=contextvars.copy_context())
-
-
-def close_loop() -> None:
-    while _runner:
-        _runner.pop().close()
 
 
 def over_asgi(site: Site, ask: Ask) -> Answer:

@@ -11,7 +11,7 @@ from asgiref.sync import ThreadSensitiveContext
 from django.test import AsyncRequestFactory
 from rest_framework.exceptions import APIException
 
-from tests.site import Answer, CountingExecutor, Site
+from tests.site import Answer, CountingExecutor, Site, on_loop
 
 
 class Refused(APIException):
@@ -35,7 +35,7 @@ def ask(view: type, method: str = "GET", data: Any = None, *, url: str = "/x/", 
     settings = options.pop("settings", {})
     as_view = view.as_view()
     with Site({"x/": as_view, "x/<int:pk>/": as_view}, **settings) as site:
-        return asyncio.run(site.asend(method, url, data, **options))
+        return on_loop(site.asend(method, url, data, **options))
 
 
 class Gate:

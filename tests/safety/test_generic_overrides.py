@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import re
@@ -23,7 +22,7 @@ from tests.matrix import grouped, some
 from tests.safety.hooks import BadToken, Deny, Hook, Limit, Marked, giving, in_body, marked_context, status, teapot
 from tests.safety.support import ask, here
 from tests.shop.models import Author
-from tests.site import Answer, Site
+from tests.site import Answer, Site, on_loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +93,7 @@ def send(hook: GenericHook, view: Any) -> Answer:
     Author.objects.all().delete()
     Author.objects.bulk_create(Author(pk=pk, name=name) for pk, name in [(1, "Austen"), (2, "Eliot")])
     with Site({"x/<int:pk>/" if hook.detail else "x/": view.as_view(*given)}) as site:
-        return asyncio.run(site.asend(hook.method, "/x/1/" if hook.detail else "/x/", hook.data))
+        return on_loop(site.asend(hook.method, "/x/1/" if hook.detail else "/x/", hook.data))
 
 
 def names(*expected: str) -> Callable[[Answer], bool]:

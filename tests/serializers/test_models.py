@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from itertools import product
@@ -26,7 +25,7 @@ from tests.matrix import LONG, grouped, some
 from tests.parity.harness import multipart
 from tests.safety.support import here
 from tests.shop.models import Author, Book, Edition, Tag
-from tests.site import Site
+from tests.site import Site, on_loop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -161,9 +160,9 @@ def answers(database: str, view: Any, make: Any, asks: list[Ask], **attributes: 
     with Site(urls, REST_FRAMEWORK={"LIST_SERIALIZER_ERRORS_AS_DICT": True}) as site:
         for method, url, sent in asks:
             if isinstance(sent, tuple):
-                answer = asyncio.run(site.asend(method, url, body=sent[0], headers=sent[1]))
+                answer = on_loop(site.asend(method, url, body=sent[0], headers=sent[1]))
             else:
-                answer = asyncio.run(site.asend(method, url, sent))
+                answer = on_loop(site.asend(method, url, sent))
             got.append((answer.status, answer.body))
     return got
 

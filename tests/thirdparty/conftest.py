@@ -6,14 +6,6 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from tests.parity.harness import close_loop
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _loop() -> Iterator[None]:
-    yield
-    close_loop()
-
 
 @pytest.fixture(autouse=True)
 def _apps() -> Iterator[None]:
