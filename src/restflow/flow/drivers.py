@@ -1,6 +1,7 @@
 """The two drivers of a flow, and the trips of a flow between the event loop and the worker thread.
 
-Nothing else decides where code runs. ``flow/thread.py`` chooses the thread.
+A flow changes threads only here. Whether a call needs that, or is made in place, ``flow/steps.py`` decides, by what
+``flow/natures.py`` says of the function. ``flow/thread.py`` chooses the thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The steps that a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
 
-Calls a user's code at once where that may block; otherwise yields a ``Step`` to the driver.
+Here it is decided whether a call is made in place: where blocking code may run, and on the event loop if the function
+is known never to block. Any other call is yielded to the driver, as a ``Step``.
 """
 
 from __future__ import annotations
