@@ -111,7 +111,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         except BaseException:
             let_go(request, None)
             raise
-        let_go(request, response)
+        let_go(request, response)  # an OpenStreamsThrottle may have counted it
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
