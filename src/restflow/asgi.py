@@ -1,4 +1,9 @@
-"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread."""
+"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread.
+
+A request goes from Django's ``__call__`` to ``handle``, ``_serve_leased``, ``_serve`` and ``_answer``. This calls
+Django's ``run_get_response``, and that ``get_response_async``, which drives one flow: ``_get_response``, the middleware
+of ``middleware/chain.py``, and innermost ``_respond``, which calls the view.
+"""
 
 from __future__ import annotations
 
