@@ -1,4 +1,9 @@
-"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread."""
+"""The entry: an ASGI handler to use in place of Django's, in any project. Only code that may block goes to a thread.
+
+A request goes from Django's ``__call__`` to ``handle``, ``_serve_leased``, ``_serve`` and ``_answer``. This calls
+Django's ``run_get_response``, and that ``get_response_async``, which drives one flow: ``_get_response``, the middleware
+of ``middleware/chain.py``, and innermost ``_respond``, which calls the view.
+"""
 
 from __future__ import annotations
 
@@ -139,13 +144,17 @@ class ASGIHandler(DjangoASGIHandler):
         with closing(body_file):
             if sys.version_info >= (3, 12):
                 context = cast("asyncio.Task[Any]", asyncio.current_task()).get_context()
-                await self._lease(context, scope, body_file, receive, send)
+                await self._serve_leased(context, scope, body_file, receive, send)
             else:  # pragma: no cover - Python 3.11, whose tasks don't tell their context: make one
                 context = copy_context()
-                await asyncio.create_task(self._lease(context, scope, body_file, receive, send), context=context)
+                await asyncio.create_task(self._serve_leased(context, scope, body_file, receive, send), context=context)
 
-    async def _lease(self, context: Context, scope: Any, body_file: Any, receive: Receive, send: Send) -> None:
-        """Handle a request in the task with the given context, with a lease on a thread unless it has one already."""
+    async def _serve_leased(self, context: Context, scope: Any, body_file: Any, receive: Receive, send: Send) -> None:
+        """Handle a request, with a lease on a thread unless it has a thread already.
+
+        Args:
+            context: the context of the task that calls this.
+        """
         lease = self.workers.lease(context, beginning=partial(self._begin, scope), ending=self._end)
         provided = provide(lease)
         try:
@@ -176,7 +185,12 @@ class ASGIHandler(DjangoASGIHandler):
             await self._close(answered[0] if answered else None, has_lease)
 
     async def _answer(self, request: Any, send: Send, answered: list[HttpResponseBase]) -> None:
-        answered.append(await self.run_get_response(request))  # kept first: it must be closed even if sending fails
+        """Get the response and send it; ``run_get_response`` is Django's, and calls ``get_response_async`` below.
+
+        Args:
+            answered: the response is put here.
+        """
+        answered.append(await self.run_get_response(request))  # before it is sent: it must be closed even if that fails
         await self.send_response(answered[0], send)
 
     async def read_body(self, receive: Receive) -> Any:
@@ -242,7 +256,7 @@ class ASGIHandler(DjangoASGIHandler):
         """
         chain = load(self._respond)
         self._chain = chain.layer
-        self._view_middleware = [_asking(method) for method in chain.view_hooks]
+        self._view_middleware = [_caller_of(method) for method in chain.view_hooks]
         self._template_response_middleware = chain.template_response_hooks
         self._exception_middleware = chain.exception_hooks
 
@@ -265,6 +279,10 @@ class ASGIHandler(DjangoASGIHandler):
         return await arun(self._get_response(request))
 
     async def _get_response(self, request: Any) -> Any:
+        """Pass a request through the chain, and log a refusal.
+
+        Source: Django 5.2 to 6.1, core/handlers/base.py, ``get_response_async``.
+        """
         set_urlconf(django_settings.ROOT_URLCONF)  # type: ignore[arg-type]  # whatever the project has
         response = await self._chain(request)
         response._resource_closers.append(request.close)
@@ -290,9 +308,9 @@ class ASGIHandler(DjangoASGIHandler):
         if response is None:
             aliases = _atomic_databases(callback)
             view = callback if aliases else self.make_view_atomic(callback)
-            asking = partial(self._called, view, request, *args, **kwargs)
+            call_view = partial(self._called, view, request, *args, **kwargs)
             try:
-                response = await (transacted(aliases, asking) if aliases else asking())
+                response = await (transacted(aliases, call_view) if aliases else call_view())
             except Exception as error:
                 response = await self._by_exception_hooks(request, error)
                 if response is None:
@@ -333,13 +351,13 @@ class ASGIHandler(DjangoASGIHandler):
         return None
 
 
-def _asking(function: Any) -> Callable[..., Any]:
+def _caller_of(function: Any) -> Callable[..., Any]:
     """Return a function that calls ``function``, on the event loop if Django treats it as async."""
     return partial(awaited if is_marked_async(function) else asked, function)
 
 
 async def _asked(function: Any, *args: Any, **kwargs: Any) -> Any:
-    answer = _asking(function)(*args, **kwargs)
+    answer = _caller_of(function)(*args, **kwargs)
     return await answer if type(answer) is CoroutineType else answer
 
 

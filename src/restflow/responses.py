@@ -134,21 +134,22 @@ def rendered_where_it_belongs(response: _R) -> _R:
 
 @marked_async
 def _render(response: Any) -> Any:
+    """Render, as the response's own ``render``: for Django's handlers, which await what it returns."""
     _begin_to_render(response)
     if not on_loop():
         return run(_rendered(response))
     if not response._post_render_callbacks and _filled_in_place(response):
-        return _Rendered(response)
+        return _Finished(response)
     return arun(_rendered(response))
 
 
-async def _rendering(response: Any) -> Any:
-    """Do what ``_render`` does, as part of the flow of our ASGI handler."""
+async def _render_as_flow(response: Any) -> Any:
+    """Do the same as part of the flow of our ASGI handler, which finds this through ``learn``."""
     _begin_to_render(response)
     return await _rendered(response)
 
 
-learn(_render, flow=_rendering)
+learn(_render, flow=_render_as_flow)
 
 
 def _begin_to_render(response: Any) -> None:
@@ -166,7 +167,7 @@ def _have_get_awaited(response: Any) -> None:
         view.get = callable_from_sync(view.get)
 
 
-class _Rendered(Awaitable[drf.Response]):
+class _Finished(Awaitable[drf.Response]):
     """An awaitable for a response that has been rendered already."""
 
     def __init__(self, response: drf.Response) -> None:
@@ -220,7 +221,7 @@ def _json_writer(renderer: Any) -> Any:
     if not issubclass(cls, JSONRenderer) or cls.render is not _DRFS_RENDER or renderer.encoder_class is not JSONEncoder:
         return None
     if cls is JSONRenderer and not renderer.__dict__ and cls.get_indent is _DRFS_GET_INDENT:
-        return _UNTOUCHED
+        return _PLAIN_RENDERER
     return renderer if never_blocks(_DRFS_RENDER, renderer) else None
 
 
@@ -237,5 +238,5 @@ def _get_indent(media_type: Any, context: Any) -> Any:
     return context.get("indent", None)
 
 
-_UNTOUCHED: Any = JSONRenderer()
-_UNTOUCHED.get_indent = _get_indent
+_PLAIN_RENDERER: Any = JSONRenderer()
+_PLAIN_RENDERER.get_indent = _get_indent

@@ -1,4 +1,8 @@
-"""Tells whether anything depends on a database session (a transaction, SET, a lock), and closes it if nothing does."""
+"""Tells whether anything depends on a database session (a transaction, SET, a lock), and closes it if nothing does.
+
+When that is asked while a request waits, ``flow/pool.py`` says: it calls ``close_free`` in a thread that has been idle
+for a moment, as ``restflow.asgi`` has told it to. On Django's handler, async streams (``streams/parts.py``) do.
+"""
 
 from __future__ import annotations
 

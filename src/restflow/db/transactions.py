@@ -1,4 +1,7 @@
-"""Transactions in async code."""
+"""Transactions in async code: ``atomic`` as a context manager and decorator, and ``transacted`` for flows.
+
+Each begins and ends by a step in the request's thread. Called by users, and by the views and ``asgi``.
+"""
 
 from __future__ import annotations
 

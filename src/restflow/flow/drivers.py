@@ -1,6 +1,7 @@
 """The two drivers of a flow, and the trips of a flow between the event loop and the worker thread.
 
-Nothing else decides where code runs. ``flow/thread.py`` chooses the thread.
+A flow changes threads only here. Whether a call needs that, or is made in place, ``flow/steps.py`` decides, by what
+``flow/natures.py`` says of the function. ``flow/thread.py`` chooses the thread.
 """
 
 from __future__ import annotations
@@ -143,12 +144,12 @@ def _bridge(step: Step) -> Any:
             f"Sync code on the event loop asked for {name}, which is async: the loop would wait for itself. Await the "
             f"async twin (the name with an 'a' before it) instead."
         )
-    hop: _Hop[Any] | None = getattr(_thread, "hop", None)
+    hop: _Hop[Any] | None = getattr(_this_thread, "hop", None)  # None if no `arun` has sent a flow to this thread
     # asgiref finds the tasks to cancel through `task_context`. In asgiref 3.13 a nested trip to a thread overwrites it,
     # and a later task would not be cancelled: so it is put back.
     context = getattr(SyncToAsync.threadlocal, "task_context", None)
 
-    async def take() -> Any:
+    async def take() -> Any:  # on the loop, called below
         if hop is not None and hop.cancellation is not None:
             raise asyncio.CancelledError
         if in_turn is not None:
@@ -222,7 +223,7 @@ async def without_fail(function: Callable[[], _R]) -> _R:
         return await in_any_thread(function)
 
 
-_thread = threading.local()
+_this_thread = threading.local()
 _NO_EXCEPTION = (None, None, None)  # what asgiref passes to its threads; here each step has its own
 
 
@@ -231,6 +232,19 @@ class _Hop(Driver, Generic[_R]):
 
     The task waits until the thread has finished, even if it is cancelled: a blocking step that has begun can't be
     stopped, and the thread may be running in the task's own context.
+
+    On the loop, ``go`` waits for ``away``; ``set_out`` submits ``drive`` to the thread; ``leave`` ends the wait. A
+    cancellation meanwhile is noted in ``cancellation``; ``cancelled`` is true from then until the flow is told of it.
+
+    Attributes:
+        reached: the flow's end, or the async step at which it left the thread; None while it is there.
+        error: what the flow raised in the thread.
+        cancellation: the error to raise in the flow: the task was cancelled, or the pool refused the job.
+        began: whether the thread has begun to drive the flow.
+        told: whether the flow knows of the cancellation.
+        job: the call that was submitted to the executor; None if asgiref chooses the thread.
+        helper: the task that waits for asgiref in that case, kept here so that it is not collected.
+        bridges: the tasks for which the thread waits on the loop; asgiref fills it.
     """
 
     prefers_async = True
@@ -239,7 +253,7 @@ class _Hop(Driver, Generic[_R]):
     error: BaseException | None = None
     cancellation: BaseException | None = None
     began = False
-    told = False  # whether the flow knows of the cancellation
+    told = False
     job: Future[None] | None = None
     helper: asyncio.Task[None] | None = None
 
@@ -341,14 +355,14 @@ class _Hop(Driver, Generic[_R]):
         if self.cancellation is not None:
             self.began = False
             return
-        outer, _thread.hop = getattr(_thread, "hop", None), self
+        outer, _this_thread.hop = getattr(_this_thread, "hop", None), self
         try:
             thread.restore(self.context)  # asgiref's Locals are stored in the context
             self.reached = self._drive(self.step)
         except BaseException as error:
             self.error = error
         finally:
-            _thread.hop = outer
+            _this_thread.hop = outer
 
     def _drive(self, step: Step) -> Step | _End[_R]:
         while True:

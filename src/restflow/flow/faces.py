@@ -133,7 +133,13 @@ def noted_until_awaited(function: Any, name: str) -> Any:
 def _meant(
     obj: Any, name: str, attr: str, face: Any, flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Coroutine[Any, Any, Any]:
-    """Call the definition meant by a call of ``obj.attr``, a method made from ``flow``: nearly always the flow."""
+    """Call the definition meant by a call of ``obj.attr``, a method made from ``flow``: nearly always the flow.
+
+    Args:
+        name: the hook's sync name.
+        attr: the name under which the method was called.
+        face: the method itself, which may have been reached by its name, by ``super()`` or by a reference.
+    """
     own = getattr(obj, "__dict__", ())
     if name not in own and "a" + name not in own:
         found = plan_of(type(obj)).definition(name)

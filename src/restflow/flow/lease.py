@@ -60,7 +60,20 @@ def waiting_for_the_loop() -> Generator[Callable[..., Any] | None, None, None]:
 
 
 class Lease(Executor):
-    """The thread of one request, as an executor: calls submitted to it run there one after the other."""
+    """The thread of one request, as an executor: calls submitted to it run there one after the other.
+
+    It has a thread from its first call to its end (or until it gives it back early), and a turn only while calls run in
+    that thread: ``submit`` asks for a turn, ``start`` is called when there is one, ``_work`` runs the calls, ``_stop``
+    gives the turn back. It keeps its turn between two calls if what it has open may hold up those that have the others.
+
+    Attributes:
+        owner: the task that serves the request; None if its context is not to be used.
+        context: that task's context, in which the calls run.
+        has_turn: whether its thread may work.
+        is_shared: whether requests that are served inside this one (a test client called in a view) use it too.
+        is_last: whether the call that is running is expected to be the last, so that the thread itself ends the lease.
+        beginning: what to call before the first call; None once it has been.
+    """
 
     def __init__(
         self,
@@ -77,14 +90,14 @@ class Lease(Executor):
         self._jobs: deque[_Job] = deque()
         self._works = False  # True from when a job is submitted until none is left
         self.has_turn = False
-        self.is_shared = False  # by requests served inside this one (a test client called in a view)
-        self._holds = False
+        self.is_shared = False
+        self._holds = False  # whether something is open in the thread that only the lease's end closes
         self._has_ended = False
         self.is_last = False
         self._is_through = False  # True once the thread is about to end the lease, or has
         self._has_left = False  # True once it has given its thread back early; it gets another when it needs one
         self._begin, self._ending = beginning, ending
-        self.beginning: Callable[[], Any] | None = beginning  # None once it has been called
+        self.beginning: Callable[[], Any] | None = beginning
 
     def submit(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
         """Schedule ``function`` to be called in the thread.
@@ -144,7 +157,7 @@ class Lease(Executor):
         works = True
         while works:
             self.is_last = False
-            settle = self._jobs.popleft().call(self)
+            answer = self._jobs.popleft().call(self)
             if not (self._jobs or self.is_last):
                 self._workers.rest_if_awaited()
             holds = self._workers.ask(self._workers.holding)
@@ -153,7 +166,7 @@ class Lease(Executor):
                 works = bool(self._jobs)
                 if not works:
                     self._stop(holds, locks)
-            settle()
+            answer()  # only now: the task goes on at once, and may submit the next call
         _here.lease = None
 
     def _stop(self, holds: bool, locks: bool) -> None:

@@ -2,6 +2,10 @@
 
 Looks at functions, and calls none but the predicates registered here. Whatever decides where a function runs asks this
 module: ``flow/resolution.py`` for hooks, ``flow/steps.py`` for other callables.
+
+What is known is put together in three steps. ``Facts`` were recorded, by ``learn``. A ``Nature`` is the facts of one
+callable and what its code tells. A ``Definition`` (``flow/resolution.py``) is the natures of the one or two methods by
+which a class writes a hook; the class's ``Plan`` (``flow/plan.py``) keeps it.
 """
 
 from __future__ import annotations

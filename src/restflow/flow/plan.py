@@ -191,6 +191,9 @@ class Unmodified:
         hooks: their sync names.
         attributes: by name, a predicate of the value, on the class or the object, that must be true for the group to
             hold.
+
+    Attributes:
+        names: both names of each hook, and those of the attributes.
     """
 
     __slots__ = ("_expected", "_looks", "attributes", "hooks", "names")

@@ -1,6 +1,7 @@
 """The steps that a flow may await: ``hook``, ``call``, ``blocking`` and ``attribute``.
 
-Calls a user's code at once where that may block; otherwise yields a ``Step`` to the driver.
+Here it is decided whether a call is made in place: where blocking code may run, and on the event loop if the function
+is known never to block. Any other call is yielded to the driver, as a ``Step``.
 """
 
 from __future__ import annotations
@@ -278,7 +279,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
     ):
         found, async_name = plan.definition(name), "a" + name
     if own and (name in own or (async_name in own and not is_own_twin(own[async_name], obj))):
-        return _own_hook(obj, own, name, args, kwargs)
+        return _own_hook(obj, own, name, args, kwargs)  # an attribute of the object itself
     if found is None:
         return _proxied_hook(obj, name, args, kwargs)
     if (flow := found.flow) is not None:
@@ -295,6 +296,7 @@ def hook(obj: Any, name: str, /, *args: Any, **kwargs: Any) -> Coroutine[Any, An
 
 
 async def _done(value: Any) -> Any:
+    """Return what was called in place: a coroutine of it, because whoever asked for the step awaits one."""
     if type(value) in BUILTIN_TYPES or not is_awaitable(value):
         return value
     return await trap(settle(value))  # a coroutine is never taken for a yes
@@ -367,6 +369,7 @@ def attribute(obj: Any, name: str, /, *default: Any) -> Coroutine[Any, Any, Any]
 
 
 async def _value(value: Any) -> Any:
+    """Return a value for whoever awaits one; unlike ``_done``, as it is."""
     return value
 
 

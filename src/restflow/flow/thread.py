@@ -1,6 +1,7 @@
 """Chooses the thread for a request's blocking code: asgiref's choice, or the one that our ASGI handler leased.
 
-All uses of asgiref's private names are here. ``flow/drivers.py`` asks before each trip to a thread.
+What asgiref keeps to itself is read and written here, except in ``_bridge`` and ``_Hop`` of ``flow/drivers.py``, which
+asks here before each trip to a thread.
 """
 
 from __future__ import annotations

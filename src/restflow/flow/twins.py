@@ -32,6 +32,10 @@ _R = TypeVar("_R")
 def _give_sync_code_results(cls: type, name: str, raw: Any, *, is_async: bool) -> None:
     """Replace a hook of ``cls`` that returns coroutines so that DRF's sync code gets the result when it calls it.
 
+    On an event loop, whoever calls it gets the coroutine, and must await it. ``dual`` of ``flow/bridges.py``, for
+    serializers, looks at the caller instead: DRF's loops may run on the event loop too, and would keep a coroutine as a
+    value.
+
     Args:
         name: the hook's sync name, under which ``cls`` defines it.
         raw: what ``cls`` holds there.
@@ -258,7 +262,11 @@ async def _next_after(
 
 
 def _generate(holder: type, name: str, attr: str) -> None:
-    """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, defines under the other name."""
+    """Give ``holder`` the twin ``attr`` of a hook that it, or a class behind it, defines under the other name.
+
+    In the twin, ``provider`` is the class in which the object's MRO has it: ``holder``, unless it was assigned to
+    another class.
+    """
 
     def coroutine(obj: Any, made: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         running = next((each for each in reversed(_that_run.get()) if each[0] is obj and each[2] == name), None)

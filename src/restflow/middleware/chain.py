@@ -148,8 +148,8 @@ def _hooks_of(neighbours: list[Any], inner: Layer) -> Layer:
         neighbours: the middleware, the outermost first.
         inner: the layer inside them.
     """
-    befores = [_asking(each, "process_request") for each in neighbours]
-    afters = [_asking(each, "process_response") for each in neighbours]
+    befores = [_caller_of_hook(each, "process_request") for each in neighbours]
+    afters = [_caller_of_hook(each, "process_response") for each in neighbours]
 
     async def layer(request: Any) -> Any:
         response: Any = None
@@ -203,7 +203,7 @@ async def _outwards(afters: list[Any], request: Any, response: Any, error: Excep
         del error
 
 
-def _asking(middleware: Any, name: str) -> Callable[..., Any]:
+def _caller_of_hook(middleware: Any, name: str) -> Callable[..., Any]:
     """Return a function that calls a hook, as ``asked`` does; without a ``process_response``, it returns the response.
 
     What is known of Django's function is looked up here; a request only checks that it is still the same function.

@@ -1,4 +1,8 @@
-"""DRF's serializers with hooks in two colours."""
+"""DRF's serializers with hooks in two colours.
+
+Two of DRF's loops are written again here (``run_validation``, ``to_internal_value``), because they call a project's
+code; the others run as they are. ``fields`` has what the fields need for the same.
+"""
 
 from __future__ import annotations
 

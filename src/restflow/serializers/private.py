@@ -161,7 +161,7 @@ async def validated(serializer: Any) -> None:
     Raises:
         ValidationError: the data are not valid.
     """
-    private = is_private(serializer) and await blocking(_look, serializer, to_validate=True)
+    private = is_private(serializer) and await blocking(_make_ready, serializer, to_validate=True)
     try:
         await validate(serializer)
     except Exception:
@@ -171,9 +171,9 @@ async def validated(serializer: Any) -> None:
 
 
 def _represented(serializer: Any) -> Any:
-    if is_private(serializer) and (DRFS_CODE_ONLY in vars(serializer) or _look(serializer)):
+    if is_private(serializer) and (DRFS_CODE_ONLY in vars(serializer) or _make_ready(serializer)):
         data = with_data(serializer) if _has_sync_sources(serializer) else _NOTHING
-        if data is not _NOTHING:
+        if data is not _NOTHING:  # the fields were used as DRF would, so the next serializer can have them
             take_back(serializer.child if type(serializer) in _LISTS else serializer)
         _show(serializer)  # the data have a reference to the serializer
         if data is not _NOTHING:
@@ -184,8 +184,12 @@ def _represented(serializer: Any) -> Any:
 _NOTHING = object()
 
 
-def _look(serializer: Any, *, to_validate: bool = False) -> bool:
-    """Tell whether the fields of a private serializer run only DRF's code too; if not, it is no longer private."""
+def _make_ready(serializer: Any, *, to_validate: bool = False) -> bool:
+    """Get the fields of a private serializer, lent or built, and make it cheap to use if they run only DRF's code too.
+
+    Returns:
+        Whether they do; if not, the serializer is no longer private.
+    """
     one: Any = serializer.child if type(serializer) in _LISTS else serializer
     answer = _answers.get(type(one))
     stock = None if answer is None else answer[-1]
@@ -222,6 +226,7 @@ def _has_sync_sources(serializer: Any) -> bool:
 
 
 def _show(serializer: Any) -> None:
+    """Make a private serializer an ordinary one, since code of the project may see it from now on."""
     del vars(serializer)[_PRIVATE]
     for each in (serializer, serializer.child) if type(serializer) in _LISTS else (serializer,):
         vars(each).pop(LENT, None)

@@ -39,10 +39,15 @@ _FIELDS: Any = drf.Serializer.fields
 _GET_ATTRIBUTE: Any = Field.get_attribute
 _OF_ONE: Any = drf.Serializer.to_representation
 _OF_LIST: Any = drf.ListSerializer.to_representation
-BOUND = "_restflow_bound"  # the attribute in which a serializer keeps its generated function
 _ROWS_BEFORE = 3
-LENT = "_restflow_lent"  # set on a serializer whose fields no user code can reach
-DRFS_CODE_ONLY = "_restflow_drfs_code_only"  # set on one that calls no code but DRF's
+
+# Attributes that are set on serializers.
+BOUND = "_restflow_bound"
+"""Its generated function (``_Bound``), or how many rows it has represented without one."""
+LENT = "_restflow_lent"
+"""Where its fields go when it is done, whether they were lent or built: until then, no user code can reach them."""
+DRFS_CODE_ONLY = "_restflow_drfs_code_only"
+"""Set on a private serializer (``private.py``) while it is known to call no code but DRF's."""
 
 _ARE_DRFS = all(map(is_frameworks_function, (_OF_ONE, _OF_LIST, _READABLE.fget, _FIELDS.func, _GET_ATTRIBUTE)))
 
@@ -223,7 +228,18 @@ class _List:
 
 
 class _Bound:
-    """The generated function for a serializer's fields, with the state of the fields for which it is valid."""
+    """The generated function for a serializer's fields, with the state of the fields for which it is valid.
+
+    Args:
+        once: whether it may be needed only for the call that it is made for; its fields are then not noted.
+
+    Attributes:
+        represent: the function to call with an instance; the function for its kind is made when first needed.
+        lines: the fields that are shown, each with its line.
+        is_watched: whether a user's code runs between two lines, so that the fields are compared for each row.
+        is_unseen: whether no user code can reach the fields, so that they need not be compared.
+        is_known: whether it can be told later if it still holds.
+    """
 
     def __init__(self, serializer: Any, fields: BindingDict, *, once: bool) -> None:
         self.serializer, self.fields = serializer, fields

@@ -1,6 +1,7 @@
 """The parts of a stream, in the order in which they are sent, encoded as the items arrive.
 
-Iterates the source by steps of ``restflow.flow``, in either colour. ``response`` passes the parts to Django's handlers.
+Sends heartbeats while nothing arrives (``formats`` has their bytes). Iterates the source by steps of ``restflow.flow``,
+in either colour. ``response`` passes the parts to Django's handlers.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         except BaseException:
             let_go(request, None)
             raise
-        let_go(request, response)
+        let_go(request, response)  # an OpenStreamsThrottle may have counted it
         return response
 
     def _name_action(self, request: HttpRequest) -> None:
@@ -132,7 +132,7 @@ class APIView(Helpers, TwoColoured, drf.APIView, hooks=names(OF_VIEWS), methods=
         have_drfs_steps(self, APIView)
         drf_request = super().initialize_request(request, *args, **kwargs)
         if type(drf_request) is DRFRequest:
-            drf_request.__class__ = Request  # a subclass that only adds methods
+            drf_request.__class__ = Request  # a subclass without an __init__ of its own
         return drf_request
 
     @sync

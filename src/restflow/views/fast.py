@@ -147,7 +147,7 @@ async def _finalized(view: AsyncAPIView, request: Request, response: Any, args: 
     return response
 
 
-# For a view that turns out to be modified once its action is named.
+# The general flow behind the switch, for a view that turns out to be modified once its action is named.
 _general_dispatch: Any = flow_of(AsyncAPIView.dispatch).__wrapped__  # type: ignore[attr-defined]
 
 

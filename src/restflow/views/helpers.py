@@ -380,11 +380,12 @@ async def build(
     Args:
         view: the view.
         direction: ``"request"`` or ``"response"``.
-        private: whether no code of the project will see the serializer, except its own methods.
+        private: whether no code of the project will see the serializer, except its own methods. Only the fast version
+            makes use of it.
         serializer_class: the class to build instead of the one that the getter of the direction returns.
 
     Returns:
-        The serializer, with the async methods; a private one that runs only DRF's code may lack them.
+        The serializer, with the async methods; one that the fast version made private gets them when it is shown.
     """
     if is_overridden(view, "get_serializer", Helpers.get_serializer):
         # DRF's get_serializer has neither keyword. An override gets `direction` only if it has that parameter, and

@@ -54,11 +54,11 @@ def _keeps_allowed_methods(view: Any) -> bool:
 
 
 # Groups of hooks. A fast version does a group's work in place as long as none of its hooks is overridden.
-BEGINNING = "beginning"
-INITIAL = "initial"
-POLICIES = "policies"
-END = "end"
-SERIALIZERS = "serializers"
+BEGINNING = "beginning"  # what `dispatch` calls first
+INITIAL = "initial"  # what `initial` calls, up to the policies
+POLICIES = "policies"  # permissions and throttles
+END = "end"  # what follows the handler
+SERIALIZERS = "serializers"  # what `build` calls
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def known_mode(mode: Any, owner: str) -> str | None:
 def execute_once(view: Any, method: str | None) -> None:
     """Make the handler of a request run once for each ``Idempotency-Key``, if the view declares ``idempotency_key``.
 
+    Runs nothing itself: it replaces the handler on the view, which lives for one request.
+
     Args:
         view: a view whose action has been set.
         method: the request's method.

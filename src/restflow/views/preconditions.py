@@ -1,6 +1,7 @@
 """``etag``: conditional requests, so that nobody overwrites a state that they have not seen.
 
-Reads and locks one row. Called by ``generics`` and ``mixins``; Django's code interprets the headers.
+Raises the 412 and the 428 of ``If-Match``, and tells when a 304 will do. Reads and locks one row. Called by
+``generics`` and ``mixins``; Django's code interprets the headers.
 
 An ETag has two parts: the state of the row, by the fields that the view names, and the variant, by whatever else
 changes the representation. Writes compare only the state.

@@ -44,6 +44,7 @@ def _look_at_wrapper(callback: types.FunctionType, name: str) -> None:
 async def _serve(
     cls: type[APIView], initkwargs: dict[str, Any], actions: Any, request: HttpRequest, *args: Any, **kwargs: Any
 ) -> Any:
+    """Create a view, and return the response of its ``dispatch``; the flow of every async view."""
     if (match := request.resolver_match) is not None and type(match.func) is types.FunctionType:
         _look_at_wrapper(match.func, cls.__name__)
     make: Any = _set_up if actions is None else _set_up_viewset
@@ -57,7 +58,7 @@ async def _serve(
     except BaseException:
         let_go(request, None)
         raise
-    let_go(request, response)
+    let_go(request, response)  # an OpenStreamsThrottle may have counted it
     return response
 
 
