@@ -13,7 +13,7 @@ from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connections, transaction
@@ -46,6 +46,12 @@ def on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     finally:
         if runner not in _runners:
             runner.close()
+
+
+def _forget_request() -> None:
+    """Leave nothing of a request in its thread, which may serve another: asgiref notes the event loop there."""
+    connections.close_all()
+    vars(SyncToAsync.threadlocal).clear()
 
 
 def close_loop() -> None:
@@ -187,7 +193,7 @@ class Site:
             async with ThreadSensitiveContext(executor=executor):
                 yield executor
         finally:
-            closed = executor.submit(connections.close_all)
+            closed = executor.submit(_forget_request)
             if wait:
                 closed.result()
                 self.idle.append(executor)

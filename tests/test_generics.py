@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import Manager, QuerySet
 from rest_framework import generics as drf_generics
 from rest_framework import mixins as drf_mixins
 from rest_framework import serializers
@@ -257,3 +258,33 @@ def test_a_paginator_property_may_ask_the_one_it_overrides(prefix):
             return super().paginator
 
     assert send(Listed, "GET").json()["count"] == 3
+
+
+def without_the_last(rows: Any) -> Any:
+    return rows.exclude(pk=Author.objects.order_by("-pk").values_list("pk", flat=True)[0])
+
+
+class Visible(QuerySet[Author]):
+    def all(self):
+        return without_the_last(super().all())
+
+
+class VisibleManager(Manager[Author]):
+    model = Author
+
+    def all(self):
+        return without_the_last(super().all().order_by("id"))
+
+
+@colours
+@pytest.mark.parametrize("of", ["query set", "manager", "action config"])
+def test_a_projects_all_may_query(prefix: str, of: str) -> None:
+    """DRF calls it for each request."""
+    rows = VisibleManager() if of == "manager" else Visible(Author).order_by("id")
+    if of == "action config":
+        configs = {"list": views.ActionConfig(queryset=rows)}
+        view = view_of("ModelViewSet", prefix, queryset=None, action_configs=configs)
+        answer = send(view, "GET", actions={"get": "list"})
+    else:
+        answer = send(view_of("ListAPIView", prefix, queryset=rows), "GET")
+    assert [author["id"] for author in answer.json()] == [1, 2]

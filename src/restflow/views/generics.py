@@ -98,9 +98,11 @@ class GenericAPIView(APIView, drf.GenericAPIView[_MT_co], hooks=names(OF_GENERIC
         chosen = self._queryset_maker()
         queryset = await attribute(self, "queryset", None) if chosen is None else await call(chosen, self)
         assert queryset is not None, no_queryset(self)
-        if isinstance(queryset, Manager):
+        if isinstance(queryset, QuerySet) and type(queryset).all is QuerySet.all:
+            return queryset.all()  # Django's own does not query
+        if isinstance(queryset, (Manager, QuerySet)):
             return await blocking(queryset.all)
-        chosen_anew: QuerySet[_MT_co] = queryset.all() if isinstance(queryset, QuerySet) else queryset
+        chosen_anew: QuerySet[_MT_co] = queryset
         return chosen_anew
 
     def _queryset_maker(self) -> Any:
