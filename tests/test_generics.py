@@ -270,8 +270,6 @@ class Visible(QuerySet[Author]):
 
 
 class VisibleManager(Manager[Author]):
-    model = Author
-
     def all(self):
         return without_the_last(super().all().order_by("id"))
 
@@ -281,6 +279,7 @@ class VisibleManager(Manager[Author]):
 def test_a_projects_all_may_query(prefix: str, of: str) -> None:
     """DRF calls it for each request."""
     rows = VisibleManager() if of == "manager" else Visible(Author).order_by("id")
+    rows.model = Author
     if of == "action config":
         configs = {"list": views.ActionConfig(queryset=rows)}
         view = view_of("ModelViewSet", prefix, queryset=None, action_configs=configs)
