@@ -22,6 +22,7 @@ import redis
 from django.test import override_settings
 
 from restflow import throttling
+from tests.matrix import each_pair, each_value
 from tests.site import Site
 from tests.throttles import Async, Sync, every_view, throttled
 
@@ -268,6 +269,7 @@ def late(kind: str) -> Any:
     return Late
 
 
+@each_pair
 @pytest.mark.parametrize("kind", ["on the loop", "in a thread before"])
 @pytest.mark.parametrize("fails_open", [False, True])
 @pytest.mark.parametrize("start", ["cold", "warm"])
@@ -289,6 +291,7 @@ def test_that_the_loop_is_late_is_not_taken_for_redis(start, fails_open, kind, r
 # A Redis that is late, or dead
 
 
+@each_value
 @every_view
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_burst_while_redis_fails_is_answered(base, fails_open, failing_storage):

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
 from restflow.views import AsyncAPIView
-from tests.matrix import grouped
+from tests.matrix import grouped, some
 from tests.safety.hooks import COLOURS, HOOKS, VIEWS, Hook, written
 from tests.safety.support import Refused, ask, here
 from tests.site import Answer
@@ -122,7 +122,7 @@ class TestAnAsyncView:
             assert hook.seen(answer), (colour, view)
 
 
-@by_hook(late())
+@by_hook(some(late(), together=2))
 def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(hook, cases):
     for colour, view in cases:
         override = Override(hook, colour)
@@ -134,7 +134,7 @@ def test_an_async_view_obeys_a_patch_of_its_class_after_it_has_served(hook, case
         assert hook.seen(answer), (colour, view)
 
 
-@by_hook(((*case, when) for case, when in product(late(), ["__init__", "setup"])))
+@by_hook(some(((*case, when) for case, when in product(late(), ["__init__", "setup"])), together=2))
 def test_an_async_view_obeys_an_override_set_on_the_instance(hook, cases):
     for colour, view, when in cases:
         override = Override(hook, colour)
@@ -203,7 +203,7 @@ def calling(hook: Hook, called: str, override: Override, ran: list[str]) -> Call
     return async_get if called == "async" else sync_get
 
 
-@by_hook(direct())
+@by_hook(some(direct(), together=2))
 def test_a_twin_called_directly_reaches_the_override(hook, cases):
     for where, called, colour in cases:
         override = Override(hook, colour, otherwise=DRFView)
@@ -380,7 +380,7 @@ def super_cases() -> Cases:
     return made
 
 
-@by_hook(super_cases())
+@by_hook(some(super_cases(), together=2))
 def test_super_reaches_the_next_override_and_the_hook_itself(hook, cases):
     expected = send(hook, hook.view("async"))
     for top, below, via in cases:

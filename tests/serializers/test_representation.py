@@ -345,7 +345,7 @@ SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changed", SETTINGS, ids=lambda changed: "-".join(map(str, changed.values())) or "none")
 def test_representation_is_drfs(changed: dict[str, Any]) -> None:
-    @settings(max_examples=examples(25), deadline=None)
+    @settings(max_examples=examples(12), deadline=None)
     @given(
         serializer_classes(),
         st.lists(instances(), min_size=1, max_size=3),
