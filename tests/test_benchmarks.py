@@ -10,6 +10,8 @@ import pytest
 import restflow
 from tests import settings
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).parents[1]
 needs_postgres = pytest.mark.skipif(not settings.POSTGRES, reason="PostgreSQL does not answer")
 

@@ -22,6 +22,8 @@ import pytest
 
 from restflow.views import ActionConfig
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).resolve().parent.parent
 BOOKSHOP = ROOT / "examples" / "bookshop"
 AS_DEMO = {"authorization": "Token bookshop-demo-token-not-a-secret"}

@@ -13,6 +13,8 @@ import pytest
 import restflow
 from tests.matrix import each_value
 
+pytestmark = pytest.mark.programs
+
 NAMED = {
     "DEFAULT_AUTHENTICATION_CLASSES": ("restflow.authentication", "SessionAuthentication"),
     "DEFAULT_FILTER_BACKENDS": ("restflow.filters", "SearchFilter"),

@@ -14,6 +14,8 @@ import pytest
 
 from tests.matrix import LONG
 
+pytestmark = pytest.mark.programs
+
 CONCURRENTLY, EACH, PROCESSES, LIMIT = 50, 500, 4, 500
 
 

@@ -19,6 +19,8 @@ import pytest
 
 from tests.docs.pages import ROOT, blocks_of
 
+pytestmark = pytest.mark.programs
+
 # The section is empty where the whole page is the answer.
 ANSWERS = {
     "how do I deploy": ("howto/deployment", "how-do-i-deploy-it"),

@@ -18,6 +18,8 @@ import pytest
 from tests.docs.curl import Command, commands, parse
 from tests.docs.pages import ROOT, Block, blocks_of
 
+pytestmark = pytest.mark.programs
+
 PAGE = ROOT / "docs" / "tutorial.md"
 AT_THE_END = ", at the end"
 PORT = "9000"  # of the page

@@ -17,6 +17,8 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, Block, blocks_of
 
+pytestmark = pytest.mark.programs
+
 NOT_CHECKED = {
     "action_config.md": "an override there takes for granted that its action has a config",
     "migrating.md": "mixins there stand on no base, as mixins do",

@@ -14,6 +14,8 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.matrix import LONG
 
+pytestmark = pytest.mark.programs
+
 TWIN = Path(__file__).parent / "twin"
 TOKEN = re.compile(r"«(\w+)\.(\w+)»")
 # How a module or a class is imported, and how a class is named then.

@@ -19,6 +19,8 @@ import pytest
 from tests.site import ENTRIES
 from tests.test_example import free_port
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).parents[2]
 APPLICATION = "tests.streams.served:application"
 LARGEST = 64 * 1024  # bytes of each item of the large streams

@@ -16,6 +16,8 @@ import pytest
 import redis
 from django.conf import settings
 
+pytestmark = pytest.mark.programs
+
 CONCURRENTLY = 100  # in each of two processes
 
 
