@@ -108,7 +108,7 @@ run: $(VENV)/.example $(DATABASE)
 PYTEST := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test
-	@echo "The tests take about nine minutes on two cores."
+	@echo "The tests take about eight minutes on two cores."
 	@$(PYTEST) $(PYTEST_ARGS)
 
 test-long: $(VENV)/.test
@@ -116,7 +116,7 @@ test-long: $(VENV)/.test
 	@RESTFLOW_TESTS=long $(PYTEST) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.test
-	@echo "The tests take about fifteen minutes on two cores, when they are measured."
+	@echo "The tests take about eleven minutes on two cores, when they are measured."
 	@$(PYTEST) --cov=restflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint

@@ -12,8 +12,6 @@ import pytest
 from restflow.drf import know, know_as_flow
 from restflow.flow.natures import facts_of
 
-pytestmark = pytest.mark.programs
-
 PROGRAM = """
 import asyncio, os
 import django
